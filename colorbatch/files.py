@@ -1,0 +1,186 @@
+"""Files: finding sources, naming targets, and writing so that nothing half-written bears a name.
+
+Names and bytes only; no pixels. A target either does not exist or is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from colorbatch.errors import SourceError, TargetError, UsageError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
+JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
+TEMPORARY_PREFIX = ".colorbatch-"
+DEFAULT_SUFFIX = "_colorized"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: where it comes from and where it goes. Nothing else decides it."""
+
+    source: Path
+    target: Path
+
+
+def is_junk(name: str) -> bool:
+    """Hidden files, thumbnails of file managers, our own temporaries."""
+    return name.startswith(".") or name.lower() in JUNK_NAMES
+
+
+def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> Iterator[Path]:
+    """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
+
+    Junk, links to folders and the folder `skip` are passed over. A folder that cannot be listed
+    raises SourceError.
+    """
+
+    def fail(error: OSError) -> None:
+        raise SourceError(f"{error.filename}: cannot list: {error.strerror}") from error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        here = Path(parent)
+        folders[:] = sorted(
+            name for name in folders if not is_junk(name) and not (skip and here / name == skip)
+        )
+        for name in sorted(names):
+            if not is_junk(name) and Path(name).suffix.lower() in suffixes:
+                yield here / name
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All pictures below a folder, recursive and sorted. Raises UsageError if it is no folder."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    return list(walk(folder, PICTURE_SUFFIXES))
+
+
+def plan_jobs(
+    sources: Sequence[Path],
+    output: Path | None,
+    *,
+    suffix: str | None = None,
+    new_format: str | None = None,
+) -> list[Job]:
+    """Name a target for every picture of `sources` (files and folders, recursive).
+
+    With a folder as `output` a source folder's tree is mirrored below it (several folders keep
+    their own names); one file with `output` NAME.ext writes that file; without `output` results
+    stand beside their sources with the suffix `_colorized`. `new_format` is a file suffix such as
+    ".png". Results of earlier runs by name and the output folder itself are never sources.
+
+    Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
+    one target (also when their names differ only in case or Unicode form).
+    """
+    for source in sources:
+        if not source.exists():
+            raise UsageError(f"{source}: no such file or folder")
+    single_file = (
+        output is not None
+        and len(sources) == 1
+        and not sources[0].is_dir()
+        and not output.is_dir()
+        and output.suffix.lower() in PICTURE_SUFFIXES
+    )
+    ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
+    many = sum(source.is_dir() for source in sources) > 1
+    skip = output.resolve() if output is not None and not single_file else None
+
+    jobs = []
+    for source, name in _named_sources(sources, many=many, skip=skip, ending=ending):
+        if single_file and output is not None:
+            target = output
+        else:
+            root = output if output is not None else source.parent
+            relative = name if output is not None else Path(source.name)
+            file_suffix = new_format or relative.suffix
+            target = root / relative.with_name(relative.stem + ending + file_suffix)
+        jobs.append(Job(source, target))
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def _named_sources(
+    sources: Sequence[Path], *, many: bool, skip: Path | None, ending: str
+) -> Iterator[tuple[Path, Path]]:
+    """(file, its name below the output folder) for every picture, each file once."""
+    seen: set[Path] = set()
+    for source in sources:
+        if source.is_dir():
+            root = source.resolve()
+            if skip == root:
+                raise UsageError(f"{source}: the output folder is the source folder")
+            below = Path(source.name or root.name) if many else Path()
+            found = ((path, below / path.relative_to(root)) for path in _results_left_out(
+                walk(root, PICTURE_SUFFIXES, skip), ending))
+            # names as the user gave them
+            found_named = ((source / path.relative_to(root), name) for path, name in found)
+        else:
+            found_named = iter([(source, Path(source.name))])
+        for path, name in found_named:
+            if (key := path.resolve()) not in seen:
+                seen.add(key)
+                yield path, name
+
+
+def _results_left_out(paths: Iterator[Path], ending: str) -> Iterator[Path]:
+    """Beside `a.png`, `a_colorized.png` is an earlier result, not a source."""
+    for path in paths:
+        if ending and path.stem.endswith(ending):
+            original = path.with_name(path.stem.removesuffix(ending) + path.suffix)
+            if original.exists():
+                continue
+        yield path
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    targets: dict[str, Job] = {}
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
+        key = unicodedata.normalize("NFC", str(job.target)).casefold()
+        if (other := targets.setdefault(key, job)) is not job:
+            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a target folder and see that it can be written to. Raises TargetError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{folder}: cannot make this folder: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise TargetError(f"{folder}: this folder is not writable")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
+
+    It is written in the target's own folder, flushed to the disk and then renamed, so that `path`
+    is at all times absent, old, or complete. Raises TargetError for what the disk refuses.
+    """
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"[:200])
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot write: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file through `replacing`."""
+    with replacing(path) as file:
+        file.write(data)

@@ -1,0 +1,104 @@
+"""Checkpoints: the whole state of a run in one file, written atomically, loaded without pickles.
+
+`RUN/checkpoint.pt` is a `torch.save` dictionary of tensors, numbers and text only, so that it loads
+with `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colorbatch.errors import ColorbatchError, UsageError
+from colorbatch.files import replacing
+from training.config import TrainConfig, override
+from training.generators import UNet
+from training.step import Players
+
+NAME = "checkpoint.pt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a run stands: steps done and planned, and which photographs it sees."""
+
+    step: int
+    steps: int
+    data_digest: str
+    photographs: int
+
+
+def save(run: Path, config: TrainConfig, progress: Progress, players: Players) -> None:
+    """Write RUN/checkpoint.pt; the previous one stays until the new one is complete."""
+    state = {
+        "config": dataclasses.asdict(config),
+        "progress": dataclasses.asdict(progress),
+        "generator": players.generator.state_dict(),
+        "discriminator": players.discriminator.state_dict(),
+        "ema": players.average.state_dict(),
+        "optimizer_g": players.optimizer_g.state_dict(),
+        "optimizer_d": players.optimizer_d.state_dict(),
+        "scaler": players.scaler.state_dict(),
+        "rng": torch.get_rng_state(),
+        "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    with replacing(run / NAME) as file:
+        torch.save(state, file)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint file (or a run's folder) on the CPU. Raises UsageError, ColorbatchError."""
+    path = path / NAME if path.is_dir() else path
+    try:
+        state: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such checkpoint") from None
+    except Exception as error:  # torch raises many kinds for broken files
+        raise ColorbatchError(f"{path}: not a checkpoint of this project") from error
+    return state
+
+
+def restore(state: dict[str, Any], players: Players) -> Progress:
+    """Put a loaded checkpoint back into the players and the random generators."""
+    players.generator.load_state_dict(state["generator"])
+    players.discriminator.load_state_dict(state["discriminator"])
+    players.average.load_state_dict(state["ema"])
+    players.optimizer_g.load_state_dict(state["optimizer_g"])
+    players.optimizer_d.load_state_dict(state["optimizer_d"])
+    players.scaler.load_state_dict(state["scaler"])
+    torch.set_rng_state(state["rng"])
+    if state["rng_cuda"]:
+        torch.cuda.set_rng_state_all(state["rng_cuda"])
+    return Progress(**state["progress"])
+
+
+def config_of(state: dict[str, Any]) -> TrainConfig:
+    """The settings that a checkpoint was trained with."""
+    return override(TrainConfig(), state["config"])
+
+
+def start_from(path: Path, players: Players) -> None:
+    """Begin with the weights of a run or checkpoint file (`--init`): its averaged generator, and
+    its discriminator where the shapes agree."""
+    state = load(path)
+    try:
+        players.generator.load_state_dict(state["ema"])
+        players.average.load_state_dict(state["ema"])
+    except (KeyError, RuntimeError) as error:
+        raise UsageError(f"{path}: its generator has another shape") from error
+    mine = players.discriminator.state_dict()
+    theirs = state.get("discriminator", {})
+    same = all(name in theirs and theirs[name].shape == mine[name].shape for name in mine)
+    if same and config_of(state).gan_weight:  # an untrained one is worth nothing
+        players.discriminator.load_state_dict(theirs)
+
+
+def trained_generator(state: dict[str, Any]) -> UNet:
+    """The averaged generator of a checkpoint, in eval mode, float32, on the CPU."""
+    config = config_of(state)
+    generator = UNet(config.width, config.levels, config.dropout)
+    generator.load_state_dict(state["ema"])
+    return generator.eval().requires_grad_(False)

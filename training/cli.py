@@ -1,0 +1,64 @@
+"""`python -m training`: click options to settings, then the work. The one error boundary here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from colorbatch.errors import ColorbatchError, ExitCode, one_line
+from training.config import load_recipe, override, parse_settings
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+ANY_PATH = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Train generators for colorbatch."""
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--data", type=FOLDER, required=True, help="Photographs, searched recursively.")
+@click.option("--val", type=FOLDER, help="Validation photographs; otherwise a fifth of --data.")
+@click.option("--out", type=FOLDER, required=True, help="The run's folder; an old one goes on.")
+@click.option("--init", type=ANY_PATH, help="Run or checkpoint whose weights to start from.")
+@click.option("--cache", type=FOLDER, help="Folder for decoded photographs (default: OUT/cache).")
+@click.option("--time-budget", type=float, metavar="MINUTES", help="Train about this long.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+def train(
+    recipe: str,
+    data: Path,
+    val: Path | None,
+    out: Path,
+    init: Path | None,
+    cache: Path | None,
+    time_budget: float | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Train RECIPE (a name such as `unet`, or a TOML file)."""
+    config = override(load_recipe(recipe), parse_settings(settings))
+    if time_budget is not None:
+        # the number of steps is fixed by the budget, so the rate can decay over them
+        decayed = {} if any(s.startswith("schedule=") for s in settings) else {"schedule": "cosine"}
+        config = override(config, {"time_budget": time_budget, **decayed})
+    from training.train import train as run_training  # torch takes seconds to import
+
+    if not run_training(config, data, val, out, init=init, cache=cache, say=click.echo):
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def main() -> None:
+    """Run the command line and turn our errors into one line and their exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except click.exceptions.Abort:
+        sys.exit(ExitCode.INTERRUPTED)
+    except ColorbatchError as error:
+        click.echo(f"error: {one_line(error)}", err=True)
+        sys.exit(error.exit_code)

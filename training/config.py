@@ -1,0 +1,134 @@
+"""Settings of a training run: a frozen record, read from a recipe and overridden by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from colorbatch.errors import UsageError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Every setting that decides a run's result. Defaults are those of the sources' `unet`."""
+
+    recipe: str = "unet"
+    # generator and discriminator
+    width: int = 64
+    """Channels of the first layer; the widest has 8 times as many."""
+    levels: int = 8
+    """How often the generator halves its input."""
+    dropout: float = 0.5
+    discriminator_width: int = 64
+    # data
+    size: int = 256
+    """Height and width of what the generator sees, in pixels."""
+    batch_size: int = 16
+    flip: bool = True
+    rotation: float = 0.0
+    """Random rotation by up to this many degrees either way."""
+    crop: float = 1.0
+    """Random crop: each side of the window is at least this share of the photograph's; 1 is none."""
+    # optimisation
+    epochs: int = 45
+    steps: int = 0
+    """Number of steps; 0 means `epochs` whole epochs."""
+    time_budget: float = 0.0
+    """Minutes; where it is not 0, the number of steps is fixed by timing the first few."""
+    learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Rate over the run: constant, or a cosine from the full rate to zero."""
+    gan_weight: float = 1.0
+    """Weight of the adversarial term; 0 trains the generator alone."""
+    l1_weight: float = 100.0
+    ema_decay: float = 0.999
+    seed: int = 0
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    # what is kept and shown
+    checkpoint_every: int = 500
+    """Steps between checkpoints; one is also written at the end."""
+    validate_every: int = 1
+    """Epochs between sample pictures and validation metrics."""
+    validation_images: int = 200
+    """How many validation photographs are measured while training (all of them at the end)."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "batch_size", "epochs", "checkpoint_every", "validate_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.levels < 5:
+            raise UsageError(f"levels must be at least 5, not {self.levels}")
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"crop must be above 0 and at most 1, not {self.crop}")
+        # one level less is fine: the generator leaves its innermost level out
+        smallest = 2 ** (self.levels - 1)
+        if self.size < 32 or self.size % smallest:
+            raise UsageError(f"size must be a multiple of {smallest} for {self.levels} levels")
+        for name, hint in get_type_hints(TrainConfig).items():
+            allowed = get_args(hint)  # empty but for a Literal
+            if allowed and getattr(self, name) not in allowed:
+                raise UsageError(f"{name} is one of {', '.join(allowed)}")
+
+
+def load_recipe(name: str) -> TrainConfig:
+    """A recipe of this repository by its name, or a TOML file. Raises UsageError."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+        raise UsageError(f"no recipe {name!r}; there are {known}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    return override(TrainConfig(recipe=path.stem), values)
+
+
+def override(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
+    """The settings with some replaced; text is converted to the setting's type."""
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    converted = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise UsageError(f"no setting {name!r}; there are {', '.join(fields)}")
+        converted[name] = _convert(name, value, type(fields[name].default))
+    return dataclasses.replace(config, **converted)
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, str]:
+    """`name=value` words to a mapping. Raises UsageError."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} is not name=value")
+        pairs[name.strip().replace("-", "_")] = value.strip()
+    return pairs
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if isinstance(value, str) and kind is bool:
+        if value.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise UsageError(f"{name} is true or false, not {value!r}")
+        return value.lower() in ("true", "1", "yes")
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(f"{name} is a {kind.__name__}, not {value!r}") from None
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """What differs between two settings, as `name: old -> new`."""
+    return [
+        f"{field.name}: {getattr(old, field.name)} -> {getattr(new, field.name)}"
+        for field in dataclasses.fields(TrainConfig)
+        if getattr(old, field.name) != getattr(new, field.name)
+    ]

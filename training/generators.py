@@ -1,0 +1,100 @@
+"""Generators: networks that see lightness and predict chroma.
+
+In: L of CIELAB in the network range, float32 of shape (N, 1, H, W), values in [-1, 1].
+Out: (a, b) in the network range, float32 of shape (N, 2, H, W), values in (-1, 1) after tanh.
+No export tricks and no color conversion here: see `export.wrapper` and `colorbatch.color`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+WIDEST = 8
+"""The widest layers of a U-Net have 8 times the channels of its first one (C64 ... C512)."""
+
+
+def _down(inputs: int, outputs: int, *, first: bool, norm: bool) -> nn.Sequential:
+    """LeakyReLU 0.2, 4x4 convolution of stride 2, batch norm; the first has the convolution alone."""
+    layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
+    layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+    if norm:
+        layers.append(nn.BatchNorm2d(outputs))
+    return nn.Sequential(*layers)
+
+
+def _up(inputs: int, outputs: int, *, dropout: float) -> nn.Sequential:
+    """ReLU, 4x4 transposed convolution of stride 2, batch norm, dropout where it is not 0."""
+    layers: list[nn.Module] = [
+        nn.ReLU(),
+        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+    if dropout > 0:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    """The U-Net of pix2pix (Isola et al. 2017, "Image-to-Image Translation with Conditional
+    Adversarial Networks", section 6.1.1) for one channel in and two out.
+
+    Encoder C64-C128-C256-C512-...-C512 and its mirror with skip concatenations, `levels` halvings
+    deep; dropout in up-blocks 2 to 4, counted from the innermost, as in the authors' code.
+
+    `forward`: (N, 1, H, W) -> (N, 2, H, W), H and W multiples of 2 ** levels; float32 (or the
+    autocast type) in [-1, 1]. Pictures that halve once less (128x128 at 8 levels) are taken too,
+    for cheap early training: the innermost level is left out and adds zeros to its concatenation.
+    Raises ValueError for all other sizes.
+    """
+
+    def __init__(self, width: int = 64, levels: int = 8, dropout: float = 0.5) -> None:
+        super().__init__()
+        if levels < 5:
+            raise ValueError(f"a U-Net needs at least 5 levels, not {levels}")
+        self.levels = levels
+        channels = [width * min(2**level, WIDEST) for level in range(levels)]
+        self.down = nn.ModuleList(
+            _down(
+                1 if level == 0 else channels[level - 1],
+                channels[level],
+                first=level == 0,
+                norm=0 < level < levels - 1,  # one pixel per channel leaves nothing to normalise
+            )
+            for level in range(levels)
+        )
+        up: list[nn.Module] = []
+        for block in range(1, levels):  # block 1 is the innermost
+            level = levels - block  # the resolution it starts from
+            inputs = channels[level] * (1 if block == 1 else 2)
+            up.append(_up(inputs, channels[level - 1], dropout=dropout if 2 <= block <= 4 else 0.0))
+        last = nn.ConvTranspose2d(channels[0] * 2, 2, 4, stride=2, padding=1)
+        up.append(nn.Sequential(nn.ReLU(), last, nn.Tanh()))
+        self.up = nn.ModuleList(up)
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        height, width = lightness.shape[-2:]
+        whole = height % 2**self.levels == 0 and width % 2**self.levels == 0
+        if not whole and (height % 2 ** (self.levels - 1) or width % 2 ** (self.levels - 1)):
+            raise ValueError(f"{height}x{width} is no multiple of {2**self.levels}")
+        skips = []
+        x = lightness
+        for down in self.down if whole else self.down[:-1]:
+            x = down(x)
+            skips.append(x)
+        x = self.up[0](skips.pop()) if whole else torch.zeros_like(x)
+        for up in self.up[1:]:
+            x = up(torch.cat([x, skips.pop()], dim=1))
+        return x
+
+
+def initialize(network: nn.Module) -> None:
+    """Weights from N(0, 0.02), batch norm gains from N(1, 0.02), biases 0 (Isola et al., 6.2)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)

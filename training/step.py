@@ -1,0 +1,117 @@
+"""One training step of the two players, and the state it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training.config import TrainConfig
+from training.discriminator import PatchGAN
+from training.generators import UNet, initialize
+from training.losses import adversarial, chroma_l1
+
+LOSS_NAMES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_L1", "loss_G")
+
+
+@dataclass
+class Players:
+    """Everything a step changes: both networks, their optimizers, the averaged generator."""
+
+    generator: UNet
+    discriminator: PatchGAN
+    average: UNet
+    optimizer_g: torch.optim.Adam
+    optimizer_d: torch.optim.Adam
+    scaler: torch.amp.GradScaler
+
+
+def make_players(config: TrainConfig, device: torch.device, dtype: torch.dtype) -> Players:
+    """Fresh networks, initialised from the settings' seed."""
+    torch.manual_seed(config.seed)
+    generator = UNet(config.width, config.levels, config.dropout)
+    discriminator = PatchGAN(config.discriminator_width)
+    for network in (generator, discriminator):
+        initialize(network)
+        network.to(device, memory_format=torch.channels_last)
+    betas = (config.beta1, config.beta2)
+    return Players(
+        generator=generator,
+        discriminator=discriminator,
+        average=copy.deepcopy(generator).eval().requires_grad_(False),
+        optimizer_g=torch.optim.Adam(generator.parameters(), config.learning_rate, betas),
+        optimizer_d=torch.optim.Adam(
+            discriminator.parameters(), config.discriminator_learning_rate, betas
+        ),
+        scaler=torch.amp.GradScaler(device.type, enabled=dtype == torch.float16),
+    )
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
+    """Mixed precision in `dtype`; float32 means none."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def train_step(
+    players: Players, config: TrainConfig, lightness: Tensor, chroma: Tensor, dtype: torch.dtype
+) -> dict[str, float | None]:
+    """One discriminator step, then one generator step (Isola et al. 2017, section 3.3).
+
+    lightness (N, 1, S, S) and chroma (N, 2, S, S) in the network range, on the players' device.
+    Returns the losses by name; those of the discriminator are None without an adversarial term.
+    """
+    device = lightness.device
+    losses: dict[str, float | None] = dict.fromkeys(LOSS_NAMES)
+    with autocast(device, dtype):
+        predicted = players.generator(lightness)
+
+    if config.gan_weight:
+        fake = torch.cat([lightness, predicted.float()], dim=1)
+        with autocast(device, dtype):
+            real_logits = players.discriminator(torch.cat([lightness, chroma], dim=1))
+            fake_logits = players.discriminator(fake.detach())
+        loss_real = adversarial(real_logits, real=True)
+        loss_fake = adversarial(fake_logits, real=False)
+        loss_d = (loss_real + loss_fake) / 2
+        _descend(players.optimizer_d, loss_d, players.scaler)
+        losses |= {
+            "loss_D_real": loss_real.item(),
+            "loss_D_fake": loss_fake.item(),
+            "loss_D": loss_d.item(),
+        }
+
+    loss_l1 = chroma_l1(predicted, chroma)
+    loss_g = config.l1_weight * loss_l1
+    if config.gan_weight:
+        players.discriminator.requires_grad_(False)
+        with autocast(device, dtype):
+            fake_logits = players.discriminator(fake)
+        loss_gan = adversarial(fake_logits, real=True)
+        loss_g = loss_g + config.gan_weight * loss_gan
+        losses["loss_G_GAN"] = loss_gan.item()
+    _descend(players.optimizer_g, loss_g, players.scaler)
+    players.discriminator.requires_grad_(True)
+    players.scaler.update()
+    _follow(players.average, players.generator, config.ema_decay)
+    return losses | {"loss_G_L1": loss_l1.item(), "loss_G": loss_g.item()}
+
+
+def _descend(optimizer: torch.optim.Adam, loss: Tensor, scaler: torch.amp.GradScaler) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and of batch-norm statistics."""
+    for mean, value in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)

@@ -1,0 +1,251 @@
+"""The training loop, to be read from top to bottom.
+
+Flows in: settings and two folders of photographs. Flows out, below RUN: `checkpoint.pt`,
+`log.jsonl` (losses per step), `validation.jsonl`, `samples/*.png`, `losses.png`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from colorbatch import color
+from colorbatch.errors import UsageError
+from colorbatch.files import write_bytes
+from training import checkpoint, plots
+from training.checkpoint import Progress
+from training.config import TrainConfig, differences
+from training.data import PhotoCache, open_caches, steps_per_epoch, training_batches, validation_batches
+from training.metrics import Validation
+from training.step import Players, autocast, make_players, train_step
+
+WARM_UP_STEPS = 4
+TIMED_STEPS = 12
+OVERHEAD = 0.92
+"""Share of a time budget that is left for steps; the rest goes to validation and checkpoints."""
+SHEET_PICTURES = 8
+
+
+def train(
+    config: TrainConfig,
+    data: Path,
+    validation: Path | None,
+    run: Path,
+    *,
+    init: Path | None = None,
+    cache: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> bool:
+    """Train until the planned steps are done; goes on where an earlier call on `run` stopped.
+
+    `init` is a run or checkpoint file to take the first weights from; `cache` a folder for decoded
+    photographs, shared between runs (RUN/cache without it). Returns False if a Ctrl-C ended it
+    early; the state is saved either way. Raises UsageError if `run` was made with other settings
+    or other photographs, or is in use.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = choose_precision(config, device)
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores"
+    say(f"device {device.type} ({name}), precision {dtype}, {torch.get_num_threads()} threads")
+
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UsageError(f"{run} is in use by another training run") from None
+    with lock:
+        state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
+        if state is not None and (changed := differences(checkpoint.config_of(state), config)):
+            raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
+        photos, held_out = open_caches(data, validation, cache or run / "cache", config)
+        for label, photographs in (("training", photos), ("validation", held_out)):
+            say(
+                f"{label}: {len(photographs)} photographs"
+                f" ({photographs.grey} grey and {photographs.unreadable} unreadable skipped)"
+            )
+
+        players = make_players(config, device, dtype)
+        if state is not None:
+            progress = checkpoint.restore(state, players)
+            if progress.data_digest != photos.digest:
+                raise UsageError(f"{run} was trained on other photographs than those in {data}")
+            say(f"going on from step {progress.step} of {progress.steps or 'a time budget'}")
+        else:
+            if init is not None:
+                checkpoint.start_from(init, players)
+                say(f"starting with the weights of {init}")
+            progress = Progress(0, planned_steps(config, len(photos)), photos.digest, len(photos))
+        return _loop(config, run, players, progress, photos, held_out, device, dtype, say)
+
+
+def _loop(
+    config: TrainConfig,
+    run: Path,
+    players: Players,
+    progress: Progress,
+    photos: PhotoCache,
+    held_out: PhotoCache,
+    device: torch.device,
+    dtype: torch.dtype,
+    say: Callable[[str], None],
+) -> bool:
+    epoch_steps = steps_per_epoch(len(photos), config)
+    log_path = run / "log.jsonl"
+    cut_log(log_path, progress.step)
+    cut_log(run / "validation.jsonl", progress.step)
+    batches = training_batches(photos, config, progress.step)
+    started = timed = time.monotonic()
+    bar = tqdm(total=progress.steps or None, initial=progress.step, unit="step", mininterval=1)
+
+    with log_path.open("a", encoding="utf-8") as log, bar, _interrupt_flag() as interrupted:
+        while progress.steps == 0 or progress.step < progress.steps:
+            epoch, (lightness, chroma) = next(batches)
+            rate = scheduled(config, progress)
+            for optimizer, full in (
+                (players.optimizer_g, config.learning_rate),
+                (players.optimizer_d, config.discriminator_learning_rate),
+            ):
+                for group in optimizer.param_groups:
+                    group["lr"] = full * rate
+            lightness = lightness.to(device, memory_format=torch.channels_last)
+            chroma = chroma.to(device, memory_format=torch.channels_last)
+            losses = train_step(players, config, lightness, chroma, dtype)
+            progress = dataclasses.replace(progress, step=progress.step + 1)
+
+            row = {"step": progress.step, "epoch": epoch, "rate": rate, **losses}
+            log.write(json.dumps(row) + "\n")
+            bar.update()
+            bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items() if v is not None})
+
+            if progress.steps == 0:  # a time budget: count a few steps, then fix their number
+                if progress.step == WARM_UP_STEPS:
+                    timed = time.monotonic()
+                elif progress.step == WARM_UP_STEPS + TIMED_STEPS:
+                    now = time.monotonic()
+                    left = config.time_budget * 60 - (now - started)
+                    more = max(1, int(left * OVERHEAD * TIMED_STEPS / (now - timed)))
+                    progress = dataclasses.replace(progress, steps=progress.step + more)
+                    bar.total = progress.steps
+
+            last = progress.step == progress.steps
+            if last or progress.step % (epoch_steps * config.validate_every) == 0:
+                count = len(held_out) if last else config.validation_images
+                measured = validate(players, config, held_out, count, run, progress.step, dtype)
+                with (run / "validation.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"step": progress.step, **measured}) + "\n")
+                log.flush()
+                plots.loss_curves(log_path, run / "losses.png")
+                bar.write(
+                    f"step {progress.step}: |ab| error {measured['ab_error_relative']:.3f} of grey's, "
+                    f"PSNR {measured['psnr']:.2f} dB, colorfulness {measured['colorfulness']:.1f} "
+                    f"(true {measured['colorfulness_truth']:.1f})"
+                )
+            if last or interrupted() or progress.step % config.checkpoint_every == 0:
+                log.flush()
+                os.fsync(log.fileno())
+                checkpoint.save(run, config, progress, players)
+            if interrupted():
+                say(f"interrupted; saved at step {progress.step}, the same command goes on")
+                return False
+    say(f"done: {progress.step} steps in {(time.monotonic() - started) / 60:.1f} minutes")
+    return True
+
+
+def planned_steps(config: TrainConfig, photographs: int) -> int:
+    """Steps of a run; 0 while a time budget has not fixed them yet."""
+    if config.time_budget:
+        return 0
+    return config.steps or config.epochs * steps_per_epoch(photographs, config)
+
+
+def scheduled(config: TrainConfig, progress: Progress) -> float:
+    """Factor on the learning rates at this step."""
+    if config.schedule == "constant" or not progress.steps:
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * progress.step / progress.steps))
+
+
+def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """The autocast type: bf16 where the device computes in it, else fp16 on CUDA, else float32."""
+    named = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+    if config.precision != "auto":
+        return named[config.precision]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    has_bf16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+@torch.no_grad()
+def validate(
+    players: Players,
+    config: TrainConfig,
+    held_out: PhotoCache,
+    count: int,
+    run: Path,
+    step: int,
+    dtype: torch.dtype,
+) -> dict[str, float]:
+    """Color the first `count` validation photographs with the averaged generator, and measure."""
+    device = next(players.average.parameters()).device
+    validation = Validation()
+    columns: tuple[list, list, list] = ([], [], [])
+    for pictures, (lightness, chroma) in validation_batches(held_out, config, count):
+        moved = lightness.to(device, memory_format=torch.channels_last)
+        with autocast(device, dtype):
+            predicted = players.average(moved)
+        to_rows = (0, 2, 3, 1)
+        ab = predicted.float().cpu().permute(to_rows).numpy() * np.float32(color.AB_SCALE)
+        true_ab = chroma.permute(to_rows).numpy() * np.float32(color.AB_SCALE)
+        true_l = (lightness.permute(to_rows).numpy() + 1) * np.float32(color.L_CENTER)
+        for i, truth in enumerate(pictures):
+            lab = np.concatenate([true_l[i], true_ab[i]], axis=-1)
+            colored = validation.add(lab, ab[i], truth)
+            if len(columns[0]) < SHEET_PICTURES:
+                grey = color.to_codes(color.lab_to_rgb(lab * np.float32([1, 0, 0])))
+                for column, picture in zip(columns, (grey, colored, truth), strict=True):
+                    column.append(picture)
+    (run / "samples").mkdir(exist_ok=True)
+    sheet = cv2.imencode(".png", plots.sample_sheet(columns)[..., ::-1])[1]
+    write_bytes(run / "samples" / f"{step:07d}.png", sheet.tobytes())
+    return validation.summary()
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drop what a killed run logged after its last checkpoint, and a torn last line."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] > step:
+                break
+        except ValueError:
+            break
+        kept.append(line + "\n")
+    write_bytes(path, "".join(kept).encode())
+
+
+@contextmanager
+def _interrupt_flag() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C sets a flag that the loop reads between steps, so that no step is torn."""
+    caught = []
+    previous = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
+    try:
+        yield lambda: bool(caught)
+    finally:
+        signal.signal(signal.SIGINT, previous)
