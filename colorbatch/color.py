@@ -93,6 +93,20 @@ def rgb_to_lab(rgb: Codes) -> Float:
     return np.asarray(cv2.cvtColor(linear, cv2.COLOR_LRGB2Lab), np.float32)
 
 
+def encoded_to_lab(rgb: Float) -> Float:
+    """Encoded sRGB (H, W, 3) in [0, 1], float32, to L*a*b* float32."""
+    linear = linearize(rgb).astype(np.float32)
+    return np.asarray(cv2.cvtColor(linear, cv2.COLOR_LRGB2Lab), np.float32)
+
+
+def grey_of_lightness(lightness: Float) -> Float:
+    """L* in [0, 100] to the encoded sRGB grey in [0, 1] that has it; any shape, float32."""
+    f = (lightness + np.float32(16)) / np.float32(116)
+    # CIE 15:2004, section 8.2.1.1, solved for Y
+    y = np.where(f > 6 / 29, f**3, (f - np.float32(4 / 29)) * np.float32(108 / 841))
+    return encode(np.clip(y, 0, 1).astype(np.float32))
+
+
 def lab_to_rgb(lab: Float) -> Float:
     """L*a*b* (H, W, 3) float32 to encoded sRGB in [0, 1], float32; out of gamut is clipped."""
     linear = cv2.cvtColor(np.ascontiguousarray(lab, np.float32), cv2.COLOR_Lab2LRGB)

@@ -7,6 +7,8 @@ with `weights_only=True`.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from training.step import Players
 
 NAME = "checkpoint.pt"
 
+History = list[dict[str, Any]]
+"""Per run: `images` seen, source `commit`, and a `summary` in words; first to last."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -31,9 +36,15 @@ class Progress:
     photographs: int
 
 
-def save(run: Path, config: TrainConfig, progress: Progress, players: Players) -> None:
-    """Write RUN/checkpoint.pt; the previous one stays until the new one is complete."""
+def save(
+    run: Path, config: TrainConfig, progress: Progress, players: Players, history: History
+) -> None:
+    """Write RUN/checkpoint.pt; the previous one stays until the new one is complete.
+
+    `history` tells of the runs whose weights this one started from.
+    """
     state = {
+        "history": [*history, _chapter(config, progress)],
         "config": dataclasses.asdict(config),
         "progress": dataclasses.asdict(progress),
         "generator": players.generator.state_dict(),
@@ -47,6 +58,31 @@ def save(run: Path, config: TrainConfig, progress: Progress, players: Players) -
     }
     with replacing(run / NAME) as file:
         torch.save(state, file)
+
+
+def _chapter(config: TrainConfig, progress: Progress) -> dict[str, Any]:
+    """What this run adds to its generator's history."""
+    changed = ", ".join(
+        f"{field.name}={getattr(config, field.name)}"
+        for field in dataclasses.fields(TrainConfig)
+        if getattr(config, field.name) != field.default
+    )
+    images = progress.step * config.batch_size
+    return {
+        "images": images,
+        "commit": source_commit(),
+        "summary": f"{progress.step} steps of {config.batch_size} ({images} pictures): {changed}",
+    }
+
+
+@functools.cache
+def source_commit() -> str:
+    """The commit of the repository that this code stands in, or nothing."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -80,9 +116,9 @@ def config_of(state: dict[str, Any]) -> TrainConfig:
     return override(TrainConfig(), state["config"])
 
 
-def start_from(path: Path, players: Players) -> None:
+def start_from(path: Path, players: Players) -> History:
     """Begin with the weights of a run or checkpoint file (`--init`): its averaged generator, and
-    its discriminator where the shapes agree."""
+    its discriminator where it was trained and the shapes agree. Returns its history."""
     state = load(path)
     try:
         players.generator.load_state_dict(state["ema"])
@@ -94,6 +130,8 @@ def start_from(path: Path, players: Players) -> None:
     same = all(name in theirs and theirs[name].shape == mine[name].shape for name in mine)
     if same and config_of(state).gan_weight:  # an untrained one is worth nothing
         players.discriminator.load_state_dict(theirs)
+    history: History = state.get("history", [])
+    return history
 
 
 def trained_generator(state: dict[str, Any]) -> UNet:

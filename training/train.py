@@ -79,17 +79,21 @@ def train(
             )
 
         players = make_players(config, device, dtype)
+        history: checkpoint.History = []
         if state is not None:
+            history = state["history"][:-1]
             progress = checkpoint.restore(state, players)
             if progress.data_digest != photos.digest:
                 raise UsageError(f"{run} was trained on other photographs than those in {data}")
             say(f"going on from step {progress.step} of {progress.steps or 'a time budget'}")
         else:
             if init is not None:
-                checkpoint.start_from(init, players)
+                history = checkpoint.start_from(init, players)
                 say(f"starting with the weights of {init}")
             progress = Progress(0, planned_steps(config, len(photos)), photos.digest, len(photos))
-        return _loop(config, run, players, progress, photos, held_out, device, dtype, say)
+        return _loop(
+            config, run, players, progress, history, photos, held_out, device, dtype, say
+        )
 
 
 def _loop(
@@ -97,6 +101,7 @@ def _loop(
     run: Path,
     players: Players,
     progress: Progress,
+    history: checkpoint.History,
     photos: PhotoCache,
     held_out: PhotoCache,
     device: torch.device,
@@ -157,7 +162,7 @@ def _loop(
             if last or interrupted() or progress.step % config.checkpoint_every == 0:
                 log.flush()
                 os.fsync(log.fileno())
-                checkpoint.save(run, config, progress, players)
+                checkpoint.save(run, config, progress, players, history)
             if interrupted():
                 say(f"interrupted; saved at step {progress.step}, the same command goes on")
                 return False

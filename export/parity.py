@@ -1,0 +1,116 @@
+"""The parity gate: does the ONNX file answer as PyTorch does, through the engine that users run?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from colorbatch import color
+from colorbatch.contract import sha256
+from colorbatch.engine import Engine
+from colorbatch.errors import ParityError
+from colorbatch.files import find_pictures
+from colorbatch.images import load_rgb
+from colorbatch.parity import (
+    ROUNDED_WEIGHTS,
+    SAME_WEIGHTS,
+    Difference,
+    Golden,
+    ParityRecord,
+    compare,
+)
+from export.precision import round_weights
+from export.wrapper import fold_batch_norm
+
+BATCHES = (1, 2, 7)
+CHECKED_PICTURES = 14
+GOLDEN_STRIDE = 3
+
+
+def pass_gate(
+    module: nn.Module, model: Path, *, half_weights: bool, check: Path | None
+) -> ParityRecord:
+    """Compare a module (eval mode, float32) with its exported file, and record the result.
+
+    With float32 weights the reference is the module as it was trained. With float16 weights it is
+    the module with the stored, rounded weights, and against the trained one the wider limits hold.
+    Inputs: random lightness, smooth generated pictures, and photographs from `check`. Raises
+    ParityError naming every limit that is exceeded.
+    """
+    engine = Engine(model, "cpu", batch_size=max(BATCHES))
+    pictures = test_pictures(engine.size, check)
+    stored = module
+    if half_weights:
+        stored = fold_batch_norm(module)
+        round_weights(stored)
+    measured = {"same_weights": measure(stored, engine, pictures)}
+    excess = measured["same_weights"].over(SAME_WEIGHTS)
+    if half_weights:
+        measured["float32_weights"] = measure(module, engine, pictures)
+        excess += measured["float32_weights"].over(ROUNDED_WEIGHTS)
+    if excess:
+        raise ParityError(f"the ONNX model differs from PyTorch: {', '.join(excess)}")
+    return ParityRecord(
+        model_sha256=sha256(model),
+        limits=SAME_WEIGHTS,
+        goldens=tuple(_golden(stored, name, pictures[name]) for name in pictures if name in KEPT),
+        measured={
+            "pictures": len(pictures),
+            "batches": list(BATCHES),
+            "torch": torch.__version__,
+            **{name: vars(difference) for name, difference in measured.items()},
+        },
+    )
+
+
+KEPT = ("noise", "waves", "photograph 0", "photograph 1")
+"""The pictures whose answers go into the parity record."""
+
+
+def test_pictures(size: tuple[int, int], check: Path | None) -> dict[str, color.Codes]:
+    """Grey pictures (H, W), uint8, by name: noise, waves, black, white, and photographs."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[: size[0], : size[1]] / np.float64(size[0])
+    waves = 127.5 + 80 * np.sin(9 * rows + 5 * columns) + 40 * np.sin(40 * columns * rows)
+    pictures = {
+        "noise": rng.integers(0, 256, size).astype(np.uint8),
+        "waves": np.clip(waves, 0, 255).astype(np.uint8),
+        "black": np.zeros(size, np.uint8),
+        "white": np.full(size, 255, np.uint8),
+    }
+    if check is not None:
+        found = find_pictures(check)
+        spread = found[:: max(1, len(found) // CHECKED_PICTURES)][:CHECKED_PICTURES]
+        for i, path in enumerate(spread):
+            pictures[f"photograph {i}"] = color.resize_area(color.grey_of(load_rgb(path)), size)
+    return pictures
+
+
+def measure(module: nn.Module, engine: Engine, pictures: dict[str, color.Codes]) -> Difference:
+    """The largest differences over all pictures and over batches of 1, 2 and 7."""
+    lightness = np.stack([color.lightness(grey) for grey in pictures.values()])
+    rng = np.random.default_rng(1)
+    continuous = rng.uniform(0, 100, (3, *engine.size)).astype(np.float32)
+    lightness = np.concatenate([lightness, continuous])
+    worst = Difference()
+    for size in BATCHES:
+        for start in range(0, len(lightness), size):
+            part = lightness[start : start + size]
+            worst = worst.worst(compare(part, reference(module, part), engine.predict(part)))
+    return worst
+
+
+@torch.no_grad()
+def reference(module: nn.Module, lightness: color.Float) -> color.Float:
+    """PyTorch's ab (N, H, W, 2) in Lab units for L* (N, H, W)."""
+    network = torch.from_numpy(color.network_lightness(lightness)[:, None])
+    chroma = module(network).permute(0, 2, 3, 1).contiguous().numpy()
+    return np.asarray(chroma * np.float32(color.AB_SCALE), np.float32)
+
+
+def _golden(module: nn.Module, name: str, grey: color.Codes) -> Golden:
+    ab = reference(module, color.lightness(grey)[None])[0]
+    return Golden(name, grey, ab[::GOLDEN_STRIDE, ::GOLDEN_STRIDE], GOLDEN_STRIDE)
