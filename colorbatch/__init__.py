@@ -1,0 +1,20 @@
+"""colorbatch: gives black-and-white photographs and films their color back, in bulk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Colorizer", "__version__"]
+
+if TYPE_CHECKING:
+    from colorbatch.api import Colorizer
+
+
+def __getattr__(name: str) -> Any:
+    # imported on first use: `colorbatch --help` needs neither numpy nor OpenCV
+    if name == "Colorizer":
+        from colorbatch.api import Colorizer
+
+        return Colorizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -116,12 +116,39 @@ def lab_to_rgb(lab: Float) -> Float:
 def to_codes(encoded: npt.ArrayLike, dtype: npt.DTypeLike = np.uint8) -> Codes:
     """Encoded values in [0, 1] to the nearest codes of uint8 or uint16; any shape."""
     maximum = max_code(dtype)
-    return np.clip(np.rint(np.asarray(encoded) * maximum), 0, maximum).astype(dtype)
+    codes = np.clip(np.rint(np.asarray(encoded) * maximum), 0, maximum)
+    return np.asarray(codes, dtype)
 
 
 def mean_chroma(lab: Float) -> float:
     """Mean C*ab of a picture (H, W, 3): near 0 for grey."""
     return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
+
+
+Kind = Literal["grey", "toned", "color"]
+
+GREY_CHROMA = 2.0
+"""Mean C*ab up to which a picture is grey; JPEG's own chroma noise stays below."""
+TONED_SPREAD = 1.5
+"""Mean distance in ab from one hue up to which a picture is toned (sepia, yellowed, tinted)."""
+
+
+def kind_of(rgb: Codes) -> Kind:
+    """Whether a picture (H, W, 3) is grey, toned (all one hue) or in color.
+
+    The one hue is the main axis of its ab values through neutral; a toned picture stays close to
+    it and on one side of it.
+    """
+    height, width = rgb.shape[:2]
+    shrink = max(1.0, max(height, width) / 256)
+    small = resize_area(rgb, (max(1, round(height / shrink)), max(1, round(width / shrink))))
+    ab = rgb_to_lab(small)[..., 1:].reshape(-1, 2).astype(np.float64)
+    if np.hypot(*ab.T).mean() < GREY_CHROMA:
+        return "grey"
+    _, axes = np.linalg.eigh(ab.T @ ab)
+    along, across = ab @ axes[:, 1], ab @ axes[:, 0]
+    other_side = min(np.maximum(along, 0).mean(), np.maximum(-along, 0).mean())
+    return "toned" if np.abs(across).mean() + other_side < TONED_SPREAD else "color"
 
 
 # --- the network's range -----------------------------------------------------------------------
@@ -165,7 +192,12 @@ def resize_area(picture: Codes, size: tuple[int, int]) -> Codes:
         picture = cv2.resize(picture, (down[1], down[0]), interpolation=cv2.INTER_AREA)
     if down != size:
         picture = cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
-    return picture
+    return np.asarray(picture)
+
+
+def network_view(luma: Codes, size: tuple[int, int]) -> Float:
+    """L* (h, w) at the network's `size` of luma codes (H, W): what a model sees of a picture."""
+    return lightness(resize_area(luma, size))
 
 
 def enlarge_rows(ab: Float, size: tuple[int, int], start: int, stop: int) -> Float:
@@ -210,7 +242,7 @@ def chroma_at_luma(luma: Float, cb: Float, cr: Float, maximum: int) -> tuple[Flo
     tiny = np.float32(1e-6)
     scale = np.minimum(high / np.maximum(highest, tiny), low / np.maximum(lowest, tiny))
     scale = np.clip(scale, 0, 1)
-    return cb * scale, cr * scale
+    return np.asarray(cb * scale, np.float32), np.asarray(cr * scale, np.float32)
 
 
 def _rgb_offsets(cb: Float, cr: Float) -> tuple[Float, Float, Float]:

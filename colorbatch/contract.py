@@ -66,7 +66,7 @@ class SizeRule:
     preferred: int = 256
 
     def choose(self) -> tuple[int, int]:
-        """The size to run at: guaranteed to satisfy the rule. One size per run keeps engines fast."""
+        """The size to run at, guaranteed to satisfy the rule; one per run keeps engines fast."""
         if self.fixed is not None:
             return self.fixed
         side = max(self.min, min(self.max, self.preferred))
@@ -74,6 +74,9 @@ class SizeRule:
         if side > self.max:
             side -= self.multiple_of
         return (side, side)
+
+
+SIZE_KEYS = ("multiple_of", "min", "max", "preferred")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class ModelContract:
         values["size"] = (
             {"fixed": size["fixed"]}
             if self.size.fixed is not None
-            else {key: size[key] for key in ("multiple_of", "min", "max", "preferred")}
+            else {key: size[key] for key in SIZE_KEYS}
         )
         return json.dumps(values)
 
@@ -143,7 +146,7 @@ def parse_contract(text: str, model: str) -> ModelContract:
             output=OutputSpec(str(made["name"]), made["kind"], float(made["scale"])),
             size=SizeRule(fixed=_numbers(size["fixed"], 2, int))
             if "fixed" in size
-            else SizeRule(**{key: int(value) for key, value in size.items()}),
+            else SizeRule(None, *(int(size[key]) for key in SIZE_KEYS)),
             dtype=values.get("dtype", "float32"),
         )
     except KeyError as error:

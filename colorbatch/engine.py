@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ class Device:
     def parse(cls, text: str) -> Device:
         """auto, cpu, cuda or cuda:N. Raises UsageError."""
         kind, _, index = text.partition(":")
-        if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
+        if kind not in ("auto", "cpu", "cuda") or (
+            index and (kind != "cuda" or not index.isdigit())
+        ):
             raise UsageError(f"device is auto, cpu, cuda or cuda:N, not {text!r}")
         return cls(kind, int(index or 0))
 
@@ -91,7 +94,9 @@ class Engine:
         raises OutOfMemoryError if not even one picture fits.
         """
         if lightness.ndim != 3 or lightness.shape[1:] != self.size:
-            raise ValueError(f"lightness is {lightness.shape}, not (N, {self.size[0]}, {self.size[1]})")
+            raise ValueError(
+                f"lightness is {lightness.shape}, not (N, {self.size[0]}, {self.size[1]})"
+            )
         chroma = np.empty((*lightness.shape, 2), np.float32)
         done = 0
         while done < len(lightness):
@@ -103,13 +108,24 @@ class Engine:
                     raise
                 if len(part) == 1:
                     raise OutOfMemoryError(
-                        f"no memory for one picture of {self.size[0]}x{self.size[1]} on {self.device}"
+                        f"no memory for one picture of {self.size[0]}x{self.size[1]} "
+                        f"on {self.device}"
                     ) from error
                 self.batch_size = len(part) // 2
                 logger.warning("out of memory: going on with batches of %d", self.batch_size)
                 continue
             done += len(part)
         return chroma
+
+    def time_one(self) -> float:
+        """Seconds of one inference, the best of three after a first one that warms up."""
+        lightness = np.full((1, *self.size), 50, np.float32)
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            self._run(lightness)
+            times.append(time.perf_counter() - started)
+        return min(times[1:])
 
     def _run(self, lightness: color.Float) -> color.Float:
         feed = {self.contract.input.name: _model_input(lightness, self.contract)}
@@ -126,7 +142,7 @@ def _model_input(lightness: color.Float, contract: ModelContract) -> color.Float
         return np.ascontiguousarray(scaled[:, None], np.float32)
     grey = color.grey_of_lightness(lightness)
     scaled = grey * np.float32(high - low) + np.float32(low)
-    mean, std = np.float32(spec.mean), np.float32(spec.std)
+    mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
     three = (scaled[:, None] - mean[:, None, None]) / std[:, None, None]
     return np.ascontiguousarray(three, np.float32)
 
@@ -156,7 +172,9 @@ def _check_tensors(session: Any, contract: ModelContract, path: Path) -> None:
             raise ModelError(f"{path}: {spec.name!r} is not a 4-dimensional float32 tensor")
         made = tensor.shape[1]
         if isinstance(made, int) and made != channels[spec.kind]:
-            raise ModelError(f"{path}: {spec.name!r} has {made} channels, not {channels[spec.kind]}")
+            raise ModelError(
+                f"{path}: {spec.name!r} has {made} channels, not {channels[spec.kind]}"
+            )
 
 
 def import_runtime() -> Any:
@@ -197,10 +215,18 @@ def _open_session(runtime: Any, path: Path, asked: Device, threads: int) -> tupl
         raise ModelError(f"{path}: not a model that onnxruntime can run: {reason[:300]}") from error
     provider = str(session.get_providers()[0])
     if provider != CUDA and asked.kind == "cuda":
-        raise DeviceUnavailableError(f"{asked} cannot be used: {why_no_cuda(runtime)}", _cuda_advice())
+        raise DeviceUnavailableError(
+            f"{asked} cannot be used: {why_no_cuda(runtime)}", _cuda_advice()
+        )
     if provider != CUDA and asked.kind == "auto" and has_nvidia_card():
         logger.warning("running on the CPU beside an NVIDIA card: %s", why_no_cuda(runtime))
     return session, provider
+
+
+def usable_devices() -> list[str]:
+    """The devices that can be asked for here: cpu, and cuda where its provider is offered."""
+    offered = import_runtime().get_available_providers()
+    return ["cpu", "cuda"] if CUDA in offered and has_nvidia_card() else ["cpu"]
 
 
 def why_no_cuda(runtime: Any) -> str:
@@ -222,7 +248,9 @@ def _cuda_advice() -> str:
     if "onnxruntime-gpu" in wheels and len(wheels) == 1:
         return "see `colorbatch doctor`, or use --device cpu"
     others = " ".join(name for name in wheels if name != "onnxruntime-gpu")
-    return f'run: pip uninstall -y {others} && pip install "colorbatch[cuda13]", or use --device cpu'
+    return (
+        f'run: pip uninstall -y {others} && pip install "colorbatch[cuda13]", or use --device cpu'
+    )
 
 
 def _listed(wheels: dict[str, str]) -> str:

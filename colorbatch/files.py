@@ -27,6 +27,8 @@ class Job:
 
     source: Path
     target: Path
+    named: bool = False
+    """Whether the user named this very file, rather than a folder that holds it."""
 
 
 def is_junk(name: str) -> bool:
@@ -47,7 +49,9 @@ def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> It
     for parent, folders, names in os.walk(folder, onerror=fail):
         here = Path(parent)
         folders[:] = sorted(
-            name for name in folders if not is_junk(name) and not (skip and here / name == skip)
+            name
+            for name in folders
+            if not is_junk(name) and not (skip and (here / name).resolve() == skip)
         )
         for name in sorted(names):
             if not is_junk(name) and Path(name).suffix.lower() in suffixes:
@@ -66,13 +70,13 @@ def plan_jobs(
     output: Path | None,
     *,
     suffix: str | None = None,
-    new_format: str | None = None,
+    new_suffix: str | None = None,
 ) -> list[Job]:
     """Name a target for every picture of `sources` (files and folders, recursive).
 
     With a folder as `output` a source folder's tree is mirrored below it (several folders keep
     their own names); one file with `output` NAME.ext writes that file; without `output` results
-    stand beside their sources with the suffix `_colorized`. `new_format` is a file suffix such as
+    stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
     ".png". Results of earlier runs by name and the output folder itself are never sources.
 
     Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
@@ -93,40 +97,34 @@ def plan_jobs(
     skip = output.resolve() if output is not None and not single_file else None
 
     jobs = []
-    for source, name in _named_sources(sources, many=many, skip=skip, ending=ending):
-        if single_file and output is not None:
-            target = output
+    seen: set[Path] = set()
+    for source in sources:
+        if source.is_dir():
+            _refuse_output_as_source(source, output)
+            below = Path(source.resolve().name) if many else Path()
+            found = [
+                (path, below / path.relative_to(source))
+                for path in _results_left_out(walk(source, PICTURE_SUFFIXES, skip), ending)
+            ]
         else:
-            root = output if output is not None else source.parent
-            relative = name if output is not None else Path(source.name)
-            file_suffix = new_format or relative.suffix
-            target = root / relative.with_name(relative.stem + ending + file_suffix)
-        jobs.append(Job(source, target))
+            found = [(source, Path(source.name))]
+        for path, name in found:
+            if (key := path.resolve()) in seen:
+                continue
+            seen.add(key)
+            if single_file and output is not None:
+                target = output
+            else:
+                root = output / name.parent if output is not None else path.parent
+                target = root / f"{name.stem}{ending}{new_suffix or name.suffix}"
+            jobs.append(Job(path, target, named=not source.is_dir()))
     _refuse_clashes(jobs)
     return jobs
 
 
-def _named_sources(
-    sources: Sequence[Path], *, many: bool, skip: Path | None, ending: str
-) -> Iterator[tuple[Path, Path]]:
-    """(file, its name below the output folder) for every picture, each file once."""
-    seen: set[Path] = set()
-    for source in sources:
-        if source.is_dir():
-            root = source.resolve()
-            if skip == root:
-                raise UsageError(f"{source}: the output folder is the source folder")
-            below = Path(source.name or root.name) if many else Path()
-            found = ((path, below / path.relative_to(root)) for path in _results_left_out(
-                walk(root, PICTURE_SUFFIXES, skip), ending))
-            # names as the user gave them
-            found_named = ((source / path.relative_to(root), name) for path, name in found)
-        else:
-            found_named = iter([(source, Path(source.name))])
-        for path, name in found_named:
-            if (key := path.resolve()) not in seen:
-                seen.add(key)
-                yield path, name
+def _refuse_output_as_source(source: Path, output: Path | None) -> None:
+    if output is not None and output.resolve() == source.resolve():
+        raise UsageError(f"{output}: the output folder is a source; sources are never written to")
 
 
 def _results_left_out(paths: Iterator[Path], ending: str) -> Iterator[Path]:

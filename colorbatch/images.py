@@ -1,20 +1,520 @@
-"""Stills."""
+"""Stills: a picture file to luma, alpha and metadata, and back with color.
+
+Bytes in, bytes out: paths are opened by Python, never by a codec library, so that every name works.
+What a still is (depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and
+`encode` puts it back. No models here, and no decision about which files are done.
+"""
+
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
+import cv2
+import imagecodecs
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import tifffile
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from colorbatch import color
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError
+from colorbatch.errors import SourceError, TargetError
+from colorbatch.provenance import with_mark
+
+Format = Literal["JPEG", "PNG", "TIFF", "WEBP"]
+
+FORMATS: Mapping[str, Format] = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+MAX_PIXELS = 1_000_000_000
+"""Larger pictures are refused before they are decoded."""
+DEFAULT_QUALITY = 95
+LOSSLESS_TIFF = ("NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD")
+TEXT_TAGS = {
+    270: "ImageDescription",
+    271: "Make",
+    272: "Model",
+    306: "DateTime",
+    315: "Artist",
+    33432: "Copyright",
+}
+TAG_ORIENTATION, TAG_XMP, TAG_ICC, TAG_EXIF, TAG_IPTC = 274, 700, 34675, 34665, 33723
+
+Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, for every library alike
+
+
+@dataclass(frozen=True)
+class Still:
+    """One picture as the tool sees it.
+
+    luma: Y' codes (H, W), uint8 or uint16, in the file's own pixel order. exact_luma: unrounded Y'
+    in codes, float64, where a 16-bit source was not grey. rgb: the source's codes (H, W, 3) where
+    it was not stored as grey. alpha: codes (H, W) or None.
+    """
+
+    format: Format
+    luma: Codes
+    rgb: Codes | None = None
+    exact_luma: Any = None
+    alpha: Codes | None = None
+    orientation: int = 1
+    """EXIF orientation, 1 to 8: how the stored pixels have to be turned to stand upright."""
+    exif: bytes = b""
+    xmp: bytes = b""
+    icc: bytes = b""
+    dpi: tuple[float, float] | None = None
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    """How the file was stored, in the terms of the library that writes its format."""
+    notes: tuple[str, ...] = ()
+    """What could not be kept, in words."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) as stored."""
+        return (self.luma.shape[0], self.luma.shape[1])
+
+
+def read(path: Path) -> Still:
+    """Read a picture file. Raises SourceError with the reason, for anything that is wrong with it.
+
+    The format is told by the content, not by the name.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot read: {error.strerror}") from error
+    if not data:
+        raise SourceError(f"{path}: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries warn about harmless oddities of metadata
+            return decode(data)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from error
+    except MemoryError as error:
+        raise SourceError(f"{path}: not enough memory to decode it") from error
+    except Exception as error:  # decoders raise anything for broken files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(f"{path}: cannot decode: {reason}") from error
+
+
+def decode(data: bytes) -> Still:
+    """The content of a picture file. Raises SourceError, or what the decoders raise."""
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _decode_tiff(data)
+    try:
+        image = Image.open(io.BytesIO(data), formats=["JPEG", "PNG", "WEBP"])
+    except OSError as error:
+        raise SourceError("not a JPEG, PNG, TIFF or WebP picture") from error
+    with image:
+        _check_size(image.height, image.width)
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise SourceError("it is animated; only single pictures are supported")
+        if image.format in ("JPEG", "MPO"):
+            return _decode_jpeg(image)
+        return _decode_with_pillow(image, data)
 
 
 def load_rgb(path: Path) -> Codes:
-    """A photograph as upright sRGB codes (H, W, 3), uint8. Raises SourceError."""
+    """A photograph as upright codes (H, W, 3), uint8. Raises SourceError."""
+    still = read(path)
+    if still.luma.dtype == np.uint16:
+        still = _to_8_bits(still)
+    rgb = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
+    return upright(rgb, still.orientation)
+
+
+# --- decoding ----------------------------------------------------------------------------------
+
+
+def _decode_jpeg(image: Image.Image) -> Still:
+    encoding: dict[str, Any] = {
+        "qtables": getattr(image, "quantization", None),
+        "progressive": bool(image.info.get("progressive")),
+    }
+    notes = []
+    if image.format == "MPO":
+        notes.append("only the first of several pictures in the file was colored")
+    shared = _pillow_metadata(image)
+    if image.mode == "L":
+        luma, rgb = np.asarray(image), None
+    elif image.mode == "RGB" and image.info.get("adobe_transform") != 0:
+        image.draft("YCbCr", image.size)  # the stored Y' itself, not one rounded through RGB
+        planes = np.asarray(image)
+        if image.mode != "YCbCr":
+            raise SourceError(f"JPEG of an unexpected kind ({image.mode})")
+        luma = np.ascontiguousarray(planes[..., 0])
+        rgb = cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)
+    else:
+        if image.mode == "CMYK":
+            notes.append("CMYK was converted to RGB")
+            shared["icc"] = b""
+        rgb = np.asarray(image.convert("RGB"))
+        luma = color.grey_of(rgb)
+    return Still(
+        "JPEG", luma, rgb, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
+    )
+
+
+def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
+    """PNG and WebP, and the TIFF kinds that are neither plain grey nor plain RGB."""
+    notes = []
+    shared = _pillow_metadata(image)
+    tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
+    raw_mode = str(tiles[0][3]) if tiles else ""
+    if image.format == "PNG" and "16" in raw_mode:
+        pixels = imagecodecs.png_decode(data)
+    else:
+        has_alpha = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
+        grey = image.mode in ("1", "L", "LA", "La")
+        if image.mode in ("P", "PA", "1"):
+            notes.append(f"{'1-bit' if image.mode == '1' else 'palette'} picture became 8-bit RGB")
+        pixels = np.asarray(image.convert(("L" if grey else "RGB") + ("A" if has_alpha else "")))
+    encoding: dict[str, Any] = {}
+    format_: Format = "PNG"
+    if image.format == "WEBP":
+        format_, encoding = "WEBP", {"lossless": _webp_is_lossless(data)}
+    elif image.format == "TIFF":
+        format_, encoding = "TIFF", {"compression": "adobe_deflate"}
+    return _from_pixels(
+        format_, pixels, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
+    )
+
+
+def _from_pixels(format_: Format, pixels: Codes, **rest: Any) -> Still:
+    """Samples (H, W), (H, W, 1 to 4) to a still; the last of 2 or 4 channels is alpha."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise SourceError(f"{pixels.dtype} samples are not supported, only 8 and 16 bits")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    channels = pixels.shape[2]
+    if channels not in (1, 2, 3, 4):
+        raise SourceError(f"pictures of {channels} channels are not supported")
+    alpha = np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None
+    if channels <= 2:
+        return Still(format_, np.ascontiguousarray(pixels[..., 0]), alpha=alpha, **rest)
+    rgb = np.ascontiguousarray(pixels[..., :3])
+    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
+        return Still(format_, np.ascontiguousarray(rgb[..., 0]), rgb, alpha=alpha, **rest)
+    exact = color.luma(rgb) if rgb.dtype == np.uint16 else None
+    return Still(format_, color.grey_of(rgb), rgb, exact, alpha, **rest)
+
+
+def _decode_tiff(data: bytes) -> Still:
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        if len(tiff.pages) != 1:
+            raise SourceError(f"it has {len(tiff.pages)} pages; only single pictures are supported")
+        page = tiff.pages.first
+        _check_size(page.imagelength, page.imagewidth)
+        plain = page.photometric in (
+            tifffile.PHOTOMETRIC.MINISBLACK,
+            tifffile.PHOTOMETRIC.MINISWHITE,
+            tifffile.PHOTOMETRIC.RGB,
+        )
+        if not plain or page.bitspersample not in (8, 16):
+            if page.bitspersample not in (1, 2, 4, 8):
+                raise SourceError(f"TIFF samples of {page.bitspersample} bits are not supported")
+            with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+                return _decode_with_pillow(image, data)
+        pixels = page.asarray()
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
+            pixels = np.moveaxis(pixels, 0, -1)
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            pixels = np.iinfo(pixels.dtype).max - pixels
+        tags = page.tags
+        notes = []
+        if TAG_EXIF in tags:
+            notes.append("the camera's EXIF block was not kept")
+        if TAG_IPTC in tags:
+            notes.append("the IPTC block was not kept")
+        name = tifffile.COMPRESSION(page.compression).name
+        if name not in LOSSLESS_TIFF:
+            notes.append(f"{name} compression became lossless Deflate")
+            name = "ADOBE_DEFLATE"
+        resolution = page.get_resolution(tifffile.RESUNIT.INCH)
+        encoding = {
+            "compression": None if name == "NONE" else name.lower(),
+            "predictor": page.predictor != 1 or None,
+            "extrasamples": [int(kind) for kind in page.extrasamples],
+            "tags": [(tag, 2, 0, str(tags[tag].value), True) for tag in TEXT_TAGS if tag in tags],
+        }
+        orientation = int(tags[TAG_ORIENTATION].value) if TAG_ORIENTATION in tags else 1
+        return _from_pixels(
+            "TIFF",
+            pixels,
+            encoding=encoding,
+            notes=tuple(notes),
+            orientation=orientation if 1 <= orientation <= 8 else 1,
+            xmp=bytes(tags[TAG_XMP].value) if TAG_XMP in tags else b"",
+            icc=bytes(tags[TAG_ICC].value) if TAG_ICC in tags else b"",
+            dpi=resolution if all(value > 1 for value in resolution) else None,
+        )
+
+
+def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
+    """EXIF, XMP, ICC, resolution and orientation of an opened, not yet decoded picture."""
+    notes = []
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
-        raise SourceError(f"{path}: cannot read: {error}") from error
+        orientation = int(image.getexif().get(TAG_ORIENTATION, 1))
+        exif = image.info.get("exif") or b""
+    except Exception:  # broken EXIF is no reason to refuse the picture
+        orientation, exif = 1, b""
+        notes.append("unreadable EXIF was dropped")
+    dpi = image.info.get("dpi")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return {
+        "orientation": orientation if 1 <= orientation <= 8 else 1,
+        "exif": exif if isinstance(exif, bytes) else b"",
+        "xmp": xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        "icc": image.info.get("icc_profile") or b"",
+        "dpi": (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+        "notes": tuple(notes),
+    }
+
+
+def _check_size(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise SourceError(f"{width} x {height} pixels are more than {MAX_PIXELS / 1e6:.0f} million")
+
+
+def _webp_is_lossless(data: bytes) -> bool:
+    """Whether the picture's chunk is VP8L (RFC 9649, section 2): chunks of a RIFF file in turn."""
+    position = 12
+    while position + 8 <= len(data):
+        name, length = data[position : position + 4], data[position + 4 : position + 8]
+        if name in (b"VP8L", b"VP8 "):
+            return name == b"VP8L"
+        position += 8 + int.from_bytes(length, "little") + int.from_bytes(length, "little") % 2
+    return False
+
+
+# --- orientation -------------------------------------------------------------------------------
+
+
+def upright(pixels: Codes, orientation: int) -> Codes:
+    """Stored pixels (H, W, ...) turned upright (EXIF 2.32, tag 0x0112)."""
+    if orientation >= 5:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def stored(pixels: Codes, orientation: int) -> Codes:
+    """The inverse of `upright`."""
+    # only the two quarter turns are not their own inverse
+    return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+# --- encoding ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A finished file's bytes, and what the format could not hold, in words."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
+
+
+def encode(
+    still: Still,
+    ab: color.Float | None,
+    format_: Format,
+    *,
+    mark: str,
+    saturation: float = 1.0,
+    quality: int | None = None,
+) -> Encoded:
+    """Color a still with chroma (h, w, 2) in Lab units, in its stored orientation, and encode it.
+
+    Without `ab` the still keeps its own color (and gets no mark): for changing the format alone.
+    Depth, alpha, resolution, EXIF, XMP and an RGB profile are kept where the format holds them.
+    `mark` names what made the color and goes into XMP. JPEG without `quality` uses the source's
+    own tables; other sources get 95. Raises TargetError if the format cannot hold the picture.
+    """
+    notes = list(still.notes)
+    if format_ in ("JPEG", "WEBP") and still.luma.dtype == np.uint16:
+        notes.append(f"16 bits became 8 for {format_}")
+        still = _to_8_bits(still)
+    limit = {"JPEG": 65535, "WEBP": 16383}.get(format_)
+    if limit and max(still.size) > limit:
+        raise TargetError(f"{format_} holds at most {limit} pixels a side")
+    alpha = still.alpha
+    if alpha is not None and format_ == "JPEG":
+        notes.append("JPEG holds no transparency: alpha was dropped")
+        alpha = None
+    icc = still.icc
+    if icc and icc[16:20] != b"RGB ":
+        notes.append("the grey color profile does not fit a color picture and was dropped")
+        icc = b""
+    xmp = still.xmp if ab is None else with_mark(still.xmp, mark)
+    shared = {"icc": icc, "exif": still.exif, "xmp": xmp, "dpi": still.dpi}
+
+    if ab is None:
+        pixels = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
+    else:
+        pixels = color.colorize(
+            still.luma,
+            ab,
+            saturation=saturation,
+            exact_luma=still.exact_luma,
+            output="ycc" if format_ == "JPEG" else "rgb",
+        )
+    if alpha is not None:
+        pixels = np.dstack([pixels, alpha])
+    if format_ == "JPEG":
+        image = _pillow_image(pixels, "RGB" if ab is None else "YCbCr")
+        return Encoded(_encode_jpeg(image, still, quality, shared), tuple(notes))
+    if format_ == "WEBP":
+        return _encode_webp(pixels, still, quality, shared, notes)
+    if format_ == "TIFF":
+        if still.exif:
+            notes.append("the camera's EXIF block was not kept")
+        return Encoded(_encode_tiff(pixels, still, shared), tuple(notes))
+    return Encoded(_encode_png(pixels, shared, notes), tuple(notes))
+
+
+def _to_8_bits(still: Still) -> Still:
+    def rounded(codes: Codes | None) -> Codes | None:
+        return None if codes is None else color.to_codes(codes / np.float32(65535))
+
+    luma = color.to_codes(still.luma / np.float32(65535))
+    return replace(
+        still, luma=luma, exact_luma=None, rgb=rounded(still.rgb), alpha=rounded(still.alpha)
+    )
+
+
+def _pillow_image(pixels: Codes, mode: str) -> Image.Image:
+    height, width = pixels.shape[:2]
+    return Image.frombuffer(mode, (width, height), pixels.tobytes(), "raw", mode, 0, 1)
+
+
+def _pillow_options(shared: Mapping[str, Any]) -> dict[str, Any]:
+    options = {"icc_profile": shared["icc"], "exif": shared["exif"], "dpi": shared["dpi"]}
+    return {key: value for key, value in options.items() if value}
+
+
+def _encode_jpeg(
+    image: Image.Image, still: Still, quality: int | None, shared: Mapping[str, Any]
+) -> bytes:
+    tables = still.encoding.get("qtables") if still.format == "JPEG" else None
+    options = _pillow_options(shared)
+    if quality is None and tables:
+        ordered = [tables[key] for key in sorted(tables)]
+        # the source's luma table; a grey source has none for chroma, so luma's serves both
+        options["qtables"] = [ordered[0], ordered[1] if len(ordered) > 1 else ordered[0]]
+    else:
+        options["quality"] = DEFAULT_QUALITY if quality is None else quality
+    buffer = io.BytesIO()
+    image.save(
+        buffer,
+        "JPEG",
+        subsampling=0,
+        optimize=True,
+        progressive=still.encoding.get("progressive", False),
+        xmp=shared["xmp"],
+        **options,
+    )
+    return buffer.getvalue()
+
+
+def _encode_webp(
+    pixels: Codes, still: Still, quality: int | None, shared: Mapping[str, Any], notes: list[str]
+) -> Encoded:
+    lossless = quality is None and still.encoding.get("lossless", still.format != "JPEG")
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(
+        buffer,
+        "WEBP",
+        lossless=lossless,
+        exact=True,
+        method=4,
+        xmp=shared["xmp"],
+        quality=(75 if lossless else DEFAULT_QUALITY) if quality is None else quality,
+        **{key: value for key, value in _pillow_options(shared).items() if key != "dpi"},
+    )
+    if not lossless:
+        with Image.open(buffer) as result:
+            decoded = np.asarray(result.convert("RGB"))
+        error = np.abs(color.luma(decoded) - color.luma(pixels)).mean()
+        notes.append(f"lossy WebP: luma differs by {error:.2f} codes on average")
+    return Encoded(buffer.getvalue(), tuple(notes))
+
+
+def _encode_tiff(pixels: Codes, still: Still, shared: Mapping[str, Any]) -> bytes:
+    encoding: Mapping[str, Any] = {"compression": "adobe_deflate", "predictor": True}
+    if still.format == "TIFF":
+        encoding = still.encoding
+    tags = list(encoding.get("tags", ()))
+    tags.append((TAG_XMP, 1, len(shared["xmp"]), shared["xmp"], True))
+    if still.orientation != 1:
+        tags.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
+    extra = encoding.get("extrasamples") or [2]  # 2: unassociated alpha
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        pixels,
+        photometric="rgb",
+        compression=encoding.get("compression"),
+        predictor=encoding.get("predictor"),
+        extrasamples=extra[:1] if pixels.shape[2] == 4 else None,
+        iccprofile=shared["icc"] or None,
+        resolution=shared["dpi"],
+        resolutionunit="INCH" if shared["dpi"] else None,
+        extratags=tags,
+        software=False,
+        metadata=None,
+        bigtiff=pixels.nbytes > 3_900_000_000,
+    )
+    return buffer.getvalue()
+
+
+def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> bytes:
+    if pixels.dtype == np.uint8:
+        buffer = io.BytesIO()
+        info = _png_text(shared["xmp"])
+        Image.fromarray(pixels).save(
+            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(shared)
+        )
+        return buffer.getvalue()
+    if shared["dpi"]:
+        notes.append("the resolution (DPI) of a 16-bit PNG was not kept")
+    order = [2, 1, 0, 3][: pixels.shape[2]]
+    kinds = [cv2.IMAGE_METADATA_XMP]
+    blocks = [np.frombuffer(shared["xmp"], np.uint8)]
+    for kind, block in (
+        (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(b"Exif\0\0")),
+        (cv2.IMAGE_METADATA_ICCP, shared["icc"]),
+    ):
+        if block:
+            kinds.append(kind)
+            blocks.append(np.frombuffer(block, np.uint8))
+    done, data = cv2.imencodeWithMetadata(
+        ".png",
+        np.ascontiguousarray(pixels[..., order]),
+        kinds,
+        blocks,
+        [cv2.IMWRITE_PNG_COMPRESSION, 4],
+    )
+    if not done:
+        raise TargetError("OpenCV could not encode this PNG")
+    return bytes(data)
+
+
+def _png_text(xmp: bytes) -> PngInfo:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    return info

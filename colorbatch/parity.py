@@ -1,7 +1,7 @@
 """The stored parity check of a model: what it must answer, and how far off it may be.
 
-`NAME.parity.json` beside NAME.onnx holds the model's SHA-256, golden pictures with PyTorch's answers,
-the limits, and what was measured at export. `check` asks an engine again, without PyTorch.
+`NAME.parity.json` beside NAME.onnx holds the model's SHA-256, golden pictures with PyTorch's
+answers, the limits, and what was measured at export. `check` asks an engine again, without PyTorch.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def check(engine: Engine, record: ParityRecord) -> Difference:
     limit is exceeded.
     """
     if sha256(engine.path) != record.model_sha256:
-        raise ParityError(f"{engine.path}: not the file whose parity was recorded (SHA-256 differs)")
+        raise ParityError(
+            f"{engine.path}: not the file whose parity was recorded (SHA-256 differs)"
+        )
     worst = Difference()
     for golden in record.goldens:
         if golden.grey.shape != engine.size:
@@ -148,9 +150,7 @@ def check(engine: Engine, record: ParityRecord) -> Difference:
         lightness = color.lightness(golden.grey)
         ab = engine.predict(lightness[None])[0]
         step = golden.stride
-        worst = worst.worst(
-            compare(lightness[::step, ::step], ab[::step, ::step], golden.ab)
-        )
+        worst = worst.worst(compare(lightness[::step, ::step], ab[::step, ::step], golden.ab))
     if excess := worst.over(record.limits):
         raise ParityError(f"{engine.path} on {engine.device}: {', '.join(excess)}")
     return worst
@@ -177,4 +177,6 @@ def _pack(array: Any) -> dict[str, Any]:
 
 def _unpack(value: dict[str, Any], dtype: type) -> Any:
     data = zlib.decompress(base64.b64decode(value["zlib"]))
-    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(value["shape"]).astype(dtype)
+    return (
+        np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(value["shape"]).astype(dtype)
+    )

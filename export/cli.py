@@ -20,19 +20,27 @@ from colorbatch.parity import record_path
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
     help="The ONNX file; NAME.parity.json is written beside it.",
 )
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True,
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
     help="How weights are stored; they are computed with in float32 either way.",
 )
 @click.option(
-    "--check", type=click.Path(path_type=Path, file_okay=False),
+    "--check",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Photographs for the parity gate, beside generated pictures.",
 )
 @click.option(
-    "--card", type=click.Path(path_type=Path, dir_okay=False),
+    "--card",
+    type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file with `training_data` and `licences` for the model's card.",
 )
 def cli(run: Path, output: Path, precision: str, check: Path | None, card: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Storing weights as float16 with a cast to float32 in front: half the file, the same arithmetic."""
+"""Storing weights as float16 with a cast to float32 in front: half the file, same arithmetic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store_as_float16(model: onnx.ModelProto) -> None:
 
 
 def round_weights(network: nn.Module) -> None:
-    """Round a PyTorch network's large tensors to float16 values, in place, as the file stores them."""
+    """Round a network's large tensors to float16 values, in place, as the file stores them."""
     for tensor in network.state_dict().values():
         if tensor.is_floating_point() and tensor.numel() >= SMALLEST:
             tensor.copy_(tensor.half().float())

@@ -22,7 +22,7 @@ IR_VERSION = 10
 def to_onnx(
     module: nn.Module, contract: ModelContract, card: ModelCard, *, half_weights: bool
 ) -> bytes:
-    """Export a module in eval mode: one input and output as the contract names them, free batch axis.
+    """Export a module in eval mode: one input and output, named by the contract, free batch axis.
 
     The file says nothing about the machine it was made on: names of files, doc strings and node
     metadata are cleared. `half_weights` stores large weights as float16.
@@ -52,7 +52,8 @@ def to_onnx(
     for key, value in ((CONTRACT_KEY, contract.to_json()), (CARD_KEY, card.to_json())):
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def _clear(model: onnx.ModelProto) -> None:

@@ -1,4 +1,4 @@
-"""The module whose `forward` is the ONNX signature; the generator itself stays free of export tricks."""
+"""The module whose `forward` is the ONNX signature; the generator stays free of export tricks."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
         for i in range(len(block) - 1):
             first, second = block[i], block[i + 1]
             if isinstance(second, nn.BatchNorm2d):
+                assert isinstance(first, nn.Conv2d | nn.ConvTranspose2d)
                 transposed = isinstance(first, nn.ConvTranspose2d)
                 block[i] = fuse_conv_bn_eval(first, second, transposed)
                 block[i + 1] = nn.Identity()

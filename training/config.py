@@ -34,7 +34,7 @@ class TrainConfig:
     rotation: float = 0.0
     """Random rotation by up to this many degrees either way."""
     crop: float = 1.0
-    """Random crop: each side of the window is at least this share of the photograph's; 1 is none."""
+    """Random crop: each side is at least this share of the photograph's; 1 is none."""
     # optimisation
     epochs: int = 45
     steps: int = 0

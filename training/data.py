@@ -1,4 +1,4 @@
-"""Photographs to batches: decoded once into a cache, then cropped, turned, flipped, converted to Lab.
+"""Photographs to batches: decoded once into a cache, then cropped, turned, flipped, made Lab.
 
 Flows in: a folder of photographs. Flows out: float32 tensors L (N, 1, S, S) and ab (N, 2, S, S) in
 the network range. Pixels stay uint8 sRGB in one memory-mapped file, which the operating system
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -128,7 +129,7 @@ def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) 
     )
 
 
-def _decode(root: Path, paths: Sequence[Path], pixel_path: Path, short_side: int) -> dict:
+def _decode(root: Path, paths: Sequence[Path], pixel_path: Path, short_side: int) -> dict[str, Any]:
     """Decode photographs into one file, in the order of `paths`; returns its index."""
 
     def load(path: Path) -> color.Codes | None:
@@ -167,7 +168,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def sample(rgb: color.Codes, config: TrainConfig, epoch: int, index: int) -> color.Codes:
-    """One training picture (S, S, 3), uint8: a random window, turned and flipped by the settings."""
+    """One training picture (S, S, 3), uint8: a random window, turned and flipped as configured."""
     rng = np.random.default_rng((config.seed, epoch, index))
     height, width = rgb.shape[:2]
     share_y, share_x = rng.uniform(config.crop, 1, 2)

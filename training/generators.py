@@ -15,7 +15,7 @@ WIDEST = 8
 
 
 def _down(inputs: int, outputs: int, *, first: bool, norm: bool) -> nn.Sequential:
-    """LeakyReLU 0.2, 4x4 convolution of stride 2, batch norm; the first has the convolution alone."""
+    """LeakyReLU 0.2, 4x4 convolution of stride 2, batch norm; the first is a convolution alone."""
     layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
     layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
     if norm:

@@ -36,7 +36,7 @@ def make_players(config: TrainConfig, device: torch.device, dtype: torch.dtype) 
     discriminator = PatchGAN(config.discriminator_width)
     for network in (generator, discriminator):
         initialize(network)
-        network.to(device, memory_format=torch.channels_last)
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     betas = (config.beta1, config.beta2)
     return Players(
         generator=generator,
@@ -50,7 +50,7 @@ def make_players(config: TrainConfig, device: torch.device, dtype: torch.dtype) 
     )
 
 
-def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
+def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
     """Mixed precision in `dtype`; float32 means none."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
@@ -101,7 +101,7 @@ def train_step(
 
 def _descend(optimizer: torch.optim.Adam, loss: Tensor, scaler: torch.amp.GradScaler) -> None:
     optimizer.zero_grad(set_to_none=True)
-    scaler.scale(loss).backward()
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     scaler.step(optimizer)
 
 

@@ -28,7 +28,13 @@ from colorbatch.files import write_bytes
 from training import checkpoint, plots
 from training.checkpoint import Progress
 from training.config import TrainConfig, differences
-from training.data import PhotoCache, open_caches, steps_per_epoch, training_batches, validation_batches
+from training.data import (
+    PhotoCache,
+    open_caches,
+    steps_per_epoch,
+    training_batches,
+    validation_batches,
+)
 from training.metrics import Validation
 from training.step import Players, autocast, make_players, train_step
 
@@ -91,9 +97,7 @@ def train(
                 history = checkpoint.start_from(init, players)
                 say(f"starting with the weights of {init}")
             progress = Progress(0, planned_steps(config, len(photos)), photos.digest, len(photos))
-        return _loop(
-            config, run, players, progress, history, photos, held_out, device, dtype, say
-        )
+        return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
 
 
 def _loop(
@@ -155,7 +159,8 @@ def _loop(
                 log.flush()
                 plots.loss_curves(log_path, run / "losses.png")
                 bar.write(
-                    f"step {progress.step}: |ab| error {measured['ab_error_relative']:.3f} of grey's, "
+                    f"step {progress.step}: |ab| error {measured['ab_error_relative']:.3f} of "
+                    f"grey's, "
                     f"PSNR {measured['psnr']:.2f} dB, colorfulness {measured['colorfulness']:.1f} "
                     f"(true {measured['colorfulness_truth']:.1f})"
                 )
@@ -208,7 +213,7 @@ def validate(
     """Color the first `count` validation photographs with the averaged generator, and measure."""
     device = next(players.average.parameters()).device
     validation = Validation()
-    columns: tuple[list, list, list] = ([], [], [])
+    columns: tuple[list[color.Codes], ...] = ([], [], [])
     for pictures, (lightness, chroma) in validation_batches(held_out, config, count):
         moved = lightness.to(device, memory_format=torch.channels_last)
         with autocast(device, dtype):
@@ -221,7 +226,7 @@ def validate(
             lab = np.concatenate([true_l[i], true_ab[i]], axis=-1)
             colored = validation.add(lab, ab[i], truth)
             if len(columns[0]) < SHEET_PICTURES:
-                grey = color.to_codes(color.lab_to_rgb(lab * np.float32([1, 0, 0])))
+                grey = color.to_codes(color.lab_to_rgb(lab * np.array([1, 0, 0], np.float32)))
                 for column, picture in zip(columns, (grey, colored, truth), strict=True):
                     column.append(picture)
     (run / "samples").mkdir(exist_ok=True)

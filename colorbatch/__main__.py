@@ -1,0 +1,3 @@
+from colorbatch.cli import main
+
+main()

@@ -1,0 +1,159 @@
+"""A batch of stills: jobs in, outcomes out. One failed job never stops the next.
+
+This is where files (`images`, `files`) and the model (`engine` through `pipeline`) meet.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from colorbatch import color, images, pipeline
+from colorbatch.engine import Engine
+from colorbatch.errors import ColorbatchError, one_line
+from colorbatch.files import Job, make_folder, write_bytes
+from colorbatch.provenance import is_marked
+from colorbatch.report import Outcome
+
+logger = logging.getLogger(__name__)
+
+OnColor = Literal["keep", "colorize", "skip"]
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What decides the look and the form of results."""
+
+    saturation: float = 1.0
+    new_format: images.Format | None = None
+    """The format to write; without it the source's own."""
+    quality: int | None = None
+    on_color: OnColor = "keep"
+    """What happens to pictures that are in color already (those named one by one are colored)."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a picture's reading leaves for its writing."""
+
+    still: images.Still
+    kind: color.Kind
+    skip: str = ""
+
+
+def split_finished(jobs: Sequence[Job], *, overwrite: bool) -> tuple[list[Job], list[Outcome]]:
+    """Jobs still to do, and an outcome for each whose target exists.
+
+    A target that exists is complete (see `files.replacing`), so it is never done twice.
+    """
+    if overwrite:
+        return list(jobs), []
+    todo, skipped = [], []
+    for job in jobs:
+        if job.target.exists():
+            skipped.append(Outcome(job.source, job.target, "skipped", "finished already"))
+        else:
+            todo.append(job)
+    return todo, skipped
+
+
+def colorize_images(
+    jobs: Sequence[Job],
+    engine: Engine,
+    settings: ImageSettings,
+    *,
+    workers: int = 0,
+    fail_fast: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
+    """Color every job; yields one outcome each, in order.
+
+    workers: threads for reading and writing, 0 for one per core. With `fail_fast` nothing new
+    begins after the first failure. `stop` is asked between pictures.
+    """
+    threads = workers or os.cpu_count() or 1
+    failed = threading.Event()
+    mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
+
+    def read(job: Job) -> pipeline.Loaded[_Held]:
+        return _read(job, settings, engine.size)
+
+    def finish(job: Job, held: _Held, ab: color.Float | None) -> Outcome:
+        return _finish(job, held, ab, settings, mark)
+
+    results = pipeline.run(
+        jobs,
+        read,
+        engine.predict,
+        finish,
+        pipeline.Limits(
+            threads, in_flight=2 * threads + engine.batch_size, batch_size=engine.batch_size
+        ),
+        stop=lambda: stop() or failed.is_set(),
+    )
+    for done in results:
+        outcome = done.result
+        if outcome is None:
+            assert done.error is not None
+            outcome = _failure(done.item, done.error)
+            if fail_fast:
+                failed.set()
+        yield outcome
+
+
+def _failure(job: Job, error: Exception) -> Outcome:
+    if not isinstance(error, ColorbatchError | MemoryError):
+        logger.debug("%s", job.source, exc_info=error)
+    # readers name the source themselves; elsewhere it is in the outcome
+    reason = one_line(error).removeprefix(f"{job.source}: ").removeprefix(f"{job.target}: ")
+    return Outcome(job.source, job.target, "failed", reason)
+
+
+def _read(job: Job, settings: ImageSettings, size: tuple[int, int]) -> pipeline.Loaded[_Held]:
+    still = images.read(job.source)
+    if is_marked(still.xmp):
+        return pipeline.Loaded(_Held(still, "color", "made by colorbatch"), None)
+    kind: color.Kind = "grey" if still.rgb is None else color.kind_of(still.rgb)
+    if kind == "color" and not job.named and settings.on_color != "colorize":
+        skip = "in color" if settings.on_color == "skip" else ""
+        return pipeline.Loaded(_Held(still, kind, skip), None)
+    upright = images.upright(still.luma, still.orientation)
+    return pipeline.Loaded(_Held(still, kind), color.network_view(upright, size))
+
+
+def _finish(
+    job: Job, held: _Held, ab: color.Float | None, settings: ImageSettings, mark: str
+) -> Outcome:
+    if held.skip:
+        return Outcome(job.source, job.target, "skipped", held.skip, held.kind)
+    still = held.still
+    format_ = settings.new_format or still.format
+    suffix = job.target.suffix.lower()
+    notes: tuple[str, ...] = ()
+    if (named := images.FORMATS.get(suffix)) not in (None, format_):
+        format_ = named or format_
+        notes = (f"a {still.format} file named {job.source.suffix}; written as {format_}",)
+    make_folder(job.target.parent)
+    if ab is None and format_ == still.format:
+        write_bytes(job.target, job.source.read_bytes())
+        return Outcome(job.source, job.target, "kept", "", held.kind, notes)
+    if ab is not None:
+        ab = images.stored(ab, still.orientation)
+    encoded = images.encode(
+        still, ab, format_, mark=mark, saturation=settings.saturation, quality=settings.quality
+    )
+    write_bytes(job.target, encoded.data)
+    status: Literal["colored", "kept"] = "kept" if ab is None else "colored"
+    return Outcome(job.source, job.target, status, "", held.kind, (*notes, *encoded.notes))
+
+
+def check_target_folder(jobs: Sequence[Job], output: Path | None) -> None:
+    """Refuse before working: the output folder can be made and written to. Raises TargetError."""
+    if output is not None and jobs:
+        single_file = len(jobs) == 1 and jobs[0].target == output
+        make_folder(output.parent if single_file else output)
