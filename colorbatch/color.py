@@ -263,9 +263,9 @@ def chroma_of_lab(grey: Codes, ab: Float) -> tuple[Float, Float]:
     lab[..., 1:] = ab
     rgb = lab_to_rgb(lab) * np.float32(max_code(grey.dtype))
     y = rgb @ np.array([KR, KG, KB], np.float32)
-    cb = (rgb[..., 2] - y) / np.float32(2 - 2 * KB)
-    cr = (rgb[..., 0] - y) / np.float32(2 - 2 * KR)
-    return cb, cr
+    cb = (rgb[..., 2] - y) * np.float32(0.5 / (1 - KB))
+    cr = (rgb[..., 0] - y) * np.float32(0.5 / (1 - KR))
+    return np.asarray(cb, np.float32), np.asarray(cr, np.float32)
 
 
 Output = Literal["rgb", "ycc"]

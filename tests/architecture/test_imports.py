@@ -1,0 +1,109 @@
+"""The house rules that concern who may import whom, read from the source files."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+GROUND = {"errors", "contract", "files", "color", "provenance"}
+ALLOWED = {
+    "errors": set(),
+    "provenance": set(),
+    "color": {"errors"},
+    "contract": {"errors"},
+    "files": {"errors"},
+    "engine": {"color", "contract", "errors"},
+    "parity": {"color", "contract", "engine", "errors"},
+    "images": {"color", "files", "errors", "provenance"},
+    "report": GROUND,
+    "pipeline": {"engine", "color", "contract", "errors"},
+    "batch": {"pipeline", "images", "engine", "report", "color", "files", "errors", "provenance"},
+    "api": {"engine", "color", "contract"},
+    "cli": {"__init__", "batch", "api", "engine", "parity", "images", "report"} | GROUND,
+    "__init__": {"api"},
+    "__main__": {"cli"},
+}
+"""Room of colorbatch -> rooms that it may import (design: the house)."""
+
+TRAINING_MAY_USE = {"contract", "color", "images", "files", "errors", "engine"}
+EXPORT_MAY_USE = {"contract", "engine", "color", "images", "files", "errors", "parity"}
+ONE_FILE_PER_LIBRARY = {"onnxruntime": {"engine"}, "click": {"cli"}, "tifffile": {"images"}}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a source file imports, as dotted names, at any depth of its code."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return found
+
+
+def rooms(package: str, names: set[str]) -> set[str]:
+    """The rooms of `package` among imported names."""
+    files = {path.stem for path in (ROOT / package).glob("*.py")}
+    found = {name.split(".")[1] for name in names if name.startswith(f"{package}.")}
+    inside = found & files
+    # `from colorbatch import __version__` and the like
+    return inside | ({"__init__"} if found - files else set())
+
+
+SOURCES = [
+    path for name in ("colorbatch", "training", "export") for path in (ROOT / name).glob("*.py")
+]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "colorbatch").glob("*.py")), ids=lambda path: path.stem
+)
+def test_rooms_import_only_what_the_plan_allows(path: Path) -> None:
+    """Each file of the tool imports only the rooms that the design lets it."""
+    assert path.stem in ALLOWED, f"{path.name} has no place in the plan of the house"
+    assert rooms("colorbatch", imports(path)) - {path.stem} <= ALLOWED[path.stem]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_packages_do_not_reach_up(path: Path) -> None:
+    """The tool knows neither torch nor training nor export; training does not know export."""
+    tops = {name.split(".")[0] for name in imports(path)}
+    package = path.parent.name
+    if package == "colorbatch":
+        assert not tops & {"torch", "training", "export", "onnx", "matplotlib"}
+    elif package == "training":
+        assert "export" not in tops
+        assert rooms("colorbatch", imports(path)) <= TRAINING_MAY_USE
+    else:
+        assert rooms("colorbatch", imports(path)) <= EXPORT_MAY_USE
+        allowed = {"generators", "checkpoint", "config"}
+        assert rooms("training", imports(path)) <= allowed
+
+
+@pytest.mark.parametrize(("library", "homes"), ONE_FILE_PER_LIBRARY.items())
+def test_each_foreign_library_has_one_home(library: str, homes: set[str]) -> None:
+    """onnxruntime, click and tifffile are known to one file each."""
+    users = {
+        path.stem
+        for path in (ROOT / "colorbatch").glob("*.py")
+        if library in {name.split(".")[0] for name in imports(path)}
+    }
+    assert users == homes
+
+
+def test_every_source_file_says_what_it_does() -> None:
+    """Every module of the product, but for the two-line `__main__`, begins with a docstring."""
+    silent = [
+        path.name
+        for path in SOURCES
+        if path.stem != "__main__"
+        and path.read_text("utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert not silent
