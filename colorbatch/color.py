@@ -41,9 +41,8 @@ def linearize(encoded: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 def encode(linear: Float) -> Float:
     """Linear light in [0, 1] to encoded sRGB in [0, 1] (IEC 61966-2-1), float32, any shape."""
-    curve = cv2.pow(linear, 1 / 2.4).reshape(linear.shape)
-    curve *= np.float32(1.055)
-    curve -= np.float32(0.055)
+    power = np.asarray(cv2.pow(linear, 1 / 2.4), np.float32).reshape(linear.shape)
+    curve = power * np.float32(1.055) - np.float32(0.055)
     return np.where(linear <= np.float32(0.0031308), linear * np.float32(12.92), curve)
 
 

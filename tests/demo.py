@@ -38,7 +38,7 @@ def main(folder: Path) -> int:
     for name, rgb in true.items():
         write_grey(grey_folder / name, rgb)
     command = [sys.executable, "-m", "colorbatch", "images", grey_folder, "-o", color_folder, "-y"]
-    print("$ colorbatch images", grey_folder, "-o", color_folder, "-y", flush=True)  # noqa: T201
+    print("$ colorbatch images", grey_folder, "-o", color_folder, "-y", flush=True)
     code = subprocess.run(command, check=False).returncode
     if code:
         return code
@@ -48,7 +48,7 @@ def main(folder: Path) -> int:
         for name, rgb in true.items()
     ]
     contact_sheet(rows, ("grey", "colored", "true")).save(sheet)
-    print(f"Look at {sheet.resolve()}: grey, colored, true.")  # noqa: T201
+    print(f"Look at {sheet.resolve()}: grey, colored, true.")
     return 0
 
 
