@@ -151,7 +151,7 @@ def parse_contract(text: str, model: str) -> ModelContract:
         )
     except KeyError as error:
         raise ModelError(f"{model}: its contract lacks {error.args[0]!r}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{model}: its contract is not valid: {error}") from error
     for value, allowed in (
         (contract.input.kind, get_args(InputKind)),
@@ -163,6 +163,11 @@ def parse_contract(text: str, model: str) -> ModelContract:
     rule = contract.size
     if min(*(rule.fixed or (1, 1)), rule.multiple_of, rule.min) < 1 or 0 in contract.input.std:
         raise ModelError(f"{model}: its contract has a size or std that is not positive")
+    if rule.fixed is None and not rule.min <= rule.choose()[0] <= rule.max:
+        raise ModelError(
+            f"{model}: its contract allows no size: no multiple of {rule.multiple_of} "
+            f"near {rule.preferred} lies between {rule.min} and {rule.max}"
+        )
     return contract
 
 
@@ -184,6 +189,8 @@ def read_metadata(model: Path, embedded: Mapping[str, str]) -> tuple[ModelContra
             found = _object(sidecar.read_text("utf-8"), str(sidecar))
         except OSError as error:
             raise ModelError(f"{sidecar}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{sidecar} is not UTF-8") from error
         # in a sidecar the two may stand as objects rather than as strings
         metadata |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
     if CONTRACT_KEY not in metadata:

@@ -6,6 +6,7 @@ Names and bytes only; no pixels. A target either does not exist or is complete.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> It
         folders[:] = sorted(
             name
             for name in folders
-            if not is_junk(name) and not (skip and (here / name).resolve() == skip)
+            if not is_junk(name) and not (skip and _real(here / name) == skip)
         )
         for name in sorted(names):
             if not is_junk(name) and Path(name).suffix.lower() in suffixes:
@@ -94,22 +95,26 @@ def plan_jobs(
     )
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
     many = sum(source.is_dir() for source in sources) > 1
-    skip = output.resolve() if output is not None and not single_file else None
+    skip = _real(output) if output is not None and not single_file else None
+    named = {_real(source) for source in sources if not source.is_dir()}
 
     jobs = []
     seen: set[Path] = set()
     for source in sources:
         if source.is_dir():
             _refuse_output_as_source(source, output)
-            below = Path(source.resolve().name) if many else Path()
+            below = Path(_real(source).name) if many else Path()
             found = [
                 (path, below / path.relative_to(source))
-                for path in _results_left_out(walk(source, PICTURE_SUFFIXES, skip), ending)
+                for path in walk(source, PICTURE_SUFFIXES, skip)
+                if not any(original.exists() for original in _originals(path, ending))
             ]
+        elif any(_real(original) in named for original in _originals(source, ending)):
+            continue  # `colorbatch images *.jpg` once more
         else:
             found = [(source, Path(source.name))]
         for path, name in found:
-            if (key := path.resolve()) in seen:
+            if (key := _real(path)) in seen:
                 continue
             seen.add(key)
             if single_file and output is not None:
@@ -123,25 +128,30 @@ def plan_jobs(
 
 
 def _refuse_output_as_source(source: Path, output: Path | None) -> None:
-    if output is not None and output.resolve() == source.resolve():
+    if output is not None and _real(output) == _real(source):
         raise UsageError(f"{output}: the output folder is a source; sources are never written to")
 
 
-def _results_left_out(paths: Iterator[Path], ending: str) -> Iterator[Path]:
-    """Beside `a.png`, `a_colorized.png` is an earlier result, not a source."""
-    for path in paths:
-        if ending and path.stem.endswith(ending):
-            original = path.with_name(path.stem.removesuffix(ending) + path.suffix)
-            if original.exists():
-                continue
-        yield path
+def _real(path: Path) -> Path:
+    """The path without links. Unlike `Path.resolve` it takes links that lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _originals(path: Path, ending: str) -> list[Path]:
+    """What `path` is an earlier result of, if any of these exists: `a_colorized.png` of `a.png`,
+    or of `a.jpg` if the format was changed."""
+    stem = path.stem.removesuffix(ending)
+    if not ending or stem in ("", path.stem):
+        return []
+    suffixes = dict.fromkeys([path.suffix, *sorted(PICTURE_SUFFIXES)])
+    return [path.with_name(stem + suffix) for suffix in suffixes]
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     targets: dict[str, Job] = {}
-    sources = {job.source.resolve() for job in jobs}
+    sources = {_real(job.source) for job in jobs}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if _real(job.target) in sources:
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
@@ -165,7 +175,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     It is written in the target's own folder, flushed to the disk and then renamed, so that `path`
     is at all times absent, old, or complete. Raises TargetError for what the disk refuses.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"[:200])
+    # a hash, because the name itself may be as long as names can be
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{digest}")
     try:
         with temporary.open("wb") as file:
             yield file

@@ -39,6 +39,8 @@ FORMATS: Mapping[str, Format] = {
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
 DEFAULT_QUALITY = 95
+JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
+"""What one APP1 segment holds beside its length and its own name."""
 LOSSLESS_TIFF = ("NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD")
 TEXT_TAGS = {
     270: "ImageDescription",
@@ -169,9 +171,9 @@ def _decode_jpeg(image: Image.Image) -> Still:
 def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
     """PNG and WebP, and the TIFF kinds that are neither plain grey nor plain RGB."""
     notes = []
-    shared = _pillow_metadata(image)
     tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
     raw_mode = str(tiles[0][3]) if tiles else ""
+    shared = _pillow_metadata(image)  # may load the picture, which empties `tile`
     if image.format == "PNG" and "16" in raw_mode:
         pixels = imagecodecs.png_decode(data)
     else:
@@ -186,6 +188,7 @@ def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
         format_, encoding = "WEBP", {"lossless": _webp_is_lossless(data)}
     elif image.format == "TIFF":
         format_, encoding = "TIFF", {"compression": "adobe_deflate"}
+        shared["orientation"] = 1  # Pillow turns TIFF pixels upright itself
     return _from_pixels(
         format_, pixels, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
     )
@@ -246,7 +249,10 @@ def _decode_tiff(data: bytes) -> Still:
             "compression": None if name == "NONE" else name.lower(),
             "predictor": page.predictor != 1 or None,
             "extrasamples": [int(kind) for kind in page.extrasamples],
-            "tags": [(tag, 2, 0, str(tags[tag].value), True) for tag in TEXT_TAGS if tag in tags],
+            # as UTF-8 bytes: tifffile writes strings in ASCII only
+            "tags": [
+                (tag, 2, 0, str(tags[tag].value).encode(), True) for tag in TEXT_TAGS if tag in tags
+            ],
         }
         orientation = int(tags[TAG_ORIENTATION].value) if TAG_ORIENTATION in tags else 1
         return _from_pixels(
@@ -361,7 +367,16 @@ def encode(
         notes.append("the grey color profile does not fit a color picture and was dropped")
         icc = b""
     xmp = still.xmp if ab is None else with_mark(still.xmp, mark)
-    shared = {"icc": icc, "exif": still.exif, "xmp": xmp, "dpi": still.dpi}
+    if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
+        notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
+        xmp = b"" if ab is None else with_mark(b"", mark)
+    exif = still.exif
+    if format_ == "JPEG" and len(exif) > JPEG_EXIF_BYTES:
+        notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
+        exif = b""
+    if not exif and still.orientation != 1:  # of a TIFF it stood in a tag of its own
+        exif = _exif_of_orientation(still.orientation)
+    shared = {"icc": icc, "exif": exif, "xmp": xmp, "dpi": still.dpi}
 
     if ab is None:
         pixels = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
@@ -385,6 +400,12 @@ def encode(
             notes.append("the camera's EXIF block was not kept")
         return Encoded(_encode_tiff(pixels, still, shared), tuple(notes))
     return Encoded(_encode_png(pixels, shared, notes), tuple(notes))
+
+
+def _exif_of_orientation(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[TAG_ORIENTATION] = orientation
+    return exif.tobytes()
 
 
 def _to_8_bits(still: Still) -> Still:
