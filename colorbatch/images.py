@@ -39,6 +39,7 @@ FORMATS: Mapping[str, Format] = {
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
 DEFAULT_QUALITY = 95
+EXIF_START = b"Exif\0\0"
 JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
 """What one APP1 segment holds beside its length and its own name."""
 LOSSLESS_TIFF = ("NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD")
@@ -273,6 +274,8 @@ def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
     try:
         orientation = int(image.getexif().get(TAG_ORIENTATION, 1))
         exif = image.info.get("exif") or b""
+        if exif and not exif.startswith(EXIF_START):  # of WebP Pillow gives the bare block
+            exif = EXIF_START + exif
     except Exception:  # broken EXIF is no reason to refuse the picture
         orientation, exif = 1, b""
         notes.append("unreadable EXIF was dropped")
@@ -280,7 +283,7 @@ def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     return {
         "orientation": orientation if 1 <= orientation <= 8 else 1,
-        "exif": exif if isinstance(exif, bytes) else b"",
+        "exif": exif,
         "xmp": xmp.encode() if isinstance(xmp, str) else bytes(xmp),
         "icc": image.info.get("icc_profile") or b"",
         "dpi": (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
@@ -517,7 +520,7 @@ def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> b
     kinds = [cv2.IMAGE_METADATA_XMP]
     blocks = [np.frombuffer(shared["xmp"], np.uint8)]
     for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(b"Exif\0\0")),
+        (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(EXIF_START)),
         (cv2.IMAGE_METADATA_ICCP, shared["icc"]),
     ):
         if block:
