@@ -96,7 +96,8 @@ def plan_jobs(
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
     many = sum(source.is_dir() for source in sources) > 1
     skip = _real(output) if output is not None and not single_file else None
-    named = {_real(source) for source in sources if not source.is_dir()}
+    named = [source.absolute() for source in sources if not source.is_dir()]
+    left_out = set(_results(named, ending))  # of `colorbatch images *.jpg`, given once more
 
     jobs = []
     seen: set[Path] = set()
@@ -104,15 +105,12 @@ def plan_jobs(
         if source.is_dir():
             _refuse_output_as_source(source, output)
             below = Path(_real(source).name) if many else Path()
-            found = [
-                (path, below / path.relative_to(source))
-                for path in walk(source, PICTURE_SUFFIXES, skip)
-                if not any(original.exists() for original in _originals(path, ending))
-            ]
-        elif any(_real(original) in named for original in _originals(source, ending)):
-            continue  # `colorbatch images *.jpg` once more
+            paths = list(walk(source, PICTURE_SUFFIXES, skip))
+            results = set(_results(paths, ending))
+            found = [(path, below / path.relative_to(source)) for path in paths]
+            found = [(path, name) for path, name in found if path not in results]
         else:
-            found = [(source, Path(source.name))]
+            found = [(source, Path(source.name))] if source.absolute() not in left_out else []
         for path, name in found:
             if (key := _real(path)) in seen:
                 continue
@@ -137,14 +135,14 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _originals(path: Path, ending: str) -> list[Path]:
-    """What `path` is an earlier result of, if any of these exists: `a_colorized.png` of `a.png`,
-    or of `a.jpg` if the format was changed."""
-    stem = path.stem.removesuffix(ending)
-    if not ending or stem in ("", path.stem):
-        return []
-    suffixes = dict.fromkeys([path.suffix, *sorted(PICTURE_SUFFIXES)])
-    return [path.with_name(stem + suffix) for suffix in suffixes]
+def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
+    """Those of the paths that are earlier results of others of them: `a_colorized.png` beside
+    `a.png`, or beside `a.jpg` where the format was changed."""
+    originals = {path.with_suffix("") for path in paths}
+    for path in paths:
+        stem = path.stem.removesuffix(ending)
+        if stem not in ("", path.stem) and path.with_name(stem) in originals:
+            yield path
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
