@@ -1,6 +1,6 @@
 """The demonstration: real photographs made grey, colored by the tool, shown side by side.
 
-`python tests/demo.py FOLDER` takes the photographs that scikit-image's wheel carries, writes them as
+`python tests/demo.py FOLDER` takes the photographs in scikit-image's wheel, writes them as
 grey files of several kinds below FOLDER/grey, runs `colorbatch images` over them into FOLDER/color,
 and puts grey, colored and true next to each other in FOLDER/before-after.png. Needs no network.
 """
