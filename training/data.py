@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.files import find_pictures, write_bytes
+from colorbatch.files import find_pictures, replacing, write_bytes
 from colorbatch.images import load_rgb
 from training.config import TrainConfig
 
@@ -89,23 +89,18 @@ def open_caches(
         training = _open_cache(data, found, folder / "train", short_side)
         held_out = find_pictures(validation)
         validating = _open_cache(validation, held_out, folder / "val", short_side)
-    for name, cache in (("training", training), ("validation", validating)):
+    for name, cache, root in (
+        ("training", training, data),
+        ("validation", validating, validation or data),
+    ):
         if not len(cache):
-            raise UsageError(f"no color photographs for {name} in {data}")
+            raise UsageError(f"no color photographs for {name} in {root}")
     return training, validating
 
 
 def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> PhotoCache:
-    stats = [path.stat() for path in paths]
-    key = hashlib.sha256(
-        json.dumps(
-            [short_side, GREY_CHROMA]
-            + [
-                [path.relative_to(root).as_posix(), stat.st_size, stat.st_mtime_ns]
-                for path, stat in zip(paths, stats, strict=True)
-            ]
-        ).encode()
-    ).hexdigest()
+    stamps = [[path.relative_to(root).as_posix(), *_stamp(path)] for path in paths]
+    key = hashlib.sha256(json.dumps([short_side, GREY_CHROMA, *stamps]).encode()).hexdigest()
     index_path, pixel_path = stem.with_suffix(".json"), stem.with_suffix(".rgb")
     try:
         index = json.loads(index_path.read_text("utf-8"))
@@ -113,6 +108,7 @@ def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) 
         index = None
     if index is None or index["key"] != key:
         stem.parent.mkdir(parents=True, exist_ok=True)
+        index_path.unlink(missing_ok=True)  # never an old index beside new pixels
         index = _decode(root, paths, pixel_path, short_side) | {"key": key}
         write_bytes(index_path, json.dumps(index).encode())
     sizes = tuple((height, width) for height, width in index["sizes"])
@@ -129,8 +125,20 @@ def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) 
     )
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file; zeros for a link to nothing, which counts as unreadable later."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return (stat.st_size, stat.st_mtime_ns)
+
+
 def _decode(root: Path, paths: Sequence[Path], pixel_path: Path, short_side: int) -> dict[str, Any]:
-    """Decode photographs into one file, in the order of `paths`; returns its index."""
+    """Decode photographs into one file, in the order of `paths`; returns its index.
+
+    The file is replaced as a whole, so that a run that still reads the old one keeps its pixels.
+    """
 
     def load(path: Path) -> color.Codes | None:
         try:
@@ -139,7 +147,7 @@ def _decode(root: Path, paths: Sequence[Path], pixel_path: Path, short_side: int
             return None
 
     names, sizes, grey, unreadable = [], [], 0, 0
-    with pixel_path.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with replacing(pixel_path) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         photos = pool.map(load, paths)
         for path, rgb in tqdm(zip(paths, photos, strict=True), "decode", len(paths), leave=False):
             if rgb is None:
