@@ -62,7 +62,8 @@ class TrainConfig:
     """How many validation photographs are measured while training (all of them at the end)."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "batch_size", "epochs", "checkpoint_every", "validate_every"):
+        counts = ("width", "discriminator_width", "batch_size", "epochs")
+        for name in (*counts, "checkpoint_every", "validate_every", "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.levels < 5:
@@ -120,9 +121,12 @@ def _convert(name: str, value: Any, kind: type) -> Any:
             raise UsageError(f"{name} is true or false, not {value!r}")
         return value.lower() in ("true", "1", "yes")
     try:
-        return kind(value)
-    except ValueError:
+        converted = kind(value)
+    except (OverflowError, TypeError, ValueError):
         raise UsageError(f"{name} is a {kind.__name__}, not {value!r}") from None
+    if not isinstance(value, str) and converted != value:  # 3.5 is no integer, 3 is no truth value
+        raise UsageError(f"{name} is a {kind.__name__}, not {value!r}")
+    return converted
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
