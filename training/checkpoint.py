@@ -94,6 +94,8 @@ def load(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: no such checkpoint") from None
     except Exception as error:  # torch raises many kinds for broken files
         raise ColorbatchError(f"{path}: not a checkpoint of this project") from error
+    if not isinstance(state, dict) or not {"config", "progress", "ema"} <= state.keys():
+        raise ColorbatchError(f"{path}: not a checkpoint of this project")
     return state
 
 

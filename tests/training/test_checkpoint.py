@@ -1,0 +1,139 @@
+"""Checkpoints: complete, loadable without pickles, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorbatch.errors import ColorbatchError, UsageError
+from training import checkpoint
+from training.checkpoint import Progress
+from training.config import TrainConfig
+from training.step import Players, make_players, train_step
+
+CONFIG = TrainConfig(width=4, discriminator_width=4, levels=6, size=64, batch_size=2)
+PROGRESS = Progress(step=5, steps=9, data_digest="abc", photographs=7)
+
+
+def _players(config: TrainConfig = CONFIG, steps: int = 0) -> Players:
+    players = make_players(config, torch.device("cpu"), torch.float32)
+    rng = torch.Generator().manual_seed(3)
+    for _ in range(steps):
+        lightness, chroma = torch.rand(2, 3, 64, 64, generator=rng).split((1, 2), dim=1)
+        train_step(players, config, lightness, chroma, torch.float32)
+    return players
+
+
+def flat(value: object, name: str = "") -> dict[str, object]:
+    """A nested state as one mapping from dotted name to tensor or number."""
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list | tuple):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    return {k: v for key, part in items for k, v in flat(part, f"{name}.{key}").items()}
+
+
+def same(first: object, second: object) -> bool:
+    """Whether two nested states are equal, tensors to the bit."""
+    a, b = flat(first), flat(second)
+    return a.keys() == b.keys() and all(
+        torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key]
+        for key in a
+    )
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What comes back is everything: networks, optimizers, random numbers, place, settings."""
+    players = _players(steps=2)
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, players, [])
+    upcoming = torch.rand(4)
+    state = checkpoint.load(tmp_path)
+    fresh = _players(dataclasses.replace(CONFIG, seed=9))
+    assert checkpoint.restore(state, fresh) == PROGRESS
+    assert torch.equal(torch.rand(4), upcoming)
+    assert checkpoint.config_of(state) == CONFIG
+    for name in ("generator", "discriminator", "average", "optimizer_g", "optimizer_d"):
+        expected, found = getattr(players, name).state_dict(), getattr(fresh, name).state_dict()
+        assert same(expected, found), name
+
+
+def test_loads_without_pickles(tmp_path: Path) -> None:
+    """PyTorch's safe loader takes the file, so it can hold no code."""
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(steps=1), [])
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["progress"]["step"] == 5
+    assert state["config"]["width"] == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_no_checkpoint(tmp_path: Path) -> None:
+    """A folder or a file that is not there is a usage error that names it."""
+    with pytest.raises(UsageError, match=r"checkpoint\.pt: no such checkpoint"):
+        checkpoint.load(tmp_path)
+    with pytest.raises(UsageError, match="nowhere"):
+        checkpoint.load(tmp_path / "nowhere.pt")
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "cut", "tensor", "other dictionary"])
+def test_broken_checkpoint(tmp_path: Path, kind: str) -> None:
+    """A file that is no checkpoint of ours is refused in one line, whatever is in it."""
+    path = tmp_path / "x.pt"
+    if kind == "cut":
+        checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
+        path.write_bytes((tmp_path / "checkpoint.pt").read_bytes()[:5000])
+    elif kind == "tensor":
+        torch.save(torch.zeros(3), path)
+    elif kind == "other dictionary":
+        torch.save({"state_dict": {"weight": torch.zeros(3)}}, path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"hello")
+    with pytest.raises(ColorbatchError, match=r"x\.pt: not a checkpoint of this project"):
+        checkpoint.load(path)
+
+
+def test_start_from_average(tmp_path: Path) -> None:
+    """`--init` takes the averaged generator for both copies, and a trained discriminator."""
+    theirs = _players(steps=3)
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, theirs, [])
+    mine = _players(dataclasses.replace(CONFIG, seed=9))
+    history = checkpoint.start_from(tmp_path, mine)
+    average = theirs.average.state_dict()
+    assert not same(average, theirs.generator.state_dict())
+    assert same(mine.generator.state_dict(), average)
+    assert same(mine.average.state_dict(), average)
+    assert same(mine.discriminator.state_dict(), theirs.discriminator.state_dict())
+    assert [part["images"] for part in history] == [10]  # 5 steps of 2
+    assert "width=4" in history[0]["summary"]
+
+
+def test_untrained_discriminator_is_not_taken(tmp_path: Path) -> None:
+    """A run without adversarial term, or with another width, leaves the fresh discriminator."""
+    for change in ({"gan_weight": 0.0}, {"discriminator_width": 8}):
+        config = dataclasses.replace(CONFIG, seed=2, **change)
+        checkpoint.save(tmp_path, config, PROGRESS, _players(config), [])
+        mine = _players()
+        before = {k: v.clone() for k, v in mine.discriminator.state_dict().items()}
+        checkpoint.start_from(tmp_path, mine)
+        assert same(mine.discriminator.state_dict(), before)
+
+
+def test_start_from_another_shape(tmp_path: Path) -> None:
+    """Weights of another width are refused by the file's name."""
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
+    with pytest.raises(UsageError, match="another shape"):
+        checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=6)))
+
+
+def test_trained_generator(tmp_path: Path) -> None:
+    """What is exported is the average, in eval mode, without gradients."""
+    players = _players(steps=2)
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, players, [])
+    generator = checkpoint.trained_generator(checkpoint.load(tmp_path))
+    assert same(generator.state_dict(), players.average.state_dict())
+    assert not generator.training
+    assert not any(parameter.requires_grad for parameter in generator.parameters())
