@@ -72,10 +72,10 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run / "lock")
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(f"{run} is in use by another training run") from None
-    with lock:
+    with held:
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
@@ -120,6 +120,7 @@ def _loop(
     cut_log(run / "validation.jsonl", progress.step)
     batches = training_batches(photos, config, progress.step)
     started = timed = time.monotonic()
+    timed_from = progress.step
     bar = tqdm(total=progress.steps or None, initial=progress.step, unit="step", mininterval=1)
 
     with log_path.open("a", encoding="utf-8") as log, bar, _interrupt_flag() as interrupted:
@@ -144,11 +145,12 @@ def _loop(
 
             if progress.steps == 0:  # a time budget: count a few steps, then fix their number
                 if progress.step == WARM_UP_STEPS:
-                    timed = time.monotonic()
+                    timed, timed_from = time.monotonic(), progress.step
                 elif progress.step == WARM_UP_STEPS + TIMED_STEPS:
                     now = time.monotonic()
                     left = config.time_budget * 60 - (now - started)
-                    more = max(1, int(left * OVERHEAD * TIMED_STEPS / (now - timed)))
+                    pace = (progress.step - timed_from) / (now - timed)
+                    more = max(1, int(left * OVERHEAD * pace))
                     progress = dataclasses.replace(progress, steps=progress.step + more)
                     bar.total = progress.steps
 
