@@ -1,0 +1,184 @@
+"""One training step against the same step written out with plain PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.config import TrainConfig
+from training.step import LOSS_NAMES, Players, calibrate_batch_norm, make_players, train_step
+
+CPU = torch.device("cpu")
+# without dropout, so that a forward pass can be repeated
+CONFIG = TrainConfig(
+    width=4, discriminator_width=4, levels=6, size=64, dropout=0.0, gan_weight=0.7, l1_weight=30.0
+)
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor]:
+    """Random lightness and chroma."""
+    rng = torch.Generator().manual_seed(7)
+    uniform = torch.rand(3, 3, 64, 64, generator=rng) * 2 - 1
+    return uniform[:, :1], uniform[:, 1:] * 0.5
+
+
+def _players(config: TrainConfig = CONFIG) -> Players:
+    return make_players(config, CPU, torch.float32)
+
+
+def _values(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.named_parameters()}
+
+
+def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_same_step_in_plain_pytorch(batch: tuple[Tensor, Tensor]) -> None:
+    """Losses and both networks' new weights equal those of a step that shares no code with it.
+
+    So D learns from the mean of both halves and never from G's step, and G from its own two terms
+    through the already improved D, and never from D's step.
+    """
+    lightness, chroma = batch
+    players = _players()
+    g, d = copy.deepcopy(players.generator), copy.deepcopy(players.discriminator)
+    losses = train_step(players, CONFIG, lightness, chroma, torch.float32)
+
+    optimizer_g = torch.optim.Adam(g.parameters(), 2e-4, (0.5, 0.999))
+    optimizer_d = torch.optim.Adam(d.parameters(), 2e-4, (0.5, 0.999))
+    predicted = g(lightness)
+    # cross-entropy of logits x: softplus(-x) for real, softplus(x) for fake
+    real = functional.softplus(-d(torch.cat([lightness, chroma], 1))).mean()
+    fake = functional.softplus(d(torch.cat([lightness, predicted.detach()], 1))).mean()
+    (0.5 * real + 0.5 * fake).backward()
+    optimizer_d.step()
+    gan = functional.softplus(-d(torch.cat([lightness, predicted], 1))).mean()
+    l1 = (predicted - chroma).abs().mean()
+    (0.7 * gan + 30.0 * l1).backward()
+    optimizer_g.step()
+
+    expected = {
+        "loss_D_real": real.item(),
+        "loss_D_fake": fake.item(),
+        "loss_D": (real.item() + fake.item()) / 2,
+        "loss_G_GAN": gan.item(),
+        "loss_G_L1": l1.item(),
+        "loss_G": 0.7 * gan.item() + 30.0 * l1.item(),
+    }
+    assert losses == pytest.approx(expected, rel=1e-4)  # float32, other order of sums
+    for mine, theirs in ((players.generator, g), (players.discriminator, d)):
+        for name, value in _values(mine).items():
+            other = theirs.get_parameter(name)
+            # Adam's first step is 2e-4 times the gradient's sign: a wrong gradient is off by up to
+            # 4e-4, and only gradients around 0 (rounding) may lie anywhere between
+            gap = (value - other).abs()
+            assert gap.mean() < 4e-6, name
+
+
+def test_each_step_moves_one_player(batch: tuple[Tensor, Tensor]) -> None:
+    """With one player's rate at zero its weights stay, to the bit, while the other learns."""
+    for still in ("generator", "discriminator"):
+        rates = {
+            "learning_rate": 0.0 if still == "generator" else 2e-4,
+            "discriminator_learning_rate": 0.0 if still == "discriminator" else 2e-4,
+        }
+        players = _players(dataclasses.replace(CONFIG, **rates))
+        before = {name: _values(getattr(players, name)) for name in ("generator", "discriminator")}
+        train_step(players, CONFIG, *batch, torch.float32)
+        for name, values in before.items():
+            assert _same(values, _values(getattr(players, name))) == (name == still)
+
+
+def test_generator_alone(batch: tuple[Tensor, Tensor]) -> None:
+    """Without adversarial term the discriminator stays to the bit and its losses are None."""
+    config = dataclasses.replace(CONFIG, gan_weight=0.0)
+    players = _players(config)
+    before = copy.deepcopy(players.discriminator.state_dict())
+    generator = _values(players.generator)
+    losses = train_step(players, config, *batch, torch.float32)
+    assert tuple(losses) == LOSS_NAMES
+    assert [name for name, value in losses.items() if value is None] == list(LOSS_NAMES[:4])
+    assert losses["loss_G"] == pytest.approx(30 * losses["loss_G_L1"], rel=1e-6)  # float32
+    assert _same(before, players.discriminator.state_dict())
+    assert not players.optimizer_d.state_dict()["state"]
+    assert not _same(generator, _values(players.generator))
+
+
+def test_moving_average(batch: tuple[Tensor, Tensor]) -> None:
+    """The average is 0.9 of itself and 0.1 of the generator after each step."""
+    config = dataclasses.replace(CONFIG, ema_decay=0.9, learning_rate=0.01)
+    players = _players(config)
+    expected = {k: v.double() for k, v in _values(players.generator).items()}
+    for _ in range(3):
+        train_step(players, config, *batch, torch.float32)
+        for name, value in _values(players.generator).items():
+            expected[name] = 0.9 * expected[name] + 0.1 * value.double()
+    for name, value in _values(players.average).items():
+        # float32 rounding of weights around 0.02 and 1
+        assert torch.allclose(value.double(), expected[name], rtol=1e-5, atol=1e-7), name
+    # statistics are no weights: they are taken over, until they are measured
+    for mine, theirs in zip(players.average.buffers(), players.generator.buffers(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert not players.average.training
+    assert not any(parameter.requires_grad for parameter in players.average.parameters())
+
+
+def test_calibration_of_batch_norm() -> None:
+    """Statistics become the means over the given batches, and nothing else changes."""
+    players = _players(dataclasses.replace(CONFIG, dropout=0.5))
+    network = players.average
+    weights = _values(network)
+    rng = torch.Generator().manual_seed(5)
+    batches = [torch.rand(3, 1, 64, 64, generator=rng) * 2 - 1 for _ in range(4)]
+    results = []
+    for seed in (1, 2):  # dropout would make the two differ
+        torch.manual_seed(seed)
+        calibrate_batch_norm(network, batches, CPU, torch.float32)
+        results.append({name: value.clone() for name, value in network.named_buffers()})
+    assert _same(*results)
+    assert _same(weights, _values(network))
+    assert not any(module.training for module in network.modules())
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {norm.momentum for norm in norms} == {0.1}
+    # the first norm's input, by hand: LeakyReLU between the first two convolutions
+    first, second = (
+        next(m for m in network.down[i] if isinstance(m, nn.Conv2d)).weight for i in (0, 1)
+    )
+    means, variances = [], []
+    with torch.no_grad():
+        for x in batches:
+            hidden = functional.leaky_relu(functional.conv2d(x, first, None, 2, 1), 0.2)
+            values = functional.conv2d(hidden, second, None, 2, 1).transpose(0, 1).flatten(1)
+            means.append(values.mean(dim=1))
+            variances.append(values.var(dim=1))
+    mean, variance = torch.stack(means).mean(dim=0), torch.stack(variances).mean(dim=0)
+    # float32, other order of sums
+    assert torch.allclose(norms[0].running_mean, mean, rtol=1e-4, atol=1e-7)
+    assert torch.allclose(norms[0].running_var, variance, rtol=1e-4)
+
+
+def test_players_come_from_the_seed() -> None:
+    """The same seed gives the same networks, another seed others; the average starts equal."""
+    first, again = _players(), _players()
+    other = _players(dataclasses.replace(CONFIG, seed=1))
+    assert _same(_values(first.generator), _values(again.generator))
+    assert _same(_values(first.discriminator), _values(again.discriminator))
+    assert not _same(_values(first.generator), _values(other.generator))
+    assert _same(first.generator.state_dict(), first.average.state_dict())
+
+
+def test_bf16(batch: tuple[Tensor, Tensor]) -> None:
+    """Mixed precision gives about the same losses, and leaves float32 weights."""
+    exact = train_step(_players(), CONFIG, *batch, torch.float32)
+    players = _players()
+    mixed = train_step(players, CONFIG, *batch, torch.bfloat16)
+    assert mixed == pytest.approx(exact, rel=0.02)  # bfloat16 has 8 bits
+    assert mixed != exact
+    assert {value.dtype for value in _values(players.generator).values()} == {torch.float32}
