@@ -1,0 +1,125 @@
+"""Shared by the export tests: a run with random weights, and the model files made from it.
+
+Exports take seconds each, so they are made once. The weights are random but of a trained network's
+size, and batch norms have statistics of their own: untrained ones would hide errors of folding.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from torch import nn
+
+from training import checkpoint
+from training.checkpoint import Progress
+from training.config import TrainConfig
+from training.step import make_players
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIG = TrainConfig(width=8, discriminator_width=4, levels=5, size=32, batch_size=4)
+VALIDATION = {"ab_error": 12.5, "psnr": 21.25, "colorfulness": 30.125}
+HISTORY = [{"images": 100, "commit": "f" * 40, "summary": "25 steps of 4 (100 pictures): width=8"}]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks are faster so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@torch.no_grad()
+def randomize(network: nn.Module, seed: int = 0) -> None:
+    """Random weights that keep activations near 1, and random batch-norm gains and statistics."""
+    rng = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            # a transposed convolution of stride 2 sums a quarter of its 16 taps
+            taps = 16 if isinstance(module, nn.Conv2d) else 4
+            fan_in = module.in_channels * taps
+            module.weight.normal_(0, math.sqrt(1.5 / fan_in), generator=rng)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.uniform_(0.5, 1.5, generator=rng)
+            module.bias.normal_(0, 0.3, generator=rng)
+            module.running_mean.normal_(0, 0.3, generator=rng)
+            module.running_var.uniform_(0.5, 2, generator=rng)
+    last = network.up[-1][1]
+    last.weight.mul_(0.3)  # chroma of tens, as photographs have
+    last.bias.normal_(0, 0.05, generator=rng)
+
+
+def write_run(folder: Path, *, steepness: float = 1.0) -> Path:
+    """A finished run's folder; `steepness` is a factor on the weights before the last tanh."""
+    folder.mkdir(parents=True)
+    players = make_players(CONFIG, torch.device("cpu"), torch.float32)
+    randomize(players.average)
+    players.average.up[-1][1].weight.data.mul_(steepness)
+    progress = Progress(step=20, steps=20, data_digest="abc", photographs=40)
+    checkpoint.save(folder, CONFIG, progress, players, HISTORY)
+    rows = [{"step": 10, "ab_error": 99.0}, {"step": 20, **VALIDATION}]
+    (folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of random weights, 32x32 with 5 levels of width 8."""
+    return write_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="session")
+def steep_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose last layer is so steep that float16 weights give visibly other colors."""
+    return write_run(tmp_path_factory.mktemp("runs") / "steep", steepness=300.0)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three real photographs."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name in ("astronaut", "coffee", "chelsea"):
+        picture = getattr(skimage.data, name)()[60:180, 100:260]
+        Image.fromarray(picture).save(folder / f"{name}.jpg")
+    return folder
+
+
+def export(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m export` as its users run it."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [sys.executable, "-m", "export", *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="session")
+def exported(
+    run: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The model files of `run`: "fp32", "fp16", and "again", a second fp32 from another folder."""
+    files = {}
+    for name, precision in (("fp32", "fp32"), ("again", "fp32"), ("fp16", "fp16")):
+        folder = tmp_path_factory.mktemp(name)
+        card = folder / "card.toml"
+        card.write_text('training_data = "three photographs"\nlicences = "CC0"\n', "utf-8")
+        words = [run, "-o", "sub/tiny.onnx", "--precision", precision, "--card", card]
+        result = export(*words, "--check", photographs, cwd=folder)
+        assert result.returncode == 0, result.stderr
+        files[name] = folder / "sub" / "tiny.onnx"
+    return files

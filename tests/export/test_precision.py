@@ -1,0 +1,71 @@
+"""Weights stored as float16: half the file, and the values that PyTorch rounds to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from export.precision import round_weights, store_as_float16
+
+
+def test_file_is_half_as_large(exported: dict[str, Path]) -> None:
+    """Nearly all of a model is weights, so its file halves."""
+    sizes = {kind: exported[kind].stat().st_size for kind in ("fp32", "fp16")}
+    # the graph itself is a few per cent of a network as small as this one
+    assert 0.5 < sizes["fp16"] / sizes["fp32"] < 0.55
+
+
+def test_only_storage_changes(exported: dict[str, Path]) -> None:
+    """Large tensors are float16 with a cast in front, small ones stay, and nothing computes so."""
+    graph = onnx.load(exported["fp16"]).graph
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    for tensor in graph.initializer:
+        large = np.prod(tensor.dims) >= 1024
+        assert (tensor.data_type == TensorProto.FLOAT16) == large, tensor.name
+    casts = [node for node in graph.node if node.op_type == "Cast"]
+    halves = {name for name, kind in kinds.items() if kind == TensorProto.FLOAT16}
+    assert {node.input[0] for node in casts} == halves
+    assert {node.attribute[0].i for node in casts} == {TensorProto.FLOAT}
+    others = [node for node in graph.node if node.op_type != "Cast"]
+    assert not any(name in halves for node in others for name in node.input)
+
+
+def test_stored_values_are_rounded_to_nearest() -> None:
+    """One weight matrix: the file holds IEEE's nearest half-precision values, and the same name
+    is computed with."""
+    values = np.random.default_rng(0).normal(0, 1, (32, 32)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 32])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 32])],
+        [numpy_helper.from_array(values, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    store_as_float16(model)
+    [tensor] = model.graph.initializer
+    stored = numpy_helper.to_array(tensor)
+    assert stored.dtype == np.float16
+    # half precision keeps 11 bits: nearest is within 2^-12 of the value, relatively, where normal
+    assert (np.abs(stored.astype(np.float64) - values) <= np.abs(values) * 2**-11 + 2**-25).all()
+    onnx.checker.check_model(model, full_check=True)
+    reference = onnx.reference.ReferenceEvaluator(model)
+    [answer] = reference.run(None, {"x": np.eye(32, dtype=np.float32)[:1]})
+    assert np.array_equal(answer[0], stored[0].astype(np.float32))
+
+
+def test_rounding_in_pytorch() -> None:
+    """The reference network gets the same values: large tensors rounded, small ones untouched."""
+    torch.manual_seed(0)
+    network = nn.Linear(64, 32)
+    weight, bias = network.weight.detach().clone(), network.bias.detach().clone()
+    round_weights(network)
+    expected = weight.numpy().astype(np.float16).astype(np.float32)
+    assert np.array_equal(network.weight.detach().numpy(), expected)
+    assert torch.equal(network.bias, bias)
+    assert not torch.equal(network.weight, weight)
