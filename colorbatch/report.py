@@ -54,6 +54,8 @@ class Report:
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    noted: int = 0
+    """How many outcomes say that something could not be kept."""
     interrupted: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -62,6 +64,7 @@ class Report:
         self.statuses[outcome.status] += 1
         if outcome.kind:
             self.kinds[outcome.kind] += 1
+        self.noted += bool(outcome.notes)
         if outcome.status == "skipped":
             self.reasons[outcome.reason] += 1
 
@@ -103,6 +106,8 @@ class Report:
             text += "; skipped: " + ", ".join(
                 f"{count} {reason}" for reason, count in self.reasons.most_common()
             )
+        if self.noted:
+            text += f"; {self.noted} with notes (-v or --json shows them)"
         return f"{text}; {_duration(self.seconds)}"
 
     def to_json(self) -> str:
@@ -116,6 +121,7 @@ class Report:
                         for name in ("colored", "kept", "skipped", "failed")
                     },
                     "kinds": dict(self.kinds),
+                    "noted": self.noted,
                     "interrupted": self.interrupted,
                     "seconds": round(self.seconds, 3),
                     "exit_code": int(self.exit_code),
