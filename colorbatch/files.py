@@ -59,11 +59,14 @@ def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> It
                 yield here / name
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below a folder, recursive and sorted. Raises UsageError if it is no folder."""
+def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
+    """All pictures below a folder but those below `skip`, recursive and sorted.
+
+    Raises UsageError if it is no folder.
+    """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    return list(walk(folder, PICTURE_SUFFIXES))
+    return list(walk(folder, PICTURE_SUFFIXES, _real(skip) if skip is not None else None))
 
 
 def plan_jobs(

@@ -32,9 +32,9 @@ class Difference:
     mean_delta_e: float = 0.0
 
     def worst(self, other: Difference) -> Difference:
-        """The larger of each."""
-        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
-        return Difference(*(max(pair) for pair in pairs))
+        """The larger of each; NaN stays NaN."""
+        larger = np.maximum(dataclasses.astuple(self), dataclasses.astuple(other))
+        return Difference(*(float(value) for value in larger))
 
     def over(self, limits: Limits) -> list[str]:
         """What exceeds the limits, in words; NaN exceeds them all."""

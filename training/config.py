@@ -66,6 +66,12 @@ class TrainConfig:
         for name in (*counts, "checkpoint_every", "validate_every", "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("steps", "time_budget", "rotation", "gan_weight", "l1_weight"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} cannot be {getattr(self, name)}")
+        for name in ("dropout", "ema_decay", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 0 and below 1")
         if self.levels < 5:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:

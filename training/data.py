@@ -71,15 +71,19 @@ def is_validation(name: str) -> bool:
 
 
 def open_caches(
-    data: Path, validation: Path | None, folder: Path, config: TrainConfig
+    data: Path,
+    validation: Path | None,
+    folder: Path,
+    config: TrainConfig,
+    skip: Path | None = None,
 ) -> tuple[PhotoCache, PhotoCache]:
     """The training and the validation photographs, decoded into `folder` where they are not yet.
 
-    Without a validation folder, photographs are told apart by `is_validation`. Raises UsageError
-    if one of the two sets is empty.
+    Without a validation folder, photographs are told apart by `is_validation`. What lies
+    below `skip` (the run's own pictures) is left out. Raises UsageError if a set is empty.
     """
     short_side = round(config.size / config.crop)
-    found = find_pictures(data)
+    found = find_pictures(data, skip)
     if validation is None:
         held_out = [path for path in found if is_validation(path.name)]
         found = [path for path in found if not is_validation(path.name)]
@@ -87,7 +91,7 @@ def open_caches(
         validating = _open_cache(data, held_out, folder / "val", short_side)
     else:
         training = _open_cache(data, found, folder / "train", short_side)
-        held_out = find_pictures(validation)
+        held_out = find_pictures(validation, skip)
         validating = _open_cache(validation, held_out, folder / "val", short_side)
     for name, cache, root in (
         ("training", training, data),

@@ -69,6 +69,9 @@ def train(
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores"
     say(f"device {device.type} ({name}), precision {dtype}, {torch.get_num_threads()} threads")
 
+    for folder in (data, validation):
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder")
     run.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run / "lock")
     try:
@@ -79,7 +82,7 @@ def train(
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
-        photos, held_out = open_caches(data, validation, cache or run / "cache", config)
+        photos, held_out = open_caches(data, validation, cache or run / "cache", config, run)
         for label, photographs in (("training", photos), ("validation", held_out)):
             say(
                 f"{label}: {len(photographs)} photographs"
@@ -155,11 +158,14 @@ def _loop(
                     bar.total = progress.steps
 
             last = progress.step == progress.steps
-            if last or progress.step % (epoch_steps * config.validate_every) == 0:
+            measuring = last or progress.step % (epoch_steps * config.validate_every) == 0
+            saving = last or interrupted() or progress.step % config.checkpoint_every == 0
+            if measuring or saving:
                 calibration = (
                     training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES)
                 )
                 calibrate_batch_norm(players.average, calibration, device, dtype)
+            if measuring:
                 count = len(held_out) if last else config.validation_images
                 measured = validate(players, config, held_out, count, run, progress.step, dtype)
                 with (run / "validation.jsonl").open("a", encoding="utf-8") as file:
@@ -172,11 +178,11 @@ def _loop(
                     f"PSNR {measured['psnr']:.2f} dB, colorfulness {measured['colorfulness']:.1f} "
                     f"(true {measured['colorfulness_truth']:.1f})"
                 )
-            if last or interrupted() or progress.step % config.checkpoint_every == 0:
+            if saving:
                 log.flush()
                 os.fsync(log.fileno())
                 checkpoint.save(run, config, progress, players, history)
-            if interrupted():
+            if saving and not last and interrupted():
                 say(f"interrupted; saved at step {progress.step}, the same command goes on")
                 return False
     say(f"done: {progress.step} steps in {(time.monotonic() - started) / 60:.1f} minutes")
