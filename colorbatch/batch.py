@@ -110,7 +110,9 @@ def _failure(job: Job, error: Exception) -> Outcome:
     if not isinstance(error, ColorbatchError | MemoryError):
         logger.debug("%s", job.source, exc_info=error)
     # readers name the source themselves; elsewhere it is in the outcome
-    reason = one_line(error).removeprefix(f"{job.source}: ").removeprefix(f"{job.target}: ")
+    reason = one_line(error)
+    for path in (job.source, job.target):
+        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
     return Outcome(job.source, job.target, "failed", reason)
 
 

@@ -7,11 +7,13 @@ numpy, OpenCV and onnxruntime are imported inside the commands, so that `--help`
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import signal
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,7 +200,7 @@ def _dry_run(todo: list[Job], skipped: list[Outcome], show: _Shower) -> ExitCode
             planned = {"source": str(job.source), "target": str(job.target), "status": "planned"}
             click.echo(json.dumps(planned))
         elif not show.quiet:
-            click.echo(f"{job.source} -> {job.target}")
+            click.echo(_escaped(f"{job.source} -> {job.target}"))
     for outcome in skipped:
         show.outcome(outcome)
     click.echo(f"dry run: {len(todo)} to do, {len(skipped)} finished already", err=True)
@@ -257,10 +259,16 @@ class _Shower:
             click.echo(f"{start}{self.report.summary()}; {where}", err=True)
 
     def _line(self, text: str) -> None:
+        text = _escaped(text)
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
             click.echo(text, err=True)
+
+
+def _escaped(text: str) -> str:
+    """The text on one line: names may hold line breaks and what a terminal obeys."""
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
 @cli.command()
@@ -406,6 +414,9 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
 
 def main() -> None:
     """Run the command line; the one place where errors become a line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):  # names that a stream cannot hold are shown escaped
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

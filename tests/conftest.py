@@ -169,7 +169,7 @@ def run_cli(
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
