@@ -177,6 +177,7 @@ def parse_card(text: str, model: str) -> ModelCard:
     known = {item.name for item in dataclasses.fields(ModelCard)}
     if "name" not in values:
         raise ModelError(f"{model}: its card has no 'name'")
+    values["history"] = tuple(values.get("history", ()))
     return ModelCard(**{key: value for key, value in values.items() if key in known})
 
 

@@ -1,0 +1,179 @@
+"""A batch from files to files, in this process: outcomes, kinds, bounds, stops."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from colorbatch.batch import ImageSettings, check_target_folder, colorize_images, split_finished
+from colorbatch.engine import Engine
+from colorbatch.errors import TargetError
+from colorbatch.files import Job, plan_jobs
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model):
+    """The tiny model on the CPU, in batches of three."""
+    return Engine(tiny_model, "cpu", batch_size=3)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder with ten small grey pictures."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for index in range(10):
+        pixels = np.random.default_rng(index).integers(30, 220, (20, 30), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return folder
+
+
+def statuses(outcomes):
+    return [outcome.status for outcome in outcomes]
+
+
+def test_every_job_has_one_outcome_in_order(engine, source, tmp_path):
+    """Ten sources, two of them broken: ten outcomes, two failures, eight files."""
+    (source / "3.png").write_bytes(b"")
+    (source / "7.png").write_bytes((source / "6.png").read_bytes()[:100])
+    jobs = plan_jobs([source], tmp_path / "out")
+    outcomes = list(colorize_images(jobs, engine, ImageSettings(), workers=3))
+    assert [outcome.source for outcome in outcomes] == [job.source for job in jobs]
+    assert [i for i, one in enumerate(outcomes) if one.status == "failed"] == [3, 7]
+    assert outcomes[3].reason == "the file is empty"
+    assert str(source) not in outcomes[7].reason  # the outcome names the source itself
+    assert len(list((tmp_path / "out").iterdir())) == 8
+
+
+def test_a_target_that_cannot_be_written_fails_alone(engine, source, tmp_path):
+    """A folder in the way of one result costs that result."""
+    (tmp_path / "out" / "4.png").mkdir(parents=True)
+    jobs = plan_jobs([source], tmp_path / "out")
+    outcomes = list(colorize_images(jobs, engine, ImageSettings()))
+    assert [i for i, one in enumerate(outcomes) if one.status == "failed"] == [4]
+    assert outcomes[4].reason.startswith("cannot write")
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_finished_targets_are_split_off(source, tmp_path):
+    """What exists is skipped, unless it is to be done again."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "2.png").write_bytes(b"")
+    todo, skipped = split_finished(jobs, overwrite=False)
+    assert [one.source.name for one in skipped] == ["2.png"]
+    assert len(todo) == 9 and jobs[2] not in todo
+    assert split_finished(jobs, overwrite=True) == (jobs, [])
+
+
+def test_stop_keeps_what_was_finished(engine, source, tmp_path):
+    """After stop every yielded outcome is a file, and no other file is there."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    done = []
+    for outcome in colorize_images(
+        jobs, Engine(engine.path, "cpu", batch_size=1), ImageSettings(), workers=1,
+        stop=lambda: len(done) >= 2,
+    ):  # fmt: skip
+        done.append(outcome.target)
+    assert 2 <= len(done) < 10
+    assert sorted((tmp_path / "out").iterdir()) == done
+
+
+def test_fail_fast_ends_early(engine, source, tmp_path):
+    """The first failure is the last thing begun."""
+    (source / "0.png").write_bytes(b"")
+    jobs = plan_jobs([source], tmp_path / "out")
+    one = Engine(engine.path, "cpu", batch_size=1)
+    outcomes = list(colorize_images(jobs, one, ImageSettings(), workers=1, fail_fast=True))
+    assert outcomes[0].status == "failed"
+    assert len(outcomes) < 10
+
+
+@pytest.mark.parametrize("on_color", ["keep", "skip", "colorize"])
+def test_what_happens_to_color_is_the_users_choice(engine, photograph, tmp_path, on_color):
+    """Kept as the very file, left out, or colored from its luma."""
+    source = tmp_path / "a.jpg"
+    Image.fromarray(photograph("coffee")).save(source, quality=90)
+    job = Job(source, tmp_path / "out" / "a.jpg")
+    [one] = colorize_images([job], engine, ImageSettings(on_color=on_color))
+    assert one.kind == "color"
+    assert one.status == {"keep": "kept", "skip": "skipped", "colorize": "colored"}[on_color]
+    if on_color == "keep":
+        assert job.target.read_bytes() == source.read_bytes()
+    assert job.target.exists() == (on_color != "skip")
+    named = dataclasses.replace(job, target=tmp_path / "named.jpg", named=True)
+    assert statuses(colorize_images([named], engine, ImageSettings(on_color=on_color))) == [
+        "colored"
+    ]
+
+
+def test_color_kept_in_another_format_keeps_its_pixels(engine, photograph, tmp_path):
+    """--format applies to pictures in color as well; they get no mark and can be colored later."""
+    rgb = photograph("astronaut")[:90, :90]
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    settings = ImageSettings(new_format="TIFF")
+    job = Job(tmp_path / "a.png", tmp_path / "a.tif")
+    assert statuses(colorize_images([job], engine, settings)) == ["kept"]
+    assert np.array_equal(tifffile.imread(job.target), rgb)
+
+
+def test_a_wrong_suffix_is_corrected_and_said(engine, tmp_path):
+    """A PNG named .jpg becomes what its name says, so that the name is true."""
+    pixels = np.random.default_rng(1).integers(0, 255, (16, 16), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", "PNG")
+    job = Job(tmp_path / "a.jpg", tmp_path / "out" / "a.jpg")
+    [one] = colorize_images([job], engine, ImageSettings())
+    assert "a PNG file named .jpg" in one.notes[0]
+    with Image.open(job.target) as image:
+        assert image.format == "JPEG"
+
+
+def test_results_are_never_colored_again(engine, source, tmp_path):
+    """Files that carry our mark are skipped, also when named one by one."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    list(colorize_images(jobs, engine, ImageSettings()))
+    again = [Job(job.target, tmp_path / "twice" / job.target.name, named=True) for job in jobs]
+    outcomes = list(colorize_images(again, engine, ImageSettings()))
+    assert {(one.status, one.reason) for one in outcomes} == {("skipped", "made by colorbatch")}
+    assert not (tmp_path / "twice").exists()
+
+
+def test_the_mark_names_the_model(engine, source, tmp_path):
+    """Who looks into the file learns which model made its color."""
+    jobs = plan_jobs([source], tmp_path / "out")[:1]
+    list(colorize_images(jobs, engine, ImageSettings()))
+    with Image.open(jobs[0].target) as image:
+        assert "colorbatch; model tiny 0000000000000000" in image.info["XML:com.adobe.xmp"]
+
+
+def test_a_rotated_photograph_is_predicted_upright(engine, tmp_path):
+    """The network sees a rotated source as people see it: same color as the upright file."""
+    pixels = np.add.outer(np.arange(60), np.arange(90)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned clockwise
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "turned.png", exif=exif)
+    jobs = plan_jobs([tmp_path / "upright.png", tmp_path / "turned.png"], tmp_path / "out")
+    assert statuses(colorize_images(jobs, engine, ImageSettings())) == ["colored"] * 2
+    upright, turned = (
+        cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_COLOR_RGB).astype(int)
+        for name in ("upright.png", "turned.png")
+    )
+    # OpenCV turns by EXIF; enlarging and rounding run along other axes
+    assert np.abs(upright - turned).max() <= 1
+
+
+def test_the_target_folder_is_checked_before_work(source, tmp_path):
+    """An output that cannot be a folder is found before the first pixel."""
+    (tmp_path / "file").write_bytes(b"")
+    jobs = plan_jobs([source], tmp_path / "file" / "out")
+    with pytest.raises(TargetError):
+        check_target_folder(jobs, tmp_path / "file" / "out")
+    [job] = plan_jobs([source / "0.png"], tmp_path / "new" / "x.png")
+    check_target_folder([job], tmp_path / "new" / "x.png")
+    assert (tmp_path / "new").is_dir()

@@ -1,0 +1,79 @@
+"""Counts, exit codes and JSON of a batch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from colorbatch.errors import ExitCode
+from colorbatch.report import Outcome, Report
+
+
+def outcome(status, kind="", reason=""):
+    return Outcome(Path("a"), Path("b"), status, reason, kind)
+
+
+def filled():
+    report = Report(10)
+    for one in (
+        outcome("colored", "grey"),
+        outcome("colored", "toned"),
+        outcome("kept", "color"),
+        outcome("skipped", reason="finished already"),
+        outcome("skipped", reason="finished already"),
+        outcome("skipped", "color", "in color"),
+        outcome("failed", reason="the file is empty"),
+    ):
+        report.add(one)
+    return report
+
+
+def test_the_summary_adds_up():
+    """Every count and every reason, and what was not begun."""
+    text = filled().summary()
+    assert "2 colored, 1 kept, 3 skipped, 1 failed, 3 not begun" in text
+    assert "1 grey, 1 toned, 2 color" in text
+    assert "2 finished already, 1 in color" in text
+
+
+def test_the_summary_as_json_adds_up():
+    """The same for programs."""
+    values = json.loads(filled().to_json())["summary"]
+    assert [values[name] for name in ("total", "colored", "kept", "skipped", "failed")] == [
+        10, 2, 1, 3, 1,
+    ]  # fmt: skip
+    assert values["kinds"] == {"grey": 1, "toned": 1, "color": 2}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "interrupted", "code"),
+    [
+        ([], False, 0),
+        (["colored", "kept", "skipped"], False, 0),
+        (["colored", "failed"], False, 3),
+        (["failed"], True, 130),
+        (["colored"], True, 130),
+    ],
+)
+def test_the_exit_code_follows_the_counts(statuses, interrupted, code):
+    """0 done, 3 some failed, 130 interrupted whatever else."""
+    report = Report(5, interrupted=interrupted)
+    for status in statuses:
+        report.add(outcome(status))
+    assert report.exit_code == code
+    assert json.loads(report.to_json())["summary"]["exit_code"] == code
+
+
+def test_the_exit_codes_are_the_documented_ones():
+    """Scripts rely on the numbers of design.md, section 5."""
+    assert sorted(ExitCode) == [0, 1, 2, 3, 4, 130]
+
+
+def test_any_name_is_one_line_of_json():
+    """Line breaks, quotes and names that are not text."""
+    name = 'a"\n\udce9\N{GRINNING FACE}.png'
+    line = Outcome(Path(name), Path("b"), "failed", "x\ny").to_json()
+    assert line.isascii() and "\n" not in line
+    assert json.loads(line)["source"] == name
