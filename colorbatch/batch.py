@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colorbatch import color, images, pipeline
+from colorbatch import color, encoding, images, pipeline
 from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, one_line
 from colorbatch.files import Job, make_folder, write_bytes
@@ -30,8 +30,6 @@ class ImageSettings:
     """What decides the look and the form of results."""
 
     saturation: float = 1.0
-    new_format: images.Format | None = None
-    """The format to write; without it the source's own."""
     quality: int | None = None
     on_color: OnColor = "keep"
     """What happens to pictures that are in color already (those named one by one are colored)."""
@@ -134,11 +132,9 @@ def _finish(
     if held.skip:
         return Outcome(job.source, job.target, "skipped", held.skip, held.kind)
     still = held.still
-    format_ = settings.new_format or still.format
-    suffix = job.target.suffix.lower()
+    format_ = images.FORMATS.get(job.target.suffix.lower(), still.format)  # by its name
     notes: tuple[str, ...] = ()
-    if (named := images.FORMATS.get(suffix)) not in (None, format_):
-        format_ = named or format_
+    if images.FORMATS.get(job.source.suffix.lower(), still.format) != still.format:
         notes = (f"a {still.format} file named {job.source.suffix}; written as {format_}",)
     make_folder(job.target.parent)
     if ab is None and format_ == still.format:
@@ -146,7 +142,7 @@ def _finish(
         return Outcome(job.source, job.target, "kept", "", held.kind, notes)
     if ab is not None:
         ab = images.stored(ab, still.orientation)
-    encoded = images.encode(
+    encoded = encoding.encode(
         still, ab, format_, mark=mark, saturation=settings.saturation, quality=settings.quality
     )
     write_bytes(job.target, encoded.data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,9 @@ def parse_contract(text: str, model: str) -> ModelContract:
     ):
         if value not in allowed:
             raise ModelError(f"{model}: its contract says {value!r}, not {' or '.join(allowed)}")
+    numbers = (*contract.input.range, contract.output.scale, *contract.input.std)
+    if not all(map(math.isfinite, numbers)) or contract.input.range[0] == contract.input.range[1]:
+        raise ModelError(f"{model}: its contract has a range or scale that is no scale")
     rule = contract.size
     if min(*(rule.fixed or (1, 1)), rule.multiple_of, rule.min) < 1 or 0 in contract.input.std:
         raise ModelError(f"{model}: its contract has a size or std that is not positive")

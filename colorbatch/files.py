@@ -96,8 +96,13 @@ def plan_jobs(
         and not output.is_dir()
         and output.suffix.lower() in PICTURE_SUFFIXES
     )
+    if single_file and output is not None and new_suffix not in (None, _plain_suffix(output)):
+        raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
-    many = sum(source.is_dir() for source in sources) > 1
+    folders = [source for source in sources if source.is_dir()]
+    many = len(folders) > 1
+    if output is not None:
+        _refuse_equal_names(folders)
     skip = _real(output) if output is not None and not single_file else None
     named = [source.absolute() for source in sources if not source.is_dir()]
     left_out = set(_results(named, ending))  # of `colorbatch images *.jpg`, given once more
@@ -126,6 +131,19 @@ def plan_jobs(
             jobs.append(Job(path, target, named=not source.is_dir()))
     _refuse_clashes(jobs)
     return jobs
+
+
+def _plain_suffix(path: Path) -> str:
+    """The suffix in lower case, with three letters where there are two spellings."""
+    suffix = path.suffix.lower()
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+
+
+def _refuse_equal_names(folders: Sequence[Path]) -> None:
+    names: dict[str, Path] = {}
+    for folder in folders:
+        if _real(other := names.setdefault(_real(folder).name.casefold(), folder)) != _real(folder):
+            raise UsageError(f"{other} and {folder} would share one folder below the output")
 
 
 def _refuse_output_as_source(source: Path, output: Path | None) -> None:

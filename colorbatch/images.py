@@ -19,12 +19,10 @@ import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from colorbatch import color
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError, TargetError
-from colorbatch.provenance import with_mark
+from colorbatch.errors import SourceError
 
 Format = Literal["JPEG", "PNG", "TIFF", "WEBP"]
 
@@ -132,7 +130,7 @@ def load_rgb(path: Path) -> Codes:
     """A photograph as upright codes (H, W, 3), uint8. Raises SourceError."""
     still = read(path)
     if still.luma.dtype == np.uint16:
-        still = _to_8_bits(still)
+        still = to_8_bits(still)
     rgb = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
     return upright(rgb, still.orientation)
 
@@ -216,8 +214,10 @@ def _from_pixels(format_: Format, pixels: Codes, **rest: Any) -> Still:
 
 def _decode_tiff(data: bytes) -> Still:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-        if len(tiff.pages) != 1:
-            raise SourceError(f"it has {len(tiff.pages)} pages; only single pictures are supported")
+        # reduced ones are thumbnails
+        pages = [page for page in tiff.pages if not getattr(page, "is_reduced", False)]
+        if len(pages) != 1 or pages[0] is not tiff.pages.first:
+            raise SourceError(f"it has {len(pages)} pages; only single pictures are supported")
         page = tiff.pages.first
         _check_size(page.imagelength, page.imagewidth)
         plain = page.photometric in (
@@ -307,6 +307,18 @@ def _webp_is_lossless(data: bytes) -> bool:
     return False
 
 
+def to_8_bits(still: Still) -> Still:
+    """A 16-bit still rounded to 8 bits."""
+
+    def rounded(codes: Codes | None) -> Codes | None:
+        return None if codes is None else color.to_codes(codes / np.float32(65535))
+
+    luma = color.to_codes(still.luma / np.float32(65535))
+    return replace(
+        still, luma=luma, exact_luma=None, rgb=rounded(still.rgb), alpha=rounded(still.alpha)
+    )
+
+
 # --- orientation -------------------------------------------------------------------------------
 
 
@@ -325,220 +337,3 @@ def stored(pixels: Codes, orientation: int) -> Codes:
     """The inverse of `upright`."""
     # only the two quarter turns are not their own inverse
     return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
-
-
-# --- encoding ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A finished file's bytes, and what the format could not hold, in words."""
-
-    data: bytes
-    notes: tuple[str, ...] = ()
-
-
-def encode(
-    still: Still,
-    ab: color.Float | None,
-    format_: Format,
-    *,
-    mark: str,
-    saturation: float = 1.0,
-    quality: int | None = None,
-) -> Encoded:
-    """Color a still with chroma (h, w, 2) in Lab units, in its stored orientation, and encode it.
-
-    Without `ab` the still keeps its own color (and gets no mark): for changing the format alone.
-    Depth, alpha, resolution, EXIF, XMP and an RGB profile are kept where the format holds them.
-    `mark` names what made the color and goes into XMP. JPEG without `quality` uses the source's
-    own tables; other sources get 95. Raises TargetError if the format cannot hold the picture.
-    """
-    notes = list(still.notes)
-    if format_ in ("JPEG", "WEBP") and still.luma.dtype == np.uint16:
-        notes.append(f"16 bits became 8 for {format_}")
-        still = _to_8_bits(still)
-    limit = {"JPEG": 65535, "WEBP": 16383}.get(format_)
-    if limit and max(still.size) > limit:
-        raise TargetError(f"{format_} holds at most {limit} pixels a side")
-    alpha = still.alpha
-    if alpha is not None and format_ == "JPEG":
-        notes.append("JPEG holds no transparency: alpha was dropped")
-        alpha = None
-    icc = still.icc
-    if icc and icc[16:20] != b"RGB ":
-        notes.append("the grey color profile does not fit a color picture and was dropped")
-        icc = b""
-    xmp = still.xmp if ab is None else with_mark(still.xmp, mark)
-    if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
-        notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
-        xmp = b"" if ab is None else with_mark(b"", mark)
-    exif = still.exif
-    if format_ == "JPEG" and len(exif) > JPEG_EXIF_BYTES:
-        notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
-        exif = b""
-    if not exif and still.orientation != 1:  # of a TIFF it stood in a tag of its own
-        exif = _exif_of_orientation(still.orientation)
-    shared = {"icc": icc, "exif": exif, "xmp": xmp, "dpi": still.dpi}
-
-    if ab is None:
-        pixels = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
-    else:
-        pixels = color.colorize(
-            still.luma,
-            ab,
-            saturation=saturation,
-            exact_luma=still.exact_luma,
-            output="ycc" if format_ == "JPEG" else "rgb",
-        )
-    if alpha is not None:
-        pixels = np.dstack([pixels, alpha])
-    if format_ == "JPEG":
-        image = _pillow_image(pixels, "RGB" if ab is None else "YCbCr")
-        return Encoded(_encode_jpeg(image, still, quality, shared), tuple(notes))
-    if format_ == "WEBP":
-        return _encode_webp(pixels, still, quality, shared, notes)
-    if format_ == "TIFF":
-        if still.exif:
-            notes.append("the camera's EXIF block was not kept")
-        return Encoded(_encode_tiff(pixels, still, shared), tuple(notes))
-    return Encoded(_encode_png(pixels, shared, notes), tuple(notes))
-
-
-def _exif_of_orientation(orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[TAG_ORIENTATION] = orientation
-    return exif.tobytes()
-
-
-def _to_8_bits(still: Still) -> Still:
-    def rounded(codes: Codes | None) -> Codes | None:
-        return None if codes is None else color.to_codes(codes / np.float32(65535))
-
-    luma = color.to_codes(still.luma / np.float32(65535))
-    return replace(
-        still, luma=luma, exact_luma=None, rgb=rounded(still.rgb), alpha=rounded(still.alpha)
-    )
-
-
-def _pillow_image(pixels: Codes, mode: str) -> Image.Image:
-    height, width = pixels.shape[:2]
-    return Image.frombuffer(mode, (width, height), pixels.tobytes(), "raw", mode, 0, 1)
-
-
-def _pillow_options(shared: Mapping[str, Any]) -> dict[str, Any]:
-    options = {"icc_profile": shared["icc"], "exif": shared["exif"], "dpi": shared["dpi"]}
-    return {key: value for key, value in options.items() if value}
-
-
-def _encode_jpeg(
-    image: Image.Image, still: Still, quality: int | None, shared: Mapping[str, Any]
-) -> bytes:
-    tables = still.encoding.get("qtables") if still.format == "JPEG" else None
-    options = _pillow_options(shared)
-    if quality is None and tables:
-        ordered = [tables[key] for key in sorted(tables)]
-        # the source's luma table; a grey source has none for chroma, so luma's serves both
-        options["qtables"] = [ordered[0], ordered[1] if len(ordered) > 1 else ordered[0]]
-    else:
-        options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    buffer = io.BytesIO()
-    image.save(
-        buffer,
-        "JPEG",
-        subsampling=0,
-        optimize=True,
-        progressive=still.encoding.get("progressive", False),
-        xmp=shared["xmp"],
-        **options,
-    )
-    return buffer.getvalue()
-
-
-def _encode_webp(
-    pixels: Codes, still: Still, quality: int | None, shared: Mapping[str, Any], notes: list[str]
-) -> Encoded:
-    lossless = quality is None and still.encoding.get("lossless", still.format != "JPEG")
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(
-        buffer,
-        "WEBP",
-        lossless=lossless,
-        exact=True,
-        method=4,
-        xmp=shared["xmp"],
-        quality=(75 if lossless else DEFAULT_QUALITY) if quality is None else quality,
-        **{key: value for key, value in _pillow_options(shared).items() if key != "dpi"},
-    )
-    if not lossless:
-        with Image.open(buffer) as result:
-            decoded = np.asarray(result.convert("RGB"))
-        error = np.abs(color.luma(decoded) - color.luma(pixels)).mean()
-        notes.append(f"lossy WebP: luma differs by {error:.2f} codes on average")
-    return Encoded(buffer.getvalue(), tuple(notes))
-
-
-def _encode_tiff(pixels: Codes, still: Still, shared: Mapping[str, Any]) -> bytes:
-    encoding: Mapping[str, Any] = {"compression": "adobe_deflate", "predictor": True}
-    if still.format == "TIFF":
-        encoding = still.encoding
-    tags = list(encoding.get("tags", ()))
-    tags.append((TAG_XMP, 1, len(shared["xmp"]), shared["xmp"], True))
-    if still.orientation != 1:
-        tags.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
-    extra = encoding.get("extrasamples") or [2]  # 2: unassociated alpha
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="rgb",
-        compression=encoding.get("compression"),
-        predictor=encoding.get("predictor"),
-        extrasamples=extra[:1] if pixels.shape[2] == 4 else None,
-        iccprofile=shared["icc"] or None,
-        resolution=shared["dpi"],
-        resolutionunit="INCH" if shared["dpi"] else None,
-        extratags=tags,
-        software=False,
-        metadata=None,
-        bigtiff=pixels.nbytes > 3_900_000_000,
-    )
-    return buffer.getvalue()
-
-
-def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> bytes:
-    if pixels.dtype == np.uint8:
-        buffer = io.BytesIO()
-        info = _png_text(shared["xmp"])
-        Image.fromarray(pixels).save(
-            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(shared)
-        )
-        return buffer.getvalue()
-    if shared["dpi"]:
-        notes.append("the resolution (DPI) of a 16-bit PNG was not kept")
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    kinds = [cv2.IMAGE_METADATA_XMP]
-    blocks = [np.frombuffer(shared["xmp"], np.uint8)]
-    for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(EXIF_START)),
-        (cv2.IMAGE_METADATA_ICCP, shared["icc"]),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
-    done, data = cv2.imencodeWithMetadata(
-        ".png",
-        np.ascontiguousarray(pixels[..., order]),
-        kinds,
-        blocks,
-        [cv2.IMWRITE_PNG_COMPRESSION, 4],
-    )
-    if not done:
-        raise TargetError("OpenCV could not encode this PNG")
-    return bytes(data)
-
-
-def _png_text(xmp: bytes) -> PngInfo:
-    info = PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-    return info

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
+from colorbatch.boundary import run
 from colorbatch.contract import ModelCard
-from colorbatch.errors import ColorbatchError, ExitCode, UsageError, one_line
+from colorbatch.errors import UsageError
 from colorbatch.files import make_folder, write_bytes
 from colorbatch.parity import record_path
 
@@ -124,14 +124,5 @@ def _card_texts(path: Path | None) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the command line and turn our errors into one line and their exit code."""
-    try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
-    except click.exceptions.Abort:
-        sys.exit(ExitCode.INTERRUPTED)
-    except ColorbatchError as error:
-        click.echo(f"error: {one_line(error)}", err=True)
-        sys.exit(error.exit_code)
+    """Run the command line; errors become a line and an exit code."""
+    run(cli)

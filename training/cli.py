@@ -1,4 +1,4 @@
-"""`python -m training`: click options to settings, then the work. The one error boundary here."""
+"""`python -m training`: click options to settings, then the work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from colorbatch.errors import ColorbatchError, ExitCode, one_line
+from colorbatch.boundary import run
+from colorbatch.errors import ExitCode
 from training.config import load_recipe, override, parse_settings
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -51,14 +52,5 @@ def train(
 
 
 def main() -> None:
-    """Run the command line and turn our errors into one line and their exit code."""
-    try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
-    except click.exceptions.Abort:
-        sys.exit(ExitCode.INTERRUPTED)
-    except ColorbatchError as error:
-        click.echo(f"error: {one_line(error)}", err=True)
-        sys.exit(error.exit_code)
+    """Run the command line; errors become a line and an exit code."""
+    run(cli)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from colorbatch import color, images
+from colorbatch import color, encoding, images
 from colorbatch.errors import ColorbatchError, SourceError, TargetError
 from colorbatch.provenance import is_marked
 
@@ -46,7 +46,7 @@ def colored(path, format_=None, ab=None, **options):
     """Read a file, color it, and return the new file's bytes and notes."""
     still = images.read(path)
     ab = images.stored(chroma() if ab is None else ab, still.orientation)
-    return images.encode(still, ab, format_ or still.format, mark="test", **options)
+    return encoding.encode(still, ab, format_ or still.format, mark="test", **options)
 
 
 def opened(data):
@@ -563,7 +563,7 @@ def test_a_picture_in_color_changes_format_without_a_mark(photograph, tmp_path):
     """Without chroma to add only the format changes: pixels stay, and nothing claims otherwise."""
     rgb = photograph("astronaut")[:64, :64]
     still = images.read(save(tmp_path / "a.png", rgb))
-    result = opened(images.encode(still, None, "TIFF", mark="test").data)
+    result = opened(encoding.encode(still, None, "TIFF", mark="test").data)
     assert np.array_equal(np.array(result), rgb)
     assert not is_marked(result.tag_v2.get(700, b""))
 
@@ -683,7 +683,7 @@ def read_or_refuse(path, data):
         return
     assert still.luma.dtype in (np.uint8, np.uint16)
     try:  # whatever can be read can be colored and written again
-        images.encode(still, chroma((4, 4)), still.format, mark="test")
+        encoding.encode(still, chroma((4, 4)), still.format, mark="test")
     except ColorbatchError:
         return
 

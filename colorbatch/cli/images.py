@@ -1,13 +1,8 @@
-"""The command line: click options to frozen settings, then the work, the report, the exit code.
-
-The only file that knows click, and the one boundary where errors become a line and an exit code.
-numpy, OpenCV and onnxruntime are imported inside the commands, so that `--help` is immediate.
-"""
+"""`colorbatch images`: options to settings, the batch, and how its outcomes are shown."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import signal
@@ -20,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch import __version__
-from colorbatch.errors import ColorbatchError, ExitCode, UsageError, one_line
+from colorbatch.cli.options import engine_line, make_engine, model_options, option
+from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.engine import Engine
     from colorbatch.files import Job
     from colorbatch.report import Outcome, Report
 
@@ -35,36 +29,7 @@ NO_TERMINAL_INTERVAL = 60.0
 ANY_PATH = click.Path(path_type=Path)
 
 
-def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """A click option that can be given as COLORBATCH_NAME as well."""
-    long = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "COLORBATCH_" + long.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **attributes)
-
-
-def model_options(command: Any) -> Any:
-    """The options of every command that loads a model."""
-    for decorate in (
-        option(
-            "--device",
-            default="auto",
-            show_default=True,
-            metavar="auto|cpu|cuda|cuda:N",
-            help="Where the model runs.",
-        ),
-        option("-g", "--gpu-id", type=click.IntRange(0), help="The same as --device cuda:N."),
-    ):
-        command = decorate(command)
-    return command
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="colorbatch")
-def cli() -> None:
-    """Give black-and-white photographs their color back, in bulk, on your own machine."""
-
-
-@cli.command()
+@click.command()
 @click.argument("sources", nargs=-1, required=True, type=ANY_PATH, metavar="SOURCE...")
 @option(
     "-o",
@@ -158,7 +123,6 @@ def _images(
 ) -> ExitCode:
     from colorbatch import batch
     from colorbatch.files import plan_jobs
-    from colorbatch.images import FORMATS
     from colorbatch.report import Report
 
     _set_up_logging(verbose)
@@ -175,19 +139,17 @@ def _images(
     for outcome in skipped:
         show.outcome(outcome)
     if todo:
-        engine = _make_engine(model, device, gpu_id, batch_size)
+        engine = make_engine(model, device, gpu_id, batch_size)
         if not quiet:
-            click.echo(f"{len(todo)} pictures to do; {_engine_line(engine)}", err=True)
-        settings = batch.ImageSettings(
-            saturation, FORMATS[new_suffix] if new_suffix else None, quality, on_color
-        )
+            click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
+        settings = batch.ImageSettings(saturation, quality, on_color)
         with _interrupt_flag() as interrupted, show.progress():
             for outcome in batch.colorize_images(
                 todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted
             ):
                 show.outcome(outcome)
-            report.interrupted = interrupted()
-        show.end(_engine_line(engine))
+            report.interrupted = interrupted() and report.finished < report.total
+        show.end(engine_line(engine))
     else:
         show.end("no model was needed")
     return report.exit_code
@@ -271,124 +233,6 @@ def _escaped(text: str) -> str:
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
-@cli.command()
-@click.argument("model", required=False)
-@model_options
-def verify(model: str | None, device: str, gpu_id: int | None) -> None:
-    """Run MODEL's stored parity check on this machine, without PyTorch.
-
-    Without a device it is run on every provider that works here.
-    """
-    from colorbatch import parity
-    from colorbatch.contract import find_model
-    from colorbatch.engine import usable_devices
-
-    path = find_model(model)
-    record = parity.load_record(path)
-    asked = _device(device, gpu_id)
-    for name in usable_devices() if asked == "auto" else [asked]:
-        engine = _make_engine(str(path), name, None, 8)
-        worst = parity.check(engine, record)
-        click.echo(
-            f"{path.name} on {_engine_line(engine)}: as PyTorch; largest differences over "
-            f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
-            f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
-            f"{record.limits.max_delta_e:g})"
-        )
-
-
-@cli.command()
-@click.argument("model", required=False)
-@option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
-def models(model: str | None, as_json: bool) -> None:
-    """List the embedded models, or MODEL, with its card."""
-    from colorbatch.contract import embedded_models, find_model
-    from colorbatch.engine import Engine
-
-    paths = [find_model(model)] if model else embedded_models()
-    for path in paths:
-        engine = Engine(path, "cpu")
-        card = engine.card
-        if as_json:
-            click.echo(
-                json.dumps(
-                    {
-                        "file": str(path),
-                        "contract": json.loads(engine.contract.to_json()),
-                        "card": json.loads(card.to_json()),
-                    }
-                )
-            )
-            continue
-        click.echo(f"{card.name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-        rows = {
-            "recipe": card.recipe,
-            "size": f"{engine.size[0]} x {engine.size[1]}",
-            "training data": card.training_data,
-            "licences": card.licences,
-            "trained on": f"{card.images} photographs, {card.epochs} epochs" if card.images else "",
-            **{
-                f"metrics on {name}": ", ".join(f"{k} {v:g}" for k, v in values.items())
-                for name, values in card.metrics.items()
-            },
-            "source commit": card.source_commit,
-            "weights": card.weights_sha256,
-        }
-        for name, text in rows.items():
-            if text:
-                click.echo(f"  {name}: {text}")
-
-
-@cli.command()
-@model_options
-def doctor(device: str, gpu_id: int | None) -> None:
-    """Say what is installed and really in use here, and time one inference."""
-    import importlib.metadata
-    import platform
-
-    from colorbatch import engine as engines
-    from colorbatch.contract import embedded_models
-
-    click.echo(
-        f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    )
-    for name in ("numpy", "opencv-python-headless", "pillow", "tifffile", "imagecodecs"):
-        try:
-            click.echo(f"  {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            click.echo(f"  {name}: not installed as a wheel")
-    wheels = engines.installed_runtimes()
-    for name, version in wheels.items():
-        click.echo(f"  {name} {version}")
-    if len(wheels) > 1:
-        click.echo(f"  trouble: {' and '.join(wheels)} overwrite each other; uninstall all but one")
-    runtime = engines.import_runtime()
-    click.echo(f"providers offered: {', '.join(runtime.get_available_providers())}")
-    click.echo(f"NVIDIA card: {'yes' if engines.has_nvidia_card() else 'none found'}")
-    click.echo(f"embedded models: {', '.join(path.stem for path in embedded_models()) or 'none'}")
-    engine = _make_engine(None, device, gpu_id, 1)
-    click.echo(f"in use: {_engine_line(engine)}")
-    click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")
-
-
-def _device(device: str, gpu_id: int | None) -> str:
-    if gpu_id is None:
-        return device
-    if device not in ("auto", f"cuda:{gpu_id}"):
-        raise UsageError(f"--gpu-id {gpu_id} and --device {device} contradict each other")
-    return f"cuda:{gpu_id}"
-
-
-def _make_engine(model: str | None, device: str, gpu_id: int | None, batch_size: int) -> Engine:
-    from colorbatch.engine import Engine
-
-    return Engine(model, _device(device, gpu_id), batch_size=batch_size)
-
-
-def _engine_line(engine: Engine) -> str:
-    return f"model {engine.card.name} on {engine.device} ({engine.provider})"
-
-
 def _set_up_logging(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -410,24 +254,3 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(caught)
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def main() -> None:
-    """Run the command line; the one place where errors become a line and an exit code."""
-    for stream in (sys.stdout, sys.stderr):  # names that a stream cannot hold are shown escaped
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone
-        sys.exit(ExitCode.COULD_NOT_RUN)
-    except ColorbatchError as error:
-        click.echo(f"error: {one_line(error)}", err=True)
-        sys.exit(error.exit_code)

@@ -1,0 +1,29 @@
+"""The command line: click options to frozen settings, then the work, the report, the exit code.
+
+One file per command or group of commands. Only this package and `colorbatch.boundary` know click.
+numpy, OpenCV and onnxruntime are imported inside the commands, so that `--help` is immediate.
+"""
+
+from __future__ import annotations
+
+import click
+
+from colorbatch import __version__
+from colorbatch.boundary import run
+from colorbatch.cli.images import images
+from colorbatch.cli.inspect import doctor, models, verify
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="colorbatch")
+def cli() -> None:
+    """Give black-and-white photographs their color back, in bulk, on your own machine."""
+
+
+for command in (images, verify, models, doctor):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; errors become a line and an exit code."""
+    run(cli)

@@ -1,0 +1,110 @@
+"""`colorbatch verify`, `models` and `doctor`: what is here, and does it answer as it should?"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from colorbatch import __version__
+from colorbatch.cli.options import chosen_device, engine_line, make_engine, model_options, option
+
+
+@click.command()
+@click.argument("model", required=False)
+@model_options
+def verify(model: str | None, device: str, gpu_id: int | None) -> None:
+    """Run MODEL's stored parity check on this machine, without PyTorch.
+
+    Without a device it is run on every provider that works here.
+    """
+    from colorbatch import parity
+    from colorbatch.contract import find_model
+    from colorbatch.engine import usable_devices
+
+    path = find_model(model)
+    record = parity.load_record(path)
+    asked = chosen_device(device, gpu_id)
+    for name in usable_devices() if asked == "auto" else [asked]:
+        engine = make_engine(str(path), name, None, 8)
+        worst = parity.check(engine, record)
+        click.echo(
+            f"{path.name} on {engine_line(engine)}: as PyTorch; largest differences over "
+            f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
+            f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
+            f"{record.limits.max_delta_e:g})"
+        )
+
+
+@click.command()
+@click.argument("model", required=False)
+@option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
+def models(model: str | None, as_json: bool) -> None:
+    """List the embedded models, or MODEL, with its card."""
+    from colorbatch.contract import embedded_models, find_model
+    from colorbatch.engine import Engine
+
+    paths = [find_model(model)] if model else embedded_models()
+    for path in paths:
+        engine = Engine(path, "cpu")
+        card = engine.card
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {
+                        "file": str(path),
+                        "contract": json.loads(engine.contract.to_json()),
+                        "card": json.loads(card.to_json()),
+                    }
+                )
+            )
+            continue
+        click.echo(f"{card.name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        rows = {
+            "recipe": card.recipe,
+            "size": f"{engine.size[0]} x {engine.size[1]}",
+            "training data": card.training_data,
+            "licences": card.licences,
+            "trained on": f"{card.images} photographs, {card.epochs} epochs" if card.images else "",
+            **{
+                f"metrics on {name}": ", ".join(f"{k} {v:g}" for k, v in values.items())
+                for name, values in card.metrics.items()
+            },
+            "source commit": card.source_commit,
+            "weights": card.weights_sha256,
+        }
+        for name, text in rows.items():
+            if text:
+                click.echo(f"  {name}: {text}")
+
+
+@click.command()
+@model_options
+def doctor(device: str, gpu_id: int | None) -> None:
+    """Say what is installed and really in use here, and time one inference."""
+    import importlib.metadata
+    import platform
+
+    from colorbatch import engine as engines
+    from colorbatch.contract import embedded_models
+
+    click.echo(
+        f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    )
+    for name in ("numpy", "opencv-python-headless", "pillow", "tifffile", "imagecodecs"):
+        try:
+            click.echo(f"  {name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            click.echo(f"  {name}: not installed as a wheel")
+    wheels = engines.installed_runtimes()
+    for name, version in wheels.items():
+        click.echo(f"  {name} {version}")
+    if len(wheels) > 1:
+        click.echo(f"  trouble: {' and '.join(wheels)} overwrite each other; uninstall all but one")
+    runtime = engines.import_runtime()
+    click.echo(f"providers offered: {', '.join(runtime.get_available_providers())}")
+    click.echo(f"NVIDIA card: {'yes' if engines.has_nvidia_card() else 'none found'}")
+    click.echo(f"embedded models: {', '.join(path.stem for path in embedded_models()) or 'none'}")
+    engine = make_engine(None, device, gpu_id, 1)
+    click.echo(f"in use: {engine_line(engine)}")
+    click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")
