@@ -17,7 +17,7 @@ import torch
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
 from training.config import TrainConfig, override
-from training.generators import UNet
+from training.generators import UNet, generator_for
 from training.step import Players
 
 NAME = "checkpoint.pt"
@@ -139,6 +139,6 @@ def start_from(path: Path, players: Players) -> History:
 def trained_generator(state: dict[str, Any]) -> UNet:
     """The averaged generator of a checkpoint, in eval mode, float32, on the CPU."""
     config = config_of(state)
-    generator = UNet(config.width, config.levels, config.dropout)
+    generator = generator_for(config)
     generator.load_state_dict(state["ema"])
     return generator.eval().requires_grad_(False)

@@ -25,6 +25,9 @@ class TrainConfig:
     levels: int = 8
     """How often the generator halves its input."""
     dropout: float = 0.5
+    relu_limit: float = 0.0
+    """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2 and
+    4x4, single cells grow to 60 standard deviations and show as a spot at one place of many pictures."""
     discriminator_width: int = 64
     # data
     size: int = 256
@@ -66,7 +69,7 @@ class TrainConfig:
         for name in (*counts, "checkpoint_every", "validate_every", "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("steps", "time_budget", "rotation", "gan_weight", "l1_weight"):
+        for name in ("steps", "time_budget", "relu_limit", "rotation", "gan_weight", "l1_weight"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}")
         for name in ("dropout", "ema_decay", "beta1", "beta2"):

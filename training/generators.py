@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.config import TrainConfig
+
 WIDEST = 8
 """The widest layers of a U-Net have 8 times the channels of its first one (C64 ... C512)."""
 
@@ -23,10 +25,14 @@ def _down(inputs: int, outputs: int, *, first: bool, norm: bool) -> nn.Sequentia
     return nn.Sequential(*layers)
 
 
-def _up(inputs: int, outputs: int, *, dropout: float) -> nn.Sequential:
+def _relu(limit: float) -> nn.Module:
+    return nn.Hardtanh(0.0, limit) if limit else nn.ReLU()
+
+
+def _up(inputs: int, outputs: int, *, dropout: float, relu_limit: float) -> nn.Sequential:
     """ReLU, 4x4 transposed convolution of stride 2, batch norm, dropout where it is not 0."""
     layers: list[nn.Module] = [
-        nn.ReLU(),
+        _relu(relu_limit),
         nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
     ]
@@ -41,6 +47,7 @@ class UNet(nn.Module):
 
     Encoder C64-C128-C256-C512-...-C512 and its mirror with skip concatenations, `levels` halvings
     deep; dropout in up-blocks 2 to 4, counted from the innermost, as in the authors' code.
+    `relu_limit` bounds the decoder's ReLUs from above (6 is ReLU6, Krizhevsky 2010; 0 is none).
 
     `forward`: (N, 1, H, W) -> (N, 2, H, W), H and W multiples of 2 ** levels; float32 (or the
     autocast type) in [-1, 1]. Pictures that halve once less (128x128 at 8 levels) are taken too,
@@ -48,7 +55,9 @@ class UNet(nn.Module):
     Raises ValueError for all other sizes.
     """
 
-    def __init__(self, width: int = 64, levels: int = 8, dropout: float = 0.5) -> None:
+    def __init__(
+        self, width: int = 64, levels: int = 8, dropout: float = 0.5, relu_limit: float = 0.0
+    ) -> None:
         super().__init__()
         if levels < 5:
             raise ValueError(f"a U-Net needs at least 5 levels, not {levels}")
@@ -67,9 +76,10 @@ class UNet(nn.Module):
         for block in range(1, levels):  # block 1 is the innermost
             level = levels - block  # the resolution it starts from
             inputs = channels[level] * (1 if block == 1 else 2)
-            up.append(_up(inputs, channels[level - 1], dropout=dropout if 2 <= block <= 4 else 0.0))
+            share = dropout if 2 <= block <= 4 else 0.0
+            up.append(_up(inputs, channels[level - 1], dropout=share, relu_limit=relu_limit))
         last = nn.ConvTranspose2d(channels[0] * 2, 2, 4, stride=2, padding=1)
-        up.append(nn.Sequential(nn.ReLU(), last, nn.Tanh()))
+        up.append(nn.Sequential(_relu(relu_limit), last, nn.Tanh()))
         self.up = nn.ModuleList(up)
 
     def forward(self, lightness: Tensor) -> Tensor:
@@ -86,6 +96,11 @@ class UNet(nn.Module):
         for up in self.up[1:]:
             x = up(torch.cat([x, skips.pop()], dim=1))
         return x
+
+
+def generator_for(config: TrainConfig) -> UNet:
+    """The generator that the settings describe, with PyTorch's own weights."""
+    return UNet(config.width, config.levels, config.dropout, config.relu_limit)
 
 
 def initialize(network: nn.Module) -> None:

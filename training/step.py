@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.config import TrainConfig
 from training.discriminator import PatchGAN
-from training.generators import UNet, initialize
+from training.generators import UNet, generator_for, initialize
 from training.losses import adversarial, chroma_l1
 
 LOSS_NAMES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_L1", "loss_G")
@@ -33,7 +33,7 @@ class Players:
 def make_players(config: TrainConfig, device: torch.device, dtype: torch.dtype) -> Players:
     """Fresh networks, initialised from the settings' seed."""
     torch.manual_seed(config.seed)
-    generator = UNet(config.width, config.levels, config.dropout)
+    generator = generator_for(config)
     discriminator = PatchGAN(config.discriminator_width)
     for network in (generator, discriminator):
         initialize(network)
