@@ -26,8 +26,8 @@ class TrainConfig:
     """How often the generator halves its input."""
     dropout: float = 0.5
     relu_limit: float = 0.0
-    """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2 and
-    4x4, single cells grow to 60 standard deviations and show as a spot at one place of many pictures."""
+    """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2
+    and 4x4, single cells grow to 60 standard deviations: a spot at one place of many pictures."""
     discriminator_width: int = 64
     # data
     size: int = 256
