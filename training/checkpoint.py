@@ -136,9 +136,14 @@ def start_from(path: Path, players: Players) -> History:
     return history
 
 
-def trained_generator(state: dict[str, Any]) -> UNet:
-    """The averaged generator of a checkpoint, in eval mode, float32, on the CPU."""
+def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> UNet:
+    """The averaged generator of a checkpoint, in eval mode, float32, on the CPU.
+
+    `relu_limit` replaces the one it was trained with.
+    """
     config = config_of(state)
+    if relu_limit is not None:
+        config = dataclasses.replace(config, relu_limit=relu_limit)
     generator = generator_for(config)
     generator.load_state_dict(state["ema"])
     return generator.eval().requires_grad_(False)
