@@ -70,6 +70,7 @@ def models(model: str | None, as_json: bool) -> None:
                 f"metrics on {name}": ", ".join(f"{k} {v:g}" for k, v in values.items())
                 for name, values in card.metrics.items()
             },
+            **{f"history {i}": text for i, text in enumerate(card.history, 1)},
             "source commit": card.source_commit,
             "weights": card.weights_sha256,
         }
