@@ -116,7 +116,7 @@ def test_color_kept_in_another_format_keeps_its_pixels(engine, photograph, tmp_p
     """--format applies to pictures in color as well; they get no mark and can be colored later."""
     rgb = photograph("astronaut")[:90, :90]
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    settings = ImageSettings(new_format="TIFF")
+    settings = ImageSettings()
     job = Job(tmp_path / "a.png", tmp_path / "a.tif")
     assert statuses(colorize_images([job], engine, settings)) == ["kept"]
     assert np.array_equal(tifffile.imread(job.target), rgb)

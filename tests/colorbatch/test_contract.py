@@ -43,7 +43,7 @@ contracts = st.builds(
         InputSpec,
         name=st.text(),
         kind=st.sampled_from(["lab_l", "gray_rgb"]),
-        range=st.tuples(numbers, numbers),
+        range=st.tuples(numbers, numbers).filter(lambda ends: ends[0] != ends[1]),
         mean=triples,
         std=triples.filter(lambda std: 0 not in std),
     ),

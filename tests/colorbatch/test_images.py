@@ -273,7 +273,7 @@ def test_exif_xmp_profile_and_resolution_are_kept(grey_photograph, tmp_path, suf
     rgb = np.dstack([grey_photograph("astronaut")] * 3)
     options = {"exif": some_exif(), "icc_profile": RGB_PROFILE, "dpi": (300, 600)}
     if suffix == "png":
-        options["pnginfo"] = images._png_text(XMP)
+        options["pnginfo"] = encoding._png_text(XMP)
     else:
         options["xmp"] = XMP
     path = save(tmp_path / f"a.{suffix}", rgb, **options)
@@ -290,7 +290,7 @@ def test_exif_xmp_profile_and_resolution_are_kept(grey_photograph, tmp_path, suf
 
 def test_metadata_of_a_16_bit_png_is_kept(grey_photograph, tmp_path):
     """EXIF, XMP and profile at 16 bits, where another encoder writes."""
-    info = images._png_text(XMP)
+    info = encoding._png_text(XMP)
     pixels = deep(grey_photograph("coffee")[:64, :64])
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(

@@ -6,7 +6,6 @@ size, and batch norms have statistics of their own: untrained ones would hide er
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -27,7 +26,6 @@ from training.step import make_players
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = TrainConfig(width=8, discriminator_width=4, levels=5, size=32, batch_size=4)
-VALIDATION = {"ab_error": 12.5, "psnr": 21.25, "colorfulness": 30.125}
 HISTORY = [{"images": 100, "commit": "f" * 40, "summary": "25 steps of 4 (100 pictures): width=8"}]
 
 
@@ -68,8 +66,6 @@ def write_run(folder: Path, *, steepness: float = 1.0) -> Path:
     players.average.up[-1][1].weight.data.mul_(steepness)
     progress = Progress(step=20, steps=20, data_digest="abc", photographs=40)
     checkpoint.save(folder, CONFIG, progress, players, HISTORY)
-    rows = [{"step": 10, "ab_error": 99.0}, {"step": 20, **VALIDATION}]
-    (folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
 
