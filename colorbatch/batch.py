@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +53,7 @@ def split_finished(jobs: Sequence[Job], *, overwrite: bool) -> tuple[list[Job], 
         return list(jobs), []
     todo, skipped = [], []
     for job in jobs:
-        if job.target.exists():
+        if job.target.is_file():
             skipped.append(Outcome(job.source, job.target, "skipped", "finished already"))
         else:
             todo.append(job)
@@ -123,6 +123,7 @@ def _read(job: Job, settings: ImageSettings, size: tuple[int, int]) -> pipeline.
         skip = "in color" if settings.on_color == "skip" else ""
         return pipeline.Loaded(_Held(still, kind, skip), None)
     upright = images.upright(still.luma, still.orientation)
+    still = replace(still, rgb=None)  # only luma is needed from here on
     return pipeline.Loaded(_Held(still, kind), color.network_view(upright, size))
 
 

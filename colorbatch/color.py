@@ -26,8 +26,8 @@ AB_SCALE = 110.0
 KR, KG, KB = 0.299, 0.587, 0.114
 """Luma weights of ITU-R BT.601-7, section 2.5.1: what JPEG stores and libraries call grey."""
 
-STRIP_PIXELS = 1 << 18
-"""Full-size work is done in strips of about this many pixels, so memory stays bounded."""
+STRIP_PIXELS = 1 << 16
+"""Full-size work is done in strips of about this many pixels: bounded memory, warm caches."""
 
 
 # --- sRGB and CIELAB ---------------------------------------------------------------------------
@@ -40,10 +40,32 @@ def linearize(encoded: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def encode(linear: Float) -> Float:
-    """Linear light in [0, 1] to encoded sRGB in [0, 1] (IEC 61966-2-1), float32, any shape."""
-    power = np.asarray(cv2.pow(linear, 1 / 2.4), np.float32).reshape(linear.shape)
-    curve = power * np.float32(1.055) - np.float32(0.055)
-    return np.where(linear <= np.float32(0.0031308), linear * np.float32(12.92), curve)
+    """Linear light in [0, 1] to encoded sRGB in [0, 1] (IEC 61966-2-1), float32, any shape.
+
+    Within 1.2e-5, less than a code of 16 bits, at a ninth of the price of powers: a table over the
+    square root of linear light, where the curve is nearly straight. Values outside are clipped.
+    """
+    root = cv2.sqrt(_row(linear))
+    position = cv2.multiply(root, 65535.0, dtype=cv2.CV_16U)  # type: ignore[call-overload]
+    return _look_up(position, _encode_table()).reshape(linear.shape)
+
+
+def _row(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Any array as the one row that OpenCV's element-wise functions take."""
+    return np.ascontiguousarray(array).reshape(1, -1)
+
+
+def _look_up(codes: Codes, table: Float) -> Float:
+    """Table values (N,) at codes of uint8 or uint16, any shape."""
+    return np.asarray(cv2.LUT(_row(codes), table.reshape(1, -1)), np.float32).reshape(codes.shape)
+
+
+@functools.cache
+def _encode_table() -> Float:
+    """Encoded sRGB over the square root of linear light, 65536 steps."""
+    linear = (np.arange(65536) / 65535) ** 2
+    curve = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return curve.astype(np.float32)
 
 
 @functools.cache
@@ -69,12 +91,12 @@ def max_code(dtype: npt.DTypeLike) -> int:
 
 def lightness(grey: Codes) -> Float:
     """L* in [0, 100] of grey codes (uint8 or uint16, any shape), float32, from an exact table."""
-    return _lightness_table(max_code(grey.dtype))[grey]
+    return _look_up(grey, _lightness_table(max_code(grey.dtype)))
 
 
 def rgb_to_lab(rgb: Codes) -> Float:
     """sRGB codes (H, W, 3), uint8 or uint16, to L*a*b* float32: L in [0, 100], ab about +-110."""
-    linear = _linear_table(max_code(rgb.dtype))[rgb]
+    linear = _look_up(rgb, _linear_table(max_code(rgb.dtype)))
     return np.asarray(cv2.cvtColor(linear, cv2.COLOR_LRGB2Lab), np.float32)
 
 
@@ -95,7 +117,7 @@ def grey_of_lightness(lightness: Float) -> Float:
 def lab_to_rgb(lab: Float) -> Float:
     """L*a*b* (H, W, 3) float32 to encoded sRGB in [0, 1], float32; out of gamut is clipped."""
     linear = cv2.cvtColor(np.ascontiguousarray(lab, np.float32), cv2.COLOR_Lab2LRGB)
-    return encode(np.clip(linear, 0.0, 1.0).astype(np.float32, copy=False))
+    return encode(np.asarray(linear, np.float32))
 
 
 def to_codes(encoded: npt.ArrayLike, dtype: npt.DTypeLike = np.uint8) -> Codes:
@@ -257,11 +279,10 @@ def chroma_of_lab(grey: Codes, ab: Float) -> tuple[Float, Float]:
 
     In codes of `grey`'s depth, centered on 0; not yet fitted to the luma (see `chroma_at_luma`).
     """
-    lab = np.empty((*grey.shape, 3), np.float32)
-    lab[..., 0] = lightness(grey)
-    lab[..., 1:] = ab
+    lab = np.asarray(cv2.merge([lightness(grey), ab]), np.float32)
     ycc = cv2.transform(lab_to_rgb(lab), _RGB_TO_YCC * np.float32(max_code(grey.dtype)))
-    return np.asarray(ycc[..., 1], np.float32), np.asarray(ycc[..., 2], np.float32)
+    _, cb, cr = cv2.split(ycc)
+    return np.asarray(cb, np.float32), np.asarray(cr, np.float32)
 
 
 # ITU-T T.871, section 7

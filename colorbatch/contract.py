@@ -181,7 +181,10 @@ def parse_card(text: str, model: str) -> ModelCard:
     known = {item.name for item in dataclasses.fields(ModelCard)}
     if "name" not in values:
         raise ModelError(f"{model}: its card has no 'name'")
-    values["history"] = tuple(values.get("history", ()))
+    history = values.get("history", [])
+    if not isinstance(history, list):
+        raise ModelError(f"{model}: its card's 'history' is no list")
+    values["history"] = tuple(history)
     return ModelCard(**{key: value for key, value in values.items() if key in known})
 
 

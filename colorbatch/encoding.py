@@ -80,6 +80,10 @@ def encode(
         exif = b""
     if not exif and still.orientation != 1:  # of a TIFF it stood in a tag of its own
         exif = _exif_of_orientation(still.orientation)
+    if still.encoding.get("tags") and format_ != "TIFF":
+        notes.append("the text tags of the TIFF were not kept")
+    if still.dpi and format_ == "WEBP":
+        notes.append("WebP holds no resolution (DPI)")
     shared = {"icc": icc, "exif": exif, "xmp": xmp, "dpi": still.dpi}
 
     if ab is None:
@@ -123,11 +127,10 @@ def rgb_profile_of_grey(profile: bytes) -> bytes:
             intent=RELATIVE_COLORIMETRIC,
         )
         curve = np.clip(xyz[0, :, 1], 0, 1)
-        return bytes(
-            imagecodecs.cms_profile(
-                "rgb", whitepoint=D65, primaries=SRGB_PRIMARIES, transferfunction=curve
-            )
+        made = imagecodecs.cms_profile(
+            "rgb", whitepoint=D65, primaries=SRGB_PRIMARIES, transferfunction=curve
         )
+        return bytes(made[:24] + bytes(12) + made[36:])  # no date: the same source, the same bytes
     except Exception:  # profiles come from anywhere; one that is broken is dropped with a note
         return b""
 

@@ -201,7 +201,8 @@ def _open_session(runtime: Any, path: Path, asked: Device, threads: int) -> tupl
         if hasattr(runtime, "preload_dlls"):
             runtime.preload_dlls()
         # one fixed size per run: a heuristic choice of algorithms starts at once and is good enough
-        options = {"device_id": asked.index, "cudnn_conv_algo_search": "HEURISTIC"}
+        # TF32 keeps 10 bits of mantissa: too few for the parity limits
+        options = {"device_id": asked.index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": 0}
         providers = [(CUDA, options), CPU]
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from colorbatch.errors import SourceError, TargetError, UsageError
+from colorbatch.errors import TargetError, UsageError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
@@ -40,14 +41,15 @@ def is_junk(name: str) -> bool:
 def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> Iterator[Path]:
     """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
 
-    Junk, links to folders and the folder `skip` are passed over. A folder that cannot be listed
-    raises SourceError.
+    Junk, links to folders and the folder `skip` are passed over. A folder that cannot be listed is
+    yielded itself: whoever reads it finds out, and reports it.
     """
-
-    def fail(error: OSError) -> None:
-        raise SourceError(f"{error.filename}: cannot list: {error.strerror}") from error
-
-    for parent, folders, names in os.walk(folder, onerror=fail):
+    unlisted: list[Path] = []
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda error: unlisted.append(Path(error.filename))
+    ):
+        yield from unlisted
+        unlisted.clear()
         here = Path(parent)
         folders[:] = sorted(
             name
@@ -57,6 +59,7 @@ def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> It
         for name in sorted(names):
             if not is_junk(name) and Path(name).suffix.lower() in suffixes:
                 yield here / name
+    yield from unlisted
 
 
 def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
@@ -196,7 +199,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{digest}")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{digest}")
     try:
         with temporary.open("wb") as file:
             yield file

@@ -1,13 +1,14 @@
-"""Stills: a picture file to luma, alpha and metadata, and back with color.
+"""Stills, the way in: a picture file to luma, alpha and metadata.
 
-Bytes in, bytes out: paths are opened by Python, never by a codec library, so that every name works.
-What a still is (depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and
-`encode` puts it back. No models here, and no decision about which files are done.
+Paths are opened by Python, never by a codec library, so that every name works. What a still is
+(depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and `encoding` puts it
+back. No models here, and no decision about which files are done.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ import cv2
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from colorbatch import color
 from colorbatch.color import Codes
@@ -36,10 +37,7 @@ FORMATS: Mapping[str, Format] = {
 }
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
-DEFAULT_QUALITY = 95
 EXIF_START = b"Exif\0\0"
-JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
-"""What one APP1 segment holds beside its length and its own name."""
 LOSSLESS_TIFF = ("NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD")
 TEXT_TAGS = {
     270: "ImageDescription",
@@ -51,6 +49,8 @@ TEXT_TAGS = {
 }
 TAG_ORIENTATION, TAG_XMP, TAG_ICC, TAG_EXIF, TAG_IPTC = 274, 700, 34675, 34665, 33723
 
+for name in ("tifffile", "PIL"):  # what they log of broken files, the error says as well
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, for every library alike
 
 
@@ -92,6 +92,8 @@ def read(path: Path) -> Still:
     """
     try:
         data = path.read_bytes()
+    except IsADirectoryError as error:
+        raise SourceError(f"{path}: cannot read: a folder that cannot be listed") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot read: {error.strerror}") from error
     if not data:
@@ -104,6 +106,8 @@ def read(path: Path) -> Still:
         raise SourceError(f"{path}: {error}") from error
     except MemoryError as error:
         raise SourceError(f"{path}: not enough memory to decode it") from error
+    except UnidentifiedImageError as error:  # its text names an address in memory
+        raise SourceError(f"{path}: cannot decode: not a picture, or one that is broken") from error
     except Exception as error:  # decoders raise anything for broken files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SourceError(f"{path}: cannot decode: {reason}") from error
@@ -143,7 +147,11 @@ def _decode_jpeg(image: Image.Image) -> Still:
         "qtables": getattr(image, "quantization", None),
         "progressive": bool(image.info.get("progressive")),
     }
-    notes = []
+    notes = [
+        f"the {what} was not kept"
+        for key, what in (("comment", "JPEG comment"), ("photoshop", "IPTC/Photoshop block"))
+        if image.info.get(key)
+    ]
     if image.format == "MPO":
         notes.append("only the first of several pictures in the file was colored")
     shared = _pillow_metadata(image)
@@ -173,6 +181,8 @@ def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
     tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
     raw_mode = str(tiles[0][3]) if tiles else ""
     shared = _pillow_metadata(image)  # may load the picture, which empties `tile`
+    if image.format == "PNG" and set(getattr(image, "text", {})) - {"XML:com.adobe.xmp"}:
+        notes.append("text chunks were not kept")
     if image.format == "PNG" and "16" in raw_mode:
         pixels = imagecodecs.png_decode(data)
     else:
@@ -234,7 +244,8 @@ def _decode_tiff(data: bytes) -> Still:
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
             pixels = np.moveaxis(pixels, 0, -1)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = np.iinfo(pixels.dtype).max - pixels
+            grey = pixels[..., :1] if page.samplesperpixel > 1 else pixels  # alpha stays
+            grey[...] = np.iinfo(pixels.dtype).max - grey
         tags = page.tags
         notes = []
         if TAG_EXIF in tags:

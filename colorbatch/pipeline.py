@@ -70,7 +70,8 @@ def run(
     reading: deque[tuple[Item, Future[Loaded[Held]]]] = deque()
     finishing: deque[tuple[Item, Future[Result]]] = deque()
 
-    with ThreadPoolExecutor(limits.workers, "colorbatch") as pool:
+    pool = ThreadPoolExecutor(limits.workers, "colorbatch")
+    try:
         exhausted = False
         while True:
             while not (exhausted or stop()) and len(reading) + len(finishing) < limits.in_flight:
@@ -97,6 +98,8 @@ def run(
                 yield _done(item, future)
             if not reading and not finishing and (exhausted or stop()):
                 return
+    finally:  # also when the caller gives up: what has not begun never does
+        pool.shutdown(cancel_futures=True)
 
 
 def _ready_batch(

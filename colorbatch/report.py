@@ -56,6 +56,8 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     noted: int = 0
     """How many outcomes say that something could not be kept."""
+    made_by: dict[str, object] = field(default_factory=dict)
+    """What made the color: program, model and its hash, device, settings."""
     interrupted: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -122,6 +124,7 @@ class Report:
                     },
                     "kinds": dict(self.kinds),
                     "noted": self.noted,
+                    "made_by": self.made_by or None,
                     "interrupted": self.interrupted,
                     "seconds": round(self.seconds, 3),
                     "exit_code": int(self.exit_code),

@@ -11,7 +11,7 @@ from torch import nn
 
 from colorbatch import color
 from colorbatch.contract import ModelCard
-from colorbatch.errors import UsageError
+from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import find_pictures
 from colorbatch.images import load_rgb
 from export.parity import reference
@@ -59,7 +59,10 @@ def measure(module: nn.Module, folder: Path, size: tuple[int, int]) -> dict[str,
     """
     validation = Validation()
     for path in find_pictures(folder):
-        rgb = color.resize_area(load_rgb(path), size)
+        try:
+            rgb = color.resize_area(load_rgb(path), size)
+        except SourceError:
+            continue
         lab = color.rgb_to_lab(rgb)
         if color.mean_chroma(lab) >= color.GREY_CHROMA:
             validation.add(lab, reference(module, lab[None, ..., 0])[0], rgb)

@@ -68,7 +68,7 @@ def cli(
     state = load(run)
     config = config_of(state)
     module = LabGenerator(trained_generator(state, relu_limit)).eval()
-    contract = contract_for(max(config.size, 2**config.levels))
+    contract = contract_for(config.size)
     changes = () if relu_limit is None else (f"exported with relu_limit={relu_limit:g}",)
     model_card = make_card(
         output.stem,

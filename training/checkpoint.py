@@ -34,6 +34,7 @@ class Progress:
     steps: int
     data_digest: str
     photographs: int
+    validation_digest: str = ""
 
 
 def save(

@@ -24,14 +24,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from colorbatch import color
-from colorbatch.errors import SourceError, UsageError
+from colorbatch.errors import ColorbatchError, SourceError, UsageError
 from colorbatch.files import find_pictures, replacing, write_bytes
 from colorbatch.images import load_rgb
 from training.config import TrainConfig
 
-GREY_CHROMA = 3.0
-"""Photographs with a mean C*ab below this teach nothing about color."""
 VALIDATION_SHARE = 0.2
+DECODED_AHEAD = 64
+"""Photographs that are held in memory at once while decoding."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PhotoCache:
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
     offsets: tuple[int, ...]
-    pixels: np.memmap
+    pixels: np.ndarray
     grey: int
     unreadable: int
 
@@ -104,21 +104,23 @@ def open_caches(
 
 def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> PhotoCache:
     stamps = [[path.relative_to(root).as_posix(), *_stamp(path)] for path in paths]
-    key = hashlib.sha256(json.dumps([short_side, GREY_CHROMA, *stamps]).encode()).hexdigest()
-    index_path, pixel_path = stem.with_suffix(".json"), stem.with_suffix(".rgb")
+    content = [short_side, color.GREY_CHROMA, *stamps]
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    # the key is in the names, so that runs with other photographs or sizes can share the folder
+    index_path = stem.with_name(f"{stem.name}-{key}.json")
+    pixel_path = index_path.with_suffix(".rgb")
+    if not (index_path.exists() and pixel_path.exists()):
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(index_path, json.dumps(_decode(root, paths, pixel_path, short_side)).encode())
     try:
         index = json.loads(index_path.read_text("utf-8"))
-    except (OSError, ValueError):
-        index = None
-    if index is None or index["key"] != key:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        index_path.unlink(missing_ok=True)  # never an old index beside new pixels
-        index = _decode(root, paths, pixel_path, short_side) | {"key": key}
-        write_bytes(index_path, json.dumps(index).encode())
-    sizes = tuple((height, width) for height, width in index["sizes"])
-    lengths = [height * width * 3 for height, width in sizes]
-    empty = not lengths
-    pixels = np.memmap(pixel_path, np.uint8, "r" if not empty else "w+", shape=sum(lengths) or 1)
+        sizes = tuple((height, width) for height, width in index["sizes"])
+        lengths = [height * width * 3 for height, width in sizes]
+        pixels = np.zeros(0, np.uint8)
+        if lengths:  # an empty file cannot be mapped
+            pixels = np.memmap(pixel_path, np.uint8, "r", shape=sum(lengths))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ColorbatchError(f"{pixel_path}: broken cache", "delete it and start again") from error
     return PhotoCache(
         names=tuple(index["names"]),
         sizes=sizes,
@@ -139,29 +141,31 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _decode(root: Path, paths: Sequence[Path], pixel_path: Path, short_side: int) -> dict[str, Any]:
-    """Decode photographs into one file, in the order of `paths`; returns its index.
+    """Decode photographs into one file, in the order of `paths`; returns its index."""
 
-    The file is replaced as a whole, so that a run that still reads the old one keeps its pixels.
-    """
-
-    def load(path: Path) -> color.Codes | None:
+    def load(path: Path) -> tuple[color.Codes | None, bool]:
         try:
-            return _shrink(load_rgb(path), short_side)
+            rgb = _shrink(load_rgb(path), short_side)
         except SourceError:
-            return None
+            return None, False
+        return rgb, color.mean_chroma(color.rgb_to_lab(rgb)) < color.GREY_CHROMA
 
     names, sizes, grey, unreadable = [], [], 0, 0
-    with replacing(pixel_path) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
-        photos = pool.map(load, paths)
-        for path, rgb in tqdm(zip(paths, photos, strict=True), "decode", len(paths), leave=False):
-            if rgb is None:
-                unreadable += 1
-            elif color.mean_chroma(color.rgb_to_lab(rgb)) < GREY_CHROMA:
-                grey += 1
-            else:
-                names.append(path.relative_to(root).as_posix())
-                sizes.append(rgb.shape[:2])
-                file.write(np.ascontiguousarray(rgb).data)
+    with (
+        replacing(pixel_path) as file,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(desc="decode", total=len(paths), leave=False) as bar,
+    ):
+        for start in range(0, len(paths), DECODED_AHEAD):
+            part = paths[start : start + DECODED_AHEAD]
+            for path, (rgb, is_grey) in zip(part, pool.map(load, part), strict=True):
+                bar.update()
+                unreadable += rgb is None
+                grey += is_grey
+                if rgb is not None and not is_grey:
+                    names.append(path.relative_to(root).as_posix())
+                    sizes.append(rgb.shape[:2])
+                    file.write(np.ascontiguousarray(rgb).data)
     return {"names": names, "sizes": sizes, "grey": grey, "unreadable": unreadable}
 
 

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from colorbatch import color
-from colorbatch.errors import UsageError
+from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import write_bytes
 from training import checkpoint, plots
 from training.checkpoint import Progress
@@ -96,12 +96,22 @@ def train(
             progress = checkpoint.restore(state, players)
             if progress.data_digest != photos.digest:
                 raise UsageError(f"{run} was trained on other photographs than those in {data}")
+            if progress.validation_digest not in ("", held_out.digest):
+                raise UsageError(f"{run} was validated on other photographs")
+            if init is not None:
+                say(f"{run} has begun already: --init is passed over")
             say(f"going on from step {progress.step} of {progress.steps or 'a time budget'}")
         else:
             if init is not None:
                 history = checkpoint.start_from(init, players)
                 say(f"starting with the weights of {init}")
-            progress = Progress(0, planned_steps(config, len(photos)), photos.digest, len(photos))
+            progress = Progress(
+                step=0,
+                steps=planned_steps(config, len(photos)),
+                data_digest=photos.digest,
+                photographs=len(photos),
+                validation_digest=held_out.digest,
+            )
         return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
 
 
@@ -139,6 +149,11 @@ def _loop(
             lightness = lightness.to(device, memory_format=torch.channels_last)
             chroma = chroma.to(device, memory_format=torch.channels_last)
             losses = train_step(players, config, lightness, chroma, dtype)
+            if not all(math.isfinite(loss) for loss in losses.values() if loss is not None):
+                raise ColorbatchError(
+                    f"step {progress.step + 1}: a loss is no number",
+                    "start anew with a lower learning_rate",
+                )
             progress = dataclasses.replace(progress, step=progress.step + 1)
 
             row = {"step": progress.step, "epoch": epoch, "rate": rate, **losses}

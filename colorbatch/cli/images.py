@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import signal
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorbatch import __version__
 from colorbatch.cli.options import engine_line, make_engine, model_options, option
 from colorbatch.errors import ExitCode, UsageError
 
@@ -122,6 +124,7 @@ def _images(
     verbose: bool,
 ) -> ExitCode:
     from colorbatch import batch
+    from colorbatch.contract import sha256
     from colorbatch.files import plan_jobs
     from colorbatch.report import Report
 
@@ -143,6 +146,14 @@ def _images(
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
         settings = batch.ImageSettings(saturation, quality, on_color)
+        report.made_by = {
+            "program": f"colorbatch {__version__}",
+            "model": engine.card.name,
+            "model_sha256": sha256(engine.path),
+            "device": engine.device,
+            "provider": engine.provider,
+            "settings": dataclasses.asdict(settings),
+        }
         with _interrupt_flag() as interrupted, show.progress():
             for outcome in batch.colorize_images(
                 todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted

@@ -10,6 +10,7 @@ import click
 
 import colorbatch
 from colorbatch.cli import cli
+from colorbatch.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -77,3 +78,26 @@ def test_no_file_names_the_machine_it_was_made_on() -> None:
         and pattern.search(path.read_text("utf-8"))
     ]
     assert not guilty
+
+
+def test_no_placeholder_is_left_in_the_docs() -> None:
+    """Every figure that was to be filled in has been."""
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        assert not re.search(r"@[A-Z0-9]+@|TODO|TBD", path.read_text("utf-8")), path
+
+
+def test_docs_tell_the_embedded_models_own_story() -> None:
+    """The steps, the limit and the figures in docs/model.md are those of the model's card."""
+    card = Engine(device="cpu").card
+    text = (ROOT / "docs" / "model.md").read_text("utf-8").replace(",", "")
+    steps = [line.split(" steps")[0] for line in card.history if " steps of " in line]
+    assert len(steps) == len(re.findall(r"^python -m training train", text, re.M))
+    assert all(number in text for number in steps)
+    assert "exported with relu_limit=6" in card.history and "--relu-limit 6" in text
+    [figures] = card.metrics.values()
+    assert f"| {figures['ab_error_relative']:.3f} | 1 |" in text
+    assert f"| {figures['colorfulness']:.1f} | 0 |" in text
+    # what a model has to reach to be embedded
+    assert figures["ab_error_relative"] <= 0.88
+    assert figures["colorfulness"] >= 20
+    assert Engine(device="cpu").path.stat().st_size <= 30e6

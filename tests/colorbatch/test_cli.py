@@ -231,16 +231,25 @@ def test_one_bad_file_is_one_line_and_exit_3(run_cli, tiny_model, folder, tmp_pa
     source, pictures = folder
     png = (source / "a.png").read_bytes()
     bad = {"cut.png": png[: len(png) // 2], "empty.jpg": b"", "text.tif": b"Dear Sir"}
+    whole = io.BytesIO()
+    tifffile.imwrite(whole, grey(3), description="x" * 300)
+    tiff = whole.getvalue()
+    for tenth in range(1, 10):  # libraries like to log what is wrong with these
+        bad[f"cut{tenth}.tif"] = tiff[: len(tiff) * tenth // 10]
+    bad["noise.tif"] = tiff[:8] + bytes(range(256)) + tiff[264:]
     for name, data in bad.items():
         (source / name).write_bytes(data)
     result = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model)
     assert result.returncode == 3
-    failures = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
-    assert len(failures) == 3
+    first, *failures, _ = result.stderr.splitlines()  # between the first line and the summary
+    assert "pictures to do" in first
+    assert all(line.startswith("failed: ") for line in failures)
+    assert len(failures) == len(bad)
+    assert "0x" not in result.stderr  # no addresses in memory
     for name in bad:
         assert sum(f"{source / name}: " in line for line in failures) == 1
     assert "Traceback" not in result.stderr
-    assert "5 colored, 3 failed" in summary_line(result)
+    assert f"5 colored, {len(bad)} failed" in summary_line(result)
     assert files_below(tmp_path / "out") == sorted(pictures)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import math
+import os
 import signal
 import subprocess
 import time
@@ -179,8 +180,8 @@ def test_killed_and_resumed(start_training: Start, finished_run: Path, tmp_path:
     run = tmp_path / "run"
     process = start_training(run)
     _wait_for_checkpoint(process, run)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(600) == -signal.SIGKILL
+    process.kill()  # SIGKILL where there are signals
+    assert process.wait(600) != 0
     step = _state(run)["progress"]["step"]
     assert 3 <= step < 12
     # what a later kill would have left: steps after the checkpoint, and half a line
@@ -193,6 +194,7 @@ def test_killed_and_resumed(start_training: Start, finished_run: Path, tmp_path:
     _assert_same_result(run, finished_run)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="one process cannot send Ctrl-C to another there")
 def test_interrupted_and_resumed(
     start_training: Start, finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path: Path
 ) -> None:
