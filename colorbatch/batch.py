@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 OnColor = Literal["keep", "colorize", "skip"]
 
+HELD_BYTES = 64_000_000
+"""Pictures with more decoded bytes than this are not held in memory between reading and writing."""
+OURS = "made by colorbatch"
+
 
 @dataclass(frozen=True)
 class ImageSettings:
@@ -37,9 +41,10 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class _Held:
-    """What a picture's reading leaves for its writing."""
+    """What a picture's reading leaves for its writing. Large pictures are read again then, so that
+    memory is bounded by the number of threads, not by what waits for the model."""
 
-    still: images.Still
+    still: images.Still | None
     kind: color.Kind
     skip: str = ""
 
@@ -53,11 +58,19 @@ def split_finished(jobs: Sequence[Job], *, overwrite: bool) -> tuple[list[Job], 
         return list(jobs), []
     todo, skipped = [], []
     for job in jobs:
-        if job.target.is_file():
+        if _is_finished(job.target):
             skipped.append(Outcome(job.source, job.target, "skipped", "finished already"))
         else:
             todo.append(job)
     return todo, skipped
+
+
+def _is_finished(target: Path) -> bool:
+    """Whether a target is there; one that cannot even be asked for will fail when it is written."""
+    try:
+        return target.is_file() and target.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def colorize_images(
@@ -117,22 +130,27 @@ def _failure(job: Job, error: Exception) -> Outcome:
 def _read(job: Job, settings: ImageSettings, size: tuple[int, int]) -> pipeline.Loaded[_Held]:
     still = images.read(job.source)
     if is_marked(still.xmp):
-        return pipeline.Loaded(_Held(still, "color", "made by colorbatch"), None)
+        return pipeline.Loaded(_Held(None, "color", OURS), None)
     kind: color.Kind = "grey" if still.rgb is None else color.kind_of(still.rgb)
     if kind == "color" and not job.named and settings.on_color != "colorize":
         skip = "in color" if settings.on_color == "skip" else ""
-        return pipeline.Loaded(_Held(still, kind, skip), None)
+        return pipeline.Loaded(_Held(_if_small(still), kind, skip), None)
     upright = images.upright(still.luma, still.orientation)
-    still = replace(still, rgb=None)  # only luma is needed from here on
-    return pipeline.Loaded(_Held(still, kind), color.network_view(upright, size))
+    view = color.network_view(upright, size)
+    return pipeline.Loaded(_Held(_if_small(replace(still, rgb=None)), kind), view)
+
+
+def _if_small(still: images.Still) -> images.Still | None:
+    return still if still.nbytes <= HELD_BYTES else None
 
 
 def _finish(
     job: Job, held: _Held, ab: color.Float | None, settings: ImageSettings, mark: str
 ) -> Outcome:
     if held.skip:
-        return Outcome(job.source, job.target, "skipped", held.skip, held.kind)
-    still = held.still
+        kind = "" if held.skip == OURS else held.kind
+        return Outcome(job.source, job.target, "skipped", held.skip, kind)
+    still = held.still or images.read(job.source)
     format_ = images.FORMATS.get(job.target.suffix.lower(), still.format)  # by its name
     notes: tuple[str, ...] = ()
     if images.FORMATS.get(job.source.suffix.lower(), still.format) != still.format:

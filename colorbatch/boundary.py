@@ -5,6 +5,7 @@ Unexpected errors are defects and keep their traceback.
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 
@@ -28,6 +29,11 @@ def run(command: click.Command) -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone
+        sys.exit(ExitCode.COULD_NOT_RUN)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("error: no space left for the output", err=True)
         sys.exit(ExitCode.COULD_NOT_RUN)
     except ColorbatchError as error:
         click.echo(f"error: {one_line(error)}", err=True)

@@ -304,7 +304,7 @@ def colorize(
     ab: Float,
     *,
     saturation: float = 1.0,
-    exact_luma: npt.NDArray[np.float64] | None = None,
+    exact_luma: npt.NDArray[np.floating[Any]] | None = None,
     output: Output = "rgb",
 ) -> Codes:
     """Join the source's luma with predicted chroma: the picture that users get.
@@ -317,6 +317,8 @@ def colorize(
     most 0.294 code, so that 8-bit grey is equal. "ycc": Y' is the source's own plane, with Cb and
     Cr around half of the range, for encoders that take it.
     """
+    if not np.isfinite(saturation):
+        raise ValueError(f"saturation is a number, not {saturation}")
     height, width = grey.shape
     maximum = max_code(grey.dtype)
     result = np.empty((height, width, 3), grey.dtype)

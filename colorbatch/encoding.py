@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ from colorbatch import color
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
 from colorbatch.images import EXIF_START, TAG_ORIENTATION, TAG_XMP, Format, Still, to_8_bits
-from colorbatch.provenance import with_mark
+from colorbatch.provenance import is_extensible, with_mark
 
 DEFAULT_QUALITY = 95
 PROFILE_STEPS = 1024
@@ -71,6 +73,8 @@ def encode(
         if not icc:
             notes.append("the color profile does not fit an RGB picture and was dropped")
     xmp = still.xmp if ab is None else with_mark(still.xmp, mark)
+    if ab is not None and not is_extensible(still.xmp):
+        notes.append("the XMP packet is of an unusual form and was replaced")
     if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
         notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
         xmp = b"" if ab is None else with_mark(b"", mark)
@@ -107,7 +111,7 @@ def encode(
         if still.exif:
             notes.append("the camera's EXIF block was not kept")
         return Encoded(_encode_tiff(pixels, still, shared), tuple(notes))
-    return Encoded(_encode_png(pixels, shared, notes), tuple(notes))
+    return Encoded(_encode_png(pixels, shared), tuple(notes))
 
 
 def rgb_profile_of_grey(profile: bytes) -> bytes:
@@ -226,7 +230,7 @@ def _encode_tiff(pixels: Codes, still: Still, shared: Mapping[str, Any]) -> byte
     return buffer.getvalue()
 
 
-def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> bytes:
+def _encode_png(pixels: Codes, shared: Mapping[str, Any]) -> bytes:
     if pixels.dtype == np.uint8:
         buffer = io.BytesIO()
         info = _png_text(shared["xmp"])
@@ -234,11 +238,8 @@ def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> b
             buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(shared)
         )
         return buffer.getvalue()
-    if shared["dpi"]:
-        notes.append("the resolution (DPI) of a 16-bit PNG was not kept")
     order = [2, 1, 0, 3][: pixels.shape[2]]
-    kinds = [cv2.IMAGE_METADATA_XMP]
-    blocks = [np.frombuffer(shared["xmp"], np.uint8)]
+    kinds, blocks = [], []
     for kind, block in (
         (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(EXIF_START)),
         (cv2.IMAGE_METADATA_ICCP, shared["icc"]),
@@ -255,7 +256,27 @@ def _encode_png(pixels: Codes, shared: Mapping[str, Any], notes: list[str]) -> b
     )
     if not done:
         raise TargetError("OpenCV could not encode this PNG")
-    return bytes(data)
+    png = bytes(data)
+    # OpenCV knows no resolution, and writes XMP as Latin-1: these two chunks are added behind IHDR
+    chunks = _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + shared["xmp"])
+    if shared["dpi"]:
+        per_meter = [round(dots / 0.0254) for dots in shared["dpi"]]
+        chunks += _png_chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
+    return png[:PNG_START_BYTES] + chunks + png[PNG_START_BYTES:]
+
+
+PNG_START_BYTES = 33
+"""Signature and IHDR chunk (ISO/IEC 15948:2004, sections 5.2 and 11.2.2)."""
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG file (ISO/IEC 15948:2004, section 5.3)."""
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
 
 
 def _png_text(xmp: bytes) -> PngInfo:

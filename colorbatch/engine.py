@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import sys
 import time
@@ -48,11 +49,9 @@ class Device:
     @classmethod
     def parse(cls, text: str) -> Device:
         """auto, cpu, cuda or cuda:N. Raises UsageError."""
-        kind, _, index = text.partition(":")
-        if kind not in ("auto", "cpu", "cuda") or (
-            index and (kind != "cuda" or not index.isdigit())
-        ):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text, re.ASCII):
             raise UsageError(f"device is auto, cpu, cuda or cuda:N, not {text!r}")
+        kind, _, index = text.partition(":")
         return cls(kind, int(index or 0))
 
     def __str__(self) -> str:
@@ -175,6 +174,9 @@ def _check_tensors(session: Any, contract: ModelContract, path: Path) -> None:
             raise ModelError(
                 f"{path}: {spec.name!r} has {made} channels, not {channels[spec.kind]}"
             )
+        for have, wanted in zip(tensor.shape[2:], contract.size.choose(), strict=True):
+            if isinstance(have, int) and have != wanted:
+                raise ModelError(f"{path}: its contract says {wanted} pixels, its graph {have}")
 
 
 def import_runtime() -> Any:

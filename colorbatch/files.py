@@ -18,6 +18,8 @@ from typing import IO
 from colorbatch.errors import TargetError, UsageError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jp2", ".dpx", ".exr"})
+"""Names of pictures, not of folders: nobody means a folder new.jp2."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 TEMPORARY_PREFIX = ".colorbatch-"
 DEFAULT_SUFFIX = "_colorized"
@@ -89,8 +91,10 @@ def plan_jobs(
     Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
     one target (also when their names differ only in case or Unicode form).
     """
+    if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
+        raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
     for source in sources:
-        if not source.exists():
+        if not _exists(source):
             raise UsageError(f"{source}: no such file or folder")
     single_file = (
         output is not None
@@ -99,6 +103,11 @@ def plan_jobs(
         and not output.is_dir()
         and output.suffix.lower() in PICTURE_SUFFIXES
     )
+    if output is not None and not single_file and not output.is_dir():
+        if output.suffix.lower() in PICTURE_SUFFIXES:
+            raise UsageError(f"{output} names one picture, but there may be several")
+        if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
+            raise UsageError(f"{output}: results are JPEG, PNG, TIFF or WebP")
     if single_file and output is not None and new_suffix not in (None, _plain_suffix(output)):
         raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
@@ -123,7 +132,8 @@ def plan_jobs(
         else:
             found = [(source, Path(source.name))] if source.absolute() not in left_out else []
         for path, name in found:
-            if (key := _real(path)) in seen:
+            # the same file given twice; a link and what it leads to are two names, both made
+            if (key := path.absolute()) in seen:
                 continue
             seen.add(key)
             if single_file and output is not None:
@@ -152,6 +162,14 @@ def _refuse_equal_names(folders: Sequence[Path]) -> None:
 def _refuse_output_as_source(source: Path, output: Path | None) -> None:
     if output is not None and _real(output) == _real(source):
         raise UsageError(f"{output}: the output folder is a source; sources are never written to")
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; never for names that the system refuses."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _real(path: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import stat
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,9 +41,11 @@ MAX_PIXELS = 1_000_000_000
 EXIF_START = b"Exif\0\0"
 LOSSLESS_TIFF = ("NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD")
 TEXT_TAGS = {
+    269: "DocumentName",
     270: "ImageDescription",
     271: "Make",
     272: "Model",
+    285: "PageName",
     306: "DateTime",
     315: "Artist",
     33432: "Copyright",
@@ -59,7 +62,7 @@ class Still:
     """One picture as the tool sees it.
 
     luma: Y' codes (H, W), uint8 or uint16, in the file's own pixel order. exact_luma: unrounded Y'
-    in codes, float64, where a 16-bit source was not grey. rgb: the source's codes (H, W, 3) where
+    in codes, float32, where a 16-bit source was not grey. rgb: the source's codes (H, W, 3) where
     it was not stored as grey. alpha: codes (H, W) or None.
     """
 
@@ -80,6 +83,12 @@ class Still:
     """What could not be kept, in words."""
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays."""
+        arrays = (self.luma, self.rgb, self.exact_luma, self.alpha)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    @property
     def size(self) -> tuple[int, int]:
         """(H, W) as stored."""
         return (self.luma.shape[0], self.luma.shape[1])
@@ -91,9 +100,12 @@ def read(path: Path) -> Still:
     The format is told by the content, not by the name.
     """
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise SourceError(f"{path}: cannot read: a folder that cannot be listed")
+        if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
+            raise SourceError(f"{path}: cannot read: not a regular file")
         data = path.read_bytes()
-    except IsADirectoryError as error:
-        raise SourceError(f"{path}: cannot read: a folder that cannot be listed") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot read: {error.strerror}") from error
     if not data:
@@ -218,7 +230,7 @@ def _from_pixels(format_: Format, pixels: Codes, **rest: Any) -> Still:
     rgb = np.ascontiguousarray(pixels[..., :3])
     if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
         return Still(format_, np.ascontiguousarray(rgb[..., 0]), rgb, alpha=alpha, **rest)
-    exact = color.luma(rgb) if rgb.dtype == np.uint16 else None
+    exact = color.luma(rgb).astype(np.float32) if rgb.dtype == np.uint16 else None
     return Still(format_, color.grey_of(rgb), rgb, exact, alpha, **rest)
 
 
@@ -229,6 +241,7 @@ def _decode_tiff(data: bytes) -> Still:
         if len(pages) != 1 or pages[0] is not tiff.pages.first:
             raise SourceError(f"it has {len(pages)} pages; only single pictures are supported")
         page = tiff.pages.first
+        _check_whole(page, len(data))
         _check_size(page.imagelength, page.imagewidth)
         plain = page.photometric in (
             tifffile.PHOTOMETRIC.MINISBLACK,
@@ -239,7 +252,10 @@ def _decode_tiff(data: bytes) -> Still:
             if page.bitspersample not in (1, 2, 4, 8):
                 raise SourceError(f"TIFF samples of {page.bitspersample} bits are not supported")
             with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-                return _decode_with_pillow(image, data)
+                still = _decode_with_pillow(image, data)
+            if lost := [name for tag, name in TEXT_TAGS.items() if tag in page.tags]:
+                still = replace(still, notes=(*still.notes, f"{', '.join(lost)} not kept"))
+            return still
         pixels = page.asarray()
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
             pixels = np.moveaxis(pixels, 0, -1)
@@ -277,6 +293,13 @@ def _decode_tiff(data: bytes) -> Still:
             icc=bytes(tags[TAG_ICC].value) if TAG_ICC in tags else b"",
             dpi=resolution if all(value > 1 for value in resolution) else None,
         )
+
+
+def _check_whole(page: Any, size: int) -> None:
+    """Some decoders fill up what is missing of a truncated picture: refuse it before they do."""
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if offset + count > size:
+            raise SourceError("the file is truncated")
 
 
 def _pillow_metadata(image: Image.Image) -> dict[str, Any]:

@@ -42,6 +42,11 @@ def with_mark(xmp: bytes, made_by: str) -> bytes:
     return (before + description + end + after).encode()
 
 
+def is_extensible(xmp: bytes) -> bool:
+    """Whether `with_mark` keeps what this packet holds."""
+    return not xmp or _END.encode() in xmp
+
+
 def is_marked(xmp: bytes) -> bool:
     """Whether this XMP packet carries our mark."""
     return NAMESPACE.encode() in xmp

@@ -90,7 +90,7 @@ def make_model(
         conv = helper.make_node("Conv", ["x", "w", "b"], ["mixed"], pads=[1, 1, 1, 1])
         last = [helper.make_node("Tanh", ["mixed"], ["y"])]
         if body == "fails":
-            constants["shape"] = np.array([7, outs, 32, 33], np.int64)
+            constants["shape"] = np.array([1000, outs, 32, 32], np.int64)
             last = [helper.make_node("Reshape", ["mixed", "shape"], ["y"])]
         elif body in ("hungry", "insatiable"):
             constants["axis"] = np.array([4], np.int64)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import signal
 import sys
 import time
@@ -28,7 +29,8 @@ FORMAT_SUFFIXES = {"jpg": ".jpg", "png": ".png", "tif": ".tif", "webp": ".webp"}
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""
 
-ANY_PATH = click.Path(path_type=Path)
+# whether a path can be read is found out, and reported, one by one
+ANY_PATH = click.Path(path_type=Path, readable=False)
 
 
 @click.command()
@@ -129,6 +131,8 @@ def _images(
     from colorbatch.report import Report
 
     _set_up_logging(verbose)
+    if math.isnan(saturation):
+        raise UsageError("--saturation is a number")
     new_suffix = FORMAT_SUFFIXES[new_format] if new_format else None
     jobs = plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
     if not jobs:
@@ -138,11 +142,11 @@ def _images(
     show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)
     if dry_run:
         return _dry_run(todo, skipped, show)
+    engine = make_engine(model, device, gpu_id, batch_size) if todo else None
     batch.check_target_folder(jobs, output)
     for outcome in skipped:
         show.outcome(outcome)
-    if todo:
-        engine = make_engine(model, device, gpu_id, batch_size)
+    if engine is not None:
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
         settings = batch.ImageSettings(saturation, quality, on_color)
@@ -192,7 +196,7 @@ class _Shower:
     @contextlib.contextmanager
     def progress(self) -> Iterator[None]:
         """A bar on a terminal, a line a minute elsewhere."""
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
             yield
             return
         from tqdm import tqdm

@@ -37,9 +37,17 @@ def model_options(command: Any) -> Any:
 
 
 def chosen_device(device: str, gpu_id: int | None) -> str:
+    """The device that --device and --gpu-id ask for together; the command line beats the
+    environment. Raises UsageError where they contradict each other."""
+    source = click.get_current_context().get_parameter_source
+    typed = click.core.ParameterSource.COMMANDLINE
+    if source("device") is typed and source("gpu_id") is not typed:
+        gpu_id = None
     if gpu_id is None:
         return device
-    if device not in ("auto", f"cuda:{gpu_id}"):
+    if source("gpu_id") is typed and source("device") is not typed:
+        device = "auto"
+    if device not in ("auto", "cuda", f"cuda:{gpu_id}"):
         raise UsageError(f"--gpu-id {gpu_id} and --device {device} contradict each other")
     return f"cuda:{gpu_id}"
 

@@ -64,7 +64,9 @@ def test_finished_targets_are_split_off(source, tmp_path):
     """What exists is skipped, unless it is to be done again."""
     jobs = plan_jobs([source], tmp_path / "out")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "2.png").write_bytes(b"")
+    (tmp_path / "out" / "2.png").write_bytes(b"a result")
+    (tmp_path / "out" / "3.png").write_bytes(b"")  # not ours: we write whole files only
+    (tmp_path / "out" / "4.png").mkdir()
     todo, skipped = split_finished(jobs, overwrite=False)
     assert [one.source.name for one in skipped] == ["2.png"]
     assert len(todo) == 9 and jobs[2] not in todo
@@ -177,3 +179,13 @@ def test_the_target_folder_is_checked_before_work(source, tmp_path):
     [job] = plan_jobs([source / "0.png"], tmp_path / "new" / "x.png")
     check_target_folder([job], tmp_path / "new" / "x.png")
     assert (tmp_path / "new").is_dir()
+
+
+def test_large_pictures_are_read_again_rather_than_held(engine, source, tmp_path, monkeypatch):
+    """What is too large to wait in memory gives the same results, file by file."""
+    held, again = (plan_jobs([source], tmp_path / name) for name in ("held", "again"))
+    list(colorize_images(held, engine, ImageSettings()))
+    monkeypatch.setattr("colorbatch.batch.HELD_BYTES", 0)
+    assert statuses(colorize_images(again, engine, ImageSettings())) == ["colored"] * len(again)
+    for one, other in zip(held, again, strict=True):
+        assert one.target.read_bytes() == other.target.read_bytes()

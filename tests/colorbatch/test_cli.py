@@ -714,3 +714,66 @@ def test_saturation_reaches_the_pixels(run_cli, tiny_model, tmp_path):
         with Image.open(io.BytesIO(target.read_bytes())) as image:
             spreads.append(np.ptp(np.array(image).astype(int), axis=2).mean())
     assert spreads[1] == pytest.approx(spreads[0] / 2, rel=0.2)  # ab to RGB is not linear
+
+
+# --- what a hostile tester found ---------------------------------------------------------------
+
+
+@posix_only
+def test_a_named_pipe_is_a_failure_and_no_hang(run_cli, tiny_model, folder, tmp_path):
+    """A pipe with a picture's name ends as one line, and all others are done."""
+    source, pictures = folder
+    os.mkfifo(source / "pipe.jpg")
+    result = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model)
+    assert result.returncode == 3
+    assert "pipe.jpg: cannot read: not a regular file" in result.stderr
+    assert files_below(tmp_path / "out") == sorted(pictures)
+
+
+def test_a_name_too_long_for_its_result_fails_alone(run_cli, tiny_model, tmp_path):
+    """A name that leaves no room for the suffix is one failure; its neighbour is done."""
+    long, short = tmp_path / ("x" * 248 + ".png"), tmp_path / "a.png"
+    save(long, grey(1))
+    save(short, grey(2))
+    result = run_cli("images", long, short, "-m", tiny_model)
+    assert result.returncode == 3
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "a_colorized.png").exists()
+
+
+def test_bad_values_are_refused_before_work(run_cli, tiny_model, folder, tmp_path):
+    """Numbers, devices, suffixes and targets that make no sense are exit 2, and nothing is made."""
+    source, _ = folder
+    one = next(source.glob("*.png"))
+    for words in (
+        [source, "-o", tmp_path / "out", "--saturation", "nan"],
+        [source, "-o", tmp_path / "out", "--device", "cuda:\u00b2"],
+        [source, "-o", tmp_path / "out", "--device", "cuda:"],
+        [source, "-o", tmp_path / "out", "--suffix", "../x"],
+        [one, "-o", tmp_path / "out.jp2"],
+        [source, "-o", tmp_path / "out.jpg"],
+        [one, "-o", tmp_path / "out.jpg", "--format", "png"],
+    ):
+        result = run_cli("images", *words, "-m", tiny_model)
+        assert result.returncode == 2, words
+        assert len(result.stderr.splitlines()) == 1
+        assert not list(tmp_path.glob("out*"))
+
+
+def test_the_command_line_beats_the_environment(run_cli, tiny_model, folder, tmp_path, clean_env):
+    """--device cpu is not contradicted by COLORBATCH_GPU_ID."""
+    source, pictures = folder
+    env = clean_env | {"COLORBATCH_GPU_ID": "0"}
+    words = ["images", source, "-o", tmp_path / "out", "-m", tiny_model]
+    assert run_cli(*words, env=env).returncode == 4  # there is no such card here
+    assert run_cli(*words, "--device", "cpu", env=env).returncode == 0
+    assert files_below(tmp_path / "out") == sorted(pictures)
+
+
+def test_a_link_and_its_file_are_both_made(run_cli, tiny_model, tmp_path):
+    """Two names of one file in a tree are two results."""
+    save(tmp_path / "in" / "sub" / "real.png", grey(5))
+    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "in" / "sub" / "real.png")
+    result = run_cli("images", tmp_path / "in", "-o", tmp_path / "out", "-m", tiny_model)
+    assert result.returncode == 0
+    assert files_below(tmp_path / "out") == ["link.png", "sub/real.png"]

@@ -1,16 +1,20 @@
-"""What becomes of a grey picture's color profile."""
+"""What results hold beside their pixels, and what is refused rather than guessed."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from colorbatch import encoding
-from colorbatch.images import Still
+from colorbatch.errors import SourceError
+from colorbatch.images import Still, read
+from colorbatch.provenance import with_mark
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -56,3 +60,50 @@ def test_a_broken_profile_is_dropped_and_said() -> None:
     with Image.open(io.BytesIO(result.data)) as image:
         assert "icc_profile" not in image.info
     assert any("profile" in note for note in result.notes)
+
+
+def test_a_16_bit_png_keeps_xmp_in_utf_8_and_its_resolution() -> None:
+    """XMP is not ASCII, and archives rely on the DPI: Pillow reads back what was given."""
+    xmp = with_mark(b"", "K\u00f6ln")
+    still = Still("PNG", RAMP.astype(np.uint16) * 257, xmp=xmp, dpi=(600.0, 300.0))
+    result = encoding.encode(still, np.zeros((2, 2, 2), np.float32), "PNG", mark="Z\u00fcrich")
+    with Image.open(io.BytesIO(result.data)) as image:
+        image.load()  # checks every chunk's CRC
+        assert "K\u00f6ln" in image.info["XML:com.adobe.xmp"]
+        assert "Z\u00fcrich" in image.info["XML:com.adobe.xmp"]
+        assert image.info["dpi"] == pytest.approx((600, 300), abs=0.02)  # whole dots per meter
+    assert imagecodecs.png_decode(result.data).dtype == np.uint16
+
+
+def test_xmp_that_cannot_be_extended_is_replaced_and_said() -> None:
+    """A packet in UTF-16 gives way to the mark, and the report says so."""
+    xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'.encode("utf-16")
+    still = Still("PNG", RAMP, xmp=xmp)
+    result = encoding.encode(still, np.zeros((2, 2, 2), np.float32), "PNG", mark="test")
+    assert any("XMP" in note for note in result.notes)
+
+
+def test_a_truncated_jpeg_in_tiff_is_refused(tmp_path: Path) -> None:
+    """The decoder would fill the missing part with grey; a file that is cut is said to be cut."""
+    path = tmp_path / "a.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
+    tifffile.imwrite(path, noise, compression="jpeg", rowsperstrip=400)
+    assert read(path).size == (400, 300)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 8 // 10])
+    with pytest.raises(SourceError):
+        read(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_of_an_inverted_tiff_is_not_inverted(tmp_path: Path, dtype: type) -> None:
+    """MINISWHITE says what grey means; alpha means what it always does."""
+    path = tmp_path / "a.tif"
+    grey, alpha = RAMP.astype(dtype), RAMP.T.astype(dtype)
+    tifffile.imwrite(
+        path, np.dstack([grey, alpha]), photometric="miniswhite", extrasamples=["unassalpha"],
+        planarconfig="contig",
+    )  # fmt: skip
+    still = read(path)
+    assert np.array_equal(still.luma, np.iinfo(dtype).max - grey)
+    assert np.array_equal(still.alpha, alpha)
