@@ -41,7 +41,7 @@ class Colorizer:
         return np.asarray(self.engine.predict(view[None])[0], np.float32)
 
 
-def _luma_of(picture: Codes) -> tuple[Codes, np.ndarray | None]:
+def _luma_of(picture: Codes) -> tuple[Codes, color.Float | None]:
     picture = np.asarray(picture)
     color.max_code(picture.dtype)  # raises TypeError
     if picture.size == 0:
@@ -52,5 +52,4 @@ def _luma_of(picture: Codes) -> tuple[Codes, np.ndarray | None]:
         return np.ascontiguousarray(picture), None
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f"a picture is (H, W) or (H, W, 3), not {picture.shape}")
-    exact = color.luma(picture) if picture.dtype == np.uint16 else None
-    return color.grey_of(picture), exact
+    return color.grey_of(picture), color.exact_luma_of(picture)

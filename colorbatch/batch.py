@@ -161,6 +161,7 @@ def _finish(
         return Outcome(job.source, job.target, "kept", "", held.kind, notes)
     if ab is not None:
         ab = images.stored(ab, still.orientation)
+        still = replace(still, rgb=None)  # only luma is needed from here on
     encoded = encoding.encode(
         still, ab, format_, mark=mark, saturation=settings.saturation, quality=settings.quality
     )

@@ -9,6 +9,7 @@ RGB, because its own float RGB-to-Lab is an interpolated table that is off by up
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import cv2
@@ -198,7 +199,28 @@ def luma(rgb: Codes) -> npt.NDArray[np.float64]:
 
 def grey_of(rgb: Codes) -> Codes:
     """Luma of RGB codes (H, W, 3), rounded to codes of the same type: (H, W)."""
-    return np.rint(luma(rgb)).astype(rgb.dtype)
+    grey = np.empty(rgb.shape[:2], rgb.dtype)
+    for start, stop in _strips(rgb.shape[0], rgb.shape[1]):
+        grey[start:stop] = np.rint(luma(rgb[start:stop]))
+    return grey
+
+
+def exact_luma_of(rgb: Codes) -> Float | None:
+    """Luma of RGB codes (H, W, 3) in codes where rounding it would cost depth: of uint16, to a
+    hundredth of a code, (H, W) float32; None for uint8."""
+    if rgb.dtype != np.uint16:
+        return None
+    exact = np.empty(rgb.shape[:2], np.float32)
+    for start, stop in _strips(rgb.shape[0], rgb.shape[1]):
+        exact[start:stop] = luma(rgb[start:stop])
+    return exact
+
+
+def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Rows (start, stop) of strips of about STRIP_PIXELS."""
+    rows = max(1, STRIP_PIXELS // max(1, width))
+    for start in range(0, height, rows):
+        yield start, min(start + rows, height)
 
 
 def resize_area(picture: Codes, size: tuple[int, int]) -> Codes:
@@ -323,9 +345,7 @@ def colorize(
     maximum = max_code(grey.dtype)
     result = np.empty((height, width, 3), grey.dtype)
     ab = ab if saturation == 1.0 else ab * np.float32(saturation)
-    rows = max(1, STRIP_PIXELS // max(1, width))
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
+    for start, stop in _strips(height, width):
         strip = grey[start:stop]
         kept = strip if exact_luma is None else exact_luma[start:stop]
         y = kept.astype(np.float32)

@@ -69,7 +69,7 @@ class Still:
     format: Format
     luma: Codes
     rgb: Codes | None = None
-    exact_luma: Any = None
+    exact_luma: color.Float | None = None
     alpha: Codes | None = None
     orientation: int = 1
     """EXIF orientation, 1 to 8: how the stored pixels have to be turned to stand upright."""
@@ -230,8 +230,7 @@ def _from_pixels(format_: Format, pixels: Codes, **rest: Any) -> Still:
     rgb = np.ascontiguousarray(pixels[..., :3])
     if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
         return Still(format_, np.ascontiguousarray(rgb[..., 0]), rgb, alpha=alpha, **rest)
-    exact = color.luma(rgb).astype(np.float32) if rgb.dtype == np.uint16 else None
-    return Still(format_, color.grey_of(rgb), rgb, exact, alpha, **rest)
+    return Still(format_, color.grey_of(rgb), rgb, color.exact_luma_of(rgb), alpha, **rest)
 
 
 def _decode_tiff(data: bytes) -> Still:
