@@ -33,6 +33,22 @@ TINY = TrainConfig(
 """Twelve steps of a network that a test can afford, with all randomness of a real run in it."""
 
 
+def _flat(value: object, name: str = "") -> dict[str, object]:
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list | tuple):
+        items = list(enumerate(value))
+    else:
+        return {name: value}
+    return {k: v for key, part in items for k, v in _flat(part, f"{name}.{key}").items()}
+
+
+@pytest.fixture(scope="session")
+def flat() -> Callable[[object], dict[str, object]]:
+    """A nested state as one mapping from dotted name to tensor or number."""
+    return _flat
+
+
 @pytest.fixture(scope="session")
 def tiny() -> TrainConfig:
     """TINY, for tests that vary it."""

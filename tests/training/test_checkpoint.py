@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,27 +28,21 @@ def _players(config: TrainConfig = CONFIG, steps: int = 0) -> Players:
     return players
 
 
-def flat(value: object, name: str = "") -> dict[str, object]:
-    """A nested state as one mapping from dotted name to tensor or number."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list | tuple):
-        items = list(enumerate(value))
-    else:
-        return {name: value}
-    return {k: v for key, part in items for k, v in flat(part, f"{name}.{key}").items()}
-
-
-def same(first: object, second: object) -> bool:
+@pytest.fixture
+def same(flat: Callable[[object], dict[str, object]]) -> Callable[[object, object], bool]:
     """Whether two nested states are equal, tensors to the bit."""
-    a, b = flat(first), flat(second)
-    return a.keys() == b.keys() and all(
-        torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key]
-        for key in a
-    )
+
+    def equal(first: object, second: object) -> bool:
+        a, b = flat(first), flat(second)
+        return a.keys() == b.keys() and all(
+            torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key]
+            for key in a
+        )
+
+    return equal
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_round_trip(same: Callable[[object, object], bool], tmp_path: Path) -> None:
     """What comes back is everything: networks, optimizers, random numbers, place, settings."""
     players = _players(steps=2)
     checkpoint.save(tmp_path, CONFIG, PROGRESS, players, [])
@@ -96,7 +91,7 @@ def test_broken_checkpoint(tmp_path: Path, kind: str) -> None:
         checkpoint.load(path)
 
 
-def test_start_from_average(tmp_path: Path) -> None:
+def test_start_from_average(same: Callable[[object, object], bool], tmp_path: Path) -> None:
     """`--init` takes the averaged generator for both copies, and a trained discriminator."""
     theirs = _players(steps=3)
     checkpoint.save(tmp_path, CONFIG, PROGRESS, theirs, [])
@@ -111,7 +106,9 @@ def test_start_from_average(tmp_path: Path) -> None:
     assert "width=4" in history[0]["summary"]
 
 
-def test_untrained_discriminator_is_not_taken(tmp_path: Path) -> None:
+def test_untrained_discriminator_is_not_taken(
+    same: Callable[[object, object], bool], tmp_path: Path
+) -> None:
     """A run without adversarial term, or with another width, leaves the fresh discriminator."""
     for change in ({"gan_weight": 0.0}, {"discriminator_width": 8}):
         config = dataclasses.replace(CONFIG, seed=2, **change)
@@ -129,7 +126,7 @@ def test_start_from_another_shape(tmp_path: Path) -> None:
         checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=6)))
 
 
-def test_trained_generator(tmp_path: Path) -> None:
+def test_trained_generator(same: Callable[[object, object], bool], tmp_path: Path) -> None:
     """What is exported is the average, in eval mode, without gradients."""
     players = _players(steps=2)
     checkpoint.save(tmp_path, CONFIG, PROGRESS, players, [])

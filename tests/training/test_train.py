@@ -41,19 +41,14 @@ def _state(run: Path) -> dict[str, object]:
     return torch.load(run / "checkpoint.pt", weights_only=True)
 
 
-def _flat(value: object, name: str = "") -> dict[str, object]:
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list | tuple):
-        items = list(enumerate(value))
-    else:
-        return {name: value}
-    return {k: v for key, part in items for k, v in _flat(part, f"{name}.{key}").items()}
-
-
-def _assert_same_result(run: Path, reference: Path) -> None:
+@pytest.fixture
+def assert_same_result(flat: Callable[[object], dict[str, object]]) -> Callable[[Path, Path], None]:
     """Two runs have the same state, tensors to the bit, and the same logs."""
-    found, expected = _flat(_state(run)), _flat(_state(reference))
+    return lambda run, reference: _compare(flat, run, reference)
+
+
+def _compare(flat: Callable[[object], dict[str, object]], run: Path, reference: Path) -> None:
+    found, expected = flat(_state(run)), flat(_state(reference))
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         if name.endswith(".commit"):
@@ -175,7 +170,12 @@ def test_learns_a_color(tiny: TrainConfig, tmp_path: Path) -> None:
 # --- going on ----------------------------------------------------------------------------------
 
 
-def test_killed_and_resumed(start_training: Start, finished_run: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed(
+    assert_same_result: Callable[[Path, Path], None],
+    start_training: Start,
+    finished_run: Path,
+    tmp_path: Path,
+) -> None:
     """A run that is killed and started again ends bit-identical to one that was left alone."""
     run = tmp_path / "run"
     process = start_training(run)
@@ -191,12 +191,17 @@ def test_killed_and_resumed(start_training: Start, finished_run: Path, tmp_path:
     output, errors = resumed.communicate(timeout=600)
     assert resumed.returncode == 0, errors
     assert f"going on from step {step} of 12" in output
-    _assert_same_result(run, finished_run)
+    assert_same_result(run, finished_run)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="one process cannot send Ctrl-C to another there")
 def test_interrupted_and_resumed(
-    start_training: Start, finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path: Path
+    assert_same_result: Callable[[Path, Path], None],
+    start_training: Start,
+    finished_run: Path,
+    photos: Photos,
+    tiny: TrainConfig,
+    tmp_path: Path,
 ) -> None:
     """Ctrl-C saves, says so and exits with 130; the next start ends as if nothing had been."""
     run = tmp_path / "run"
@@ -211,7 +216,7 @@ def test_interrupted_and_resumed(
     assert f"interrupted; saved at step {step}" in output
     assert [row["step"] for row in _rows(run / "log.jsonl")] == list(range(1, step + 1))
     assert train(tiny, *photos, run, say=_quiet)
-    _assert_same_result(run, finished_run)
+    assert_same_result(run, finished_run)
 
 
 def test_finished_run_stays(finished_run: Path, photos: Photos, tiny: TrainConfig) -> None:
