@@ -52,8 +52,8 @@ TEXT_TAGS = {
 }
 TAG_ORIENTATION, TAG_XMP, TAG_ICC, TAG_EXIF, TAG_IPTC = 274, 700, 34675, 34665, 33723
 
-for name in ("tifffile", "PIL"):  # what they log of broken files, the error says as well
-    logging.getLogger(name).setLevel(logging.CRITICAL)
+for library in ("tifffile", "PIL"):  # what they log of broken files, the error says as well
+    logging.getLogger(library).setLevel(logging.CRITICAL)
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, for every library alike
 
 
