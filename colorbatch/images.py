@@ -132,6 +132,8 @@ def decode(data: bytes) -> Still:
     try:
         image = Image.open(io.BytesIO(data), formats=["JPEG", "PNG", "WEBP"])
     except OSError as error:
+        if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF")):
+            raise SourceError("the file is truncated or broken") from error
         raise SourceError("not a JPEG, PNG, TIFF or WebP picture") from error
     with image:
         _check_size(image.height, image.width)
@@ -237,6 +239,8 @@ def _decode_tiff(data: bytes) -> Still:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         # reduced ones are thumbnails
         pages = [page for page in tiff.pages if not getattr(page, "is_reduced", False)]
+        if not pages:
+            raise SourceError("the file is truncated or broken")
         if len(pages) != 1 or pages[0] is not tiff.pages.first:
             raise SourceError(f"it has {len(pages)} pages; only single pictures are supported")
         page = tiff.pages.first

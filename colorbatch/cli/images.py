@@ -159,10 +159,13 @@ def _images(
             "settings": dataclasses.asdict(settings),
         }
         with _interrupt_flag() as interrupted, show.progress():
-            for outcome in batch.colorize_images(
-                todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted
-            ):
-                show.outcome(outcome)
+            with contextlib.suppress(
+                KeyboardInterrupt
+            ):  # a second one: what runs is not waited for
+                for outcome in batch.colorize_images(
+                    todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted
+                ):
+                    show.outcome(outcome)
             report.interrupted = interrupted() and report.finished < report.total
         show.end(engine_line(engine))
     else:
