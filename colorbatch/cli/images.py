@@ -22,6 +22,8 @@ from colorbatch.cli.options import engine_line, make_engine, model_options, opti
 from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from colorbatch.batch import ImageSettings
+    from colorbatch.engine import Engine
     from colorbatch.files import Job
     from colorbatch.report import Outcome, Report
 
@@ -126,7 +128,6 @@ def _images(
     verbose: bool,
 ) -> ExitCode:
     from colorbatch import batch
-    from colorbatch.contract import sha256
     from colorbatch.files import plan_jobs
     from colorbatch.report import Report
 
@@ -150,18 +151,11 @@ def _images(
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
         settings = batch.ImageSettings(saturation, quality, on_color)
-        report.made_by = {
-            "program": f"colorbatch {__version__}",
-            "model": engine.card.name,
-            "model_sha256": sha256(engine.path),
-            "device": engine.device,
-            "provider": engine.provider,
-            "settings": dataclasses.asdict(settings),
-        }
+        if as_json:  # nothing else shows it, and hashing a model takes time
+            report.made_by = _made_by(engine, settings)
         with _interrupt_flag() as interrupted, show.progress():
-            with contextlib.suppress(
-                KeyboardInterrupt
-            ):  # a second one: what runs is not waited for
+            # a second Ctrl-C ends the work at once, but not the account of it
+            with contextlib.suppress(KeyboardInterrupt):
                 for outcome in batch.colorize_images(
                     todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted
                 ):
@@ -171,6 +165,20 @@ def _images(
     else:
         show.end("no model was needed")
     return report.exit_code
+
+
+def _made_by(engine: Engine, settings: ImageSettings) -> dict[str, object]:
+    """What made the color, for the report."""
+    from colorbatch.contract import sha256
+
+    return {
+        "program": f"colorbatch {__version__}",
+        "model": engine.card.name,
+        "model_sha256": sha256(engine.path),
+        "device": engine.device,
+        "provider": engine.provider,
+        "settings": dataclasses.asdict(settings),
+    }
 
 
 def _dry_run(todo: list[Job], skipped: list[Outcome], show: _Shower) -> ExitCode:
