@@ -17,10 +17,12 @@ import torch
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
 from training.config import TrainConfig, override
-from training.generators import UNet, generator_for
+from training.generators import Generator, generator_for
 from training.step import Players
 
 NAME = "checkpoint.pt"
+FORMER_NAMES = {"l1_weight": "pixel_weight"}
+"""Settings that had another name in version 0.1.0."""
 
 History = list[dict[str, Any]]
 """Per run: `images` seen, source `commit`, and a `summary` in words; first to last."""
@@ -35,6 +37,8 @@ class Progress:
     data_digest: str
     photographs: int
     validation_digest: str = ""
+    backbone: str = ""
+    """Which weights of other origin play a part, in words, with their hash."""
 
 
 def save(
@@ -68,6 +72,8 @@ def _chapter(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         for field in dataclasses.fields(TrainConfig)
         if getattr(config, field.name) != field.default
     )
+    if progress.backbone:
+        changed += f"; {progress.backbone}"
     images = progress.step * config.batch_size
     return {
         "images": images,
@@ -116,7 +122,8 @@ def restore(state: dict[str, Any], players: Players) -> Progress:
 
 def config_of(state: dict[str, Any]) -> TrainConfig:
     """The settings that a checkpoint was trained with."""
-    return override(TrainConfig(), state["config"])
+    values = {FORMER_NAMES.get(name, name): value for name, value in state["config"].items()}
+    return override(TrainConfig(), values)
 
 
 def start_from(path: Path, players: Players) -> History:
@@ -137,7 +144,7 @@ def start_from(path: Path, players: Players) -> History:
     return history
 
 
-def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> UNet:
+def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> Generator:
     """The averaged generator of a checkpoint, in eval mode, float32, on the CPU.
 
     `relu_limit` replaces the one it was trained with.

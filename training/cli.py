@@ -27,6 +27,13 @@ def cli() -> None:
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; an old one goes on.")
 @click.option("--init", type=ANY_PATH, help="Run or checkpoint whose weights to start from.")
 @click.option("--cache", type=FOLDER, help="Folder for decoded photographs (default: OUT/cache).")
+@click.option(
+    "--backbone-weights",
+    "backbones",
+    multiple=True,
+    metavar="imagenet|FILE|encoder:RUN",
+    help="Weights of ResNet-18 or VGG-19 in torchvision's form, or a run's encoder for features.",
+)
 @click.option("--time-budget", type=float, metavar="MINUTES", help="Train about this long.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 def train(
@@ -36,6 +43,7 @@ def train(
     out: Path,
     init: Path | None,
     cache: Path | None,
+    backbones: tuple[str, ...],
     time_budget: float | None,
     settings: tuple[str, ...],
 ) -> None:
@@ -47,7 +55,10 @@ def train(
         config = override(config, {"time_budget": time_budget, **decayed})
     from training.train import train as run_training  # torch takes seconds to import
 
-    if not run_training(config, data, val, out, init=init, cache=cache, say=click.echo):
+    finished = run_training(
+        config, data, val, out, init=init, cache=cache, backbones=backbones, say=click.echo
+    )
+    if not finished:
         sys.exit(ExitCode.INTERRUPTED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,12 @@ from typing import Any, Literal, get_args, get_type_hints
 from colorbatch.errors import UsageError
 
 RECIPES = Path(__file__).parent / "recipes"
+NOT_NEGATIVE = (
+    *("steps", "time_budget", "relu_limit", "rotation", "noise", "gan_weight", "real_weight"),
+    *("fake_weight", "pixel_weight"),
+)
+NO_LAYER = ("1_3", "1_4", "2_3", "2_4")
+"""VGG-19 has two convolutions before each of its first two max-pools."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +27,16 @@ class TrainConfig:
 
     recipe: str = "unet"
     # generator and discriminator
+    color_space: Literal["lab", "rgb"] = "lab"
+    """What the generator sees and makes: L to (a, b), or grey in three channels to RGB."""
+    generator: Literal["unet", "resnet18"] = "unet"
+    """The encoder: pix2pix's, or a ResNet-18 without its average pool and linear layer."""
     width: int = 64
     """Channels of the first layer; the widest has 8 times as many."""
     levels: int = 8
-    """How often the generator halves its input."""
+    """How often a `unet` halves its input; a `resnet18` always does so 5 times."""
+    init: Literal["normal", "xavier", "kaiming"] = "normal"
+    """First weights: N(0, 0.02), or Glorot's or He's normal distribution."""
     dropout: float = 0.5
     relu_limit: float = 0.0
     """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2
@@ -38,21 +51,40 @@ class TrainConfig:
     """Random rotation by up to this many degrees either way."""
     crop: float = 1.0
     """Random crop: each side is at least this share of the photograph's; 1 is none."""
+    noise: float = 0.0
+    """Gaussian noise on what the generator sees while it is trained, for scans have grain: its
+    standard deviation in percent of the range from black to white. The sources' own noise is
+    `dropout`."""
     # optimisation
     epochs: int = 45
     steps: int = 0
     """Number of steps; 0 means `epochs` whole epochs."""
     time_budget: float = 0.0
-    """Minutes; where it is not 0, the number of steps is fixed by timing the first few."""
+    """Minutes; where it is not 0, the number of steps is fixed by timing a few beforehand."""
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
     schedule: Literal["constant", "cosine"] = "constant"
     """Rate over the run: constant, or a cosine from the full rate to zero."""
+    # losses
+    pretrain: float = 0.0
+    """Stage 1: share of the steps, at the start, in which the pixel loss alone trains."""
+    gan_mode: Literal["vanilla", "lsgan"] = "vanilla"
+    """Cross-entropy, or the least squares of Mao et al. 2017."""
     gan_weight: float = 1.0
     """Weight of the adversarial term; 0 trains the generator alone."""
-    l1_weight: float = 100.0
+    real_weight: float = 0.5
+    """Weight of the real pictures in the discriminator's loss."""
+    fake_weight: float = 0.5
+    """Weight of the made pictures in the discriminator's loss."""
+    pixel_loss: Literal["l1", "mse"] = "l1"
+    pixel_weight: float = 100.0
+    gamma: float = 1.0
+    """Share of GAN and pixel loss; 1 - gamma is that of the distance of features, L_X."""
+    feature_layer: str = "5_4"
+    """phi_ij of L_X as "i_j": the j-th convolution before the i-th max-pool of VGG-19, after its
+    activation. Of an encoder trained here, i counts its resolutions, and j is passed over."""
     ema_decay: float = 0.999
     seed: int = 0
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
@@ -69,20 +101,26 @@ class TrainConfig:
         for name in (*counts, "checkpoint_every", "validate_every", "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("steps", "time_budget", "relu_limit", "rotation", "gan_weight", "l1_weight"):
+        for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}")
         for name in ("dropout", "ema_decay", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 0 and below 1")
+        for name in ("pretrain", "gamma"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be at least 0 and at most 1")
         if self.levels < 5:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:
             raise UsageError(f"crop must be above 0 and at most 1, not {self.crop}")
-        # one level less is fine: the generator leaves its innermost level out
-        smallest = 2 ** (self.levels - 1)
+        # one level less is fine: the U-Net leaves its innermost level out
+        smallest = 32 if self.generator == "resnet18" else 2 ** (self.levels - 1)
         if self.size < 32 or self.size % smallest:
-            raise UsageError(f"size must be a multiple of {smallest} for {self.levels} levels")
+            depth = "a resnet18" if self.generator == "resnet18" else f"{self.levels} levels"
+            raise UsageError(f"size must be a multiple of {smallest} for {depth}")
+        if not re.fullmatch(r"[1-5]_[1-4]", self.feature_layer) or self.feature_layer in NO_LAYER:
+            raise UsageError(f"feature_layer is 1_1 to 5_4, not {self.feature_layer!r}")
         for name, hint in get_type_hints(TrainConfig).items():
             allowed = get_args(hint)  # empty but for a Literal
             if allowed and getattr(self, name) not in allowed:

@@ -1,9 +1,9 @@
 """Photographs to batches: decoded once into a cache, then cropped, turned, flipped, made Lab.
 
-Flows in: a folder of photographs. Flows out: float32 tensors L (N, 1, S, S) and ab (N, 2, S, S) in
-the network range. Pixels stay uint8 sRGB in one memory-mapped file, which the operating system
-keeps in memory as far as there is room. The randomness of a sample is a function of (seed, epoch,
-index) alone, so order, threads and resuming do not change it.
+Flows in: a folder of photographs. Flows out: conditions and targets as in `training.spaces`,
+float32 tensors in the network range. Pixels stay uint8 sRGB in one memory-mapped file, which the
+operating system keeps in memory as far as there is room. The randomness of a sample is a function
+of (seed, epoch, index) alone, so order, threads and resuming do not change it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from colorbatch import color
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
 from colorbatch.files import find_pictures, replacing, write_bytes
 from colorbatch.images import load_rgb
+from training import spaces
 from training.config import TrainConfig
 
 VALIDATION_SHARE = 0.2
@@ -205,15 +205,18 @@ def sample(rgb: color.Codes, config: TrainConfig, epoch: int, index: int) -> col
     return picture
 
 
-def to_tensors(pictures: Sequence[color.Codes]) -> tuple[Tensor, Tensor]:
-    """Pictures (S, S, 3), uint8, to L (N, 1, S, S) and ab (N, 2, S, S) in the network range."""
+def lab_of(pictures: Sequence[color.Codes]) -> color.Float:
+    """Pictures (S, S, 3), uint8, of equal size to L*a*b* (N, S, S, 3)."""
     stack = np.stack(pictures)
     count, height, width, _ = stack.shape
     lab = color.rgb_to_lab(stack.reshape(count * height, width, 3))
-    lab = lab.reshape(count, height, width, 3)
-    lightness = torch.from_numpy(color.network_lightness(lab[..., :1]))
-    chroma = torch.from_numpy(color.network_chroma(lab[..., 1:]))
-    return lightness.permute(0, 3, 1, 2), chroma.permute(0, 3, 1, 2)
+    return lab.reshape(count, height, width, 3)
+
+
+def to_tensors(pictures: Sequence[color.Codes], space: str = "lab") -> tuple[Tensor, Tensor]:
+    """Pictures (S, S, 3), uint8, to condition and target as in `training.spaces`."""
+    lab = lab_of(pictures)
+    return spaces.condition(lab[..., 0], space), spaces.target(lab, np.stack(pictures), space)
 
 
 def training_batch(
@@ -224,7 +227,8 @@ def training_batch(
     order = epoch_order(len(cache), config.seed, epoch)
     indices = order[batch * config.batch_size : (batch + 1) * config.batch_size]
     return epoch, to_tensors(
-        [sample(cache.photo(int(index)), config, epoch, int(index)) for index in indices]
+        [sample(cache.photo(int(index)), config, epoch, int(index)) for index in indices],
+        config.color_space,
     )
 
 
@@ -254,8 +258,8 @@ def whole_picture(rgb: color.Codes, size: int) -> color.Codes:
 
 def validation_batches(
     cache: PhotoCache, config: TrainConfig, count: int
-) -> Iterator[tuple[list[color.Codes], tuple[Tensor, Tensor]]]:
-    """The first `count` validation photographs in batches of 16: pictures and their tensors.
+) -> Iterator[tuple[list[color.Codes], color.Float]]:
+    """The first `count` validation photographs in batches of 16: pictures and their L*a*b*.
 
     Names are sorted by hash, so that the first few are a mixture of all sources.
     """
@@ -264,4 +268,4 @@ def validation_batches(
     )[:count]
     for start in range(0, len(order), 16):
         pictures = [whole_picture(cache.photo(i), config.size) for i in order[start : start + 16]]
-        yield pictures, to_tensors(pictures)
+        yield pictures, lab_of(pictures)

@@ -1,6 +1,7 @@
-"""The PatchGAN discriminator: how real do patches of a (L, a, b) picture look?
+"""The PatchGAN discriminator: how real do patches of a picture look beside their grey?
 
-In: (N, 3, H, W) in the network range. Out: logits (N, 1, H/8 - 2, W/8 - 2), one per patch.
+In: condition and picture, (L, a, b) or (grey x 3, R, G, B), in the network range, (N, C, H, W).
+Out: logits (N, 1, H/8 - 2, W/8 - 2), one per patch.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ class PatchGAN(nn.Module):
     """The 70x70 PatchGAN of pix2pix (Isola et al. 2017, section 6.1.2): C64-C128-C256-C512 + 1.
 
     4x4 convolutions with strides 2-2-2-1-1, LeakyReLU 0.2, batch norm except on the first and the
-    last. `forward`: (N, 3, H, W) in [-1, 1] -> logits, 30x30 for 256x256; a positive logit means
-    real. In eval mode each logit sees 70x70 pixels.
+    last. `forward`: (N, channels, H, W) in [-1, 1] -> logits, 30x30 for 256x256; a positive logit
+    means real. In eval mode each logit sees 70x70 pixels.
     """
 
     def __init__(self, width: int = 64, channels: int = 3) -> None:

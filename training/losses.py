@@ -7,12 +7,20 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def adversarial(logits: Tensor, *, real: bool) -> Tensor:
-    """Binary cross-entropy of logits against "all real" or "all fake" (Goodfellow et al. 2014)."""
-    target = torch.full_like(logits, float(real), dtype=torch.float32)
-    return functional.binary_cross_entropy_with_logits(logits.float(), target)
+def adversarial(logits: Tensor, *, real: bool, mode: str = "vanilla") -> Tensor:
+    """How far logits are from "all real" or "all fake".
+
+    `vanilla`: binary cross-entropy (Goodfellow et al. 2014). `lsgan`: mean squared distance to 1 or
+    0 (Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9).
+    """
+    wanted = torch.full_like(logits, float(real), dtype=torch.float32)
+    if mode == "lsgan":
+        return functional.mse_loss(logits.float(), wanted)
+    return functional.binary_cross_entropy_with_logits(logits.float(), wanted)
 
 
-def chroma_l1(predicted: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute difference of (a, b) in the network range (Isola et al. 2017, equation 3)."""
-    return functional.l1_loss(predicted.float(), true.float())
+def pixel(predicted: Tensor, true: Tensor, kind: str = "l1") -> Tensor:
+    """Mean absolute (`l1`; Isola et al. 2017, equation 3) or mean squared (`mse`) difference of
+    what the generator should make, in the network range."""
+    distance = functional.l1_loss if kind == "l1" else functional.mse_loss
+    return distance(predicted.float(), true.float())

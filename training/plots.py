@@ -32,8 +32,8 @@ def loss_curves(log: Path, target: Path) -> None:
         window = max(1, len(values) // 200)
         smooth = np.convolve(values, np.ones(window) / window, "valid")
         axes = lower if name == "loss_G" else upper
-        if name == "loss_G_L1":
-            smooth, name = smooth * 100, "loss_G_L1 x 100"
+        if name == "loss_G_pixel":
+            smooth, name = smooth * 100, "loss_G_pixel x 100"
             axes = lower
         axes.plot(steps[window - 1 :], smooth, label=name, linewidth=1)
     for axes in (upper, lower):

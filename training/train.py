@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,14 @@ import cv2
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from torch import nn
 from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import write_bytes
-from training import checkpoint, plots
+from training import checkpoint, plots, spaces
+from training.backbones import load_weights, read_weights
 from training.checkpoint import Progress
 from training.config import TrainConfig, differences
 from training.data import (
@@ -36,6 +38,8 @@ from training.data import (
     training_batches,
     validation_batches,
 )
+from training.features import make_features
+from training.generators import ResNetUNet
 from training.metrics import Validation
 from training.step import Players, autocast, calibrate_batch_norm, make_players, train_step
 
@@ -43,6 +47,8 @@ WARM_UP_STEPS = 4
 TIMED_STEPS = 12
 OVERHEAD = 0.92
 """Share of a time budget that is left for steps; the rest goes to validation and checkpoints."""
+EMA_WARM_UP = 10
+"""Early in a run the average follows faster, or it would be made of the first random weights."""
 SHEET_PICTURES = 8
 CALIBRATION_BATCHES = 32
 
@@ -55,14 +61,16 @@ def train(
     *,
     init: Path | None = None,
     cache: Path | None = None,
+    backbones: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> bool:
     """Train until the planned steps are done; goes on where an earlier call on `run` stopped.
 
     `init` is a run or checkpoint file to take the first weights from; `cache` a folder for decoded
-    photographs, shared between runs (RUN/cache without it). Returns False if a Ctrl-C ended it
-    early; the state is saved either way. Raises UsageError if `run` was made with other settings
-    or other photographs, or is in use.
+    photographs, shared between runs (RUN/cache without it); `backbones` says where the weights of
+    ResNet-18 or VGG-19 come from (`imagenet`, a file, `encoder:RUN`). Returns False if a Ctrl-C
+    ended it early; the state is saved either way. Raises UsageError if `run` was made with other
+    settings or other photographs, or is in use.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = choose_precision(config, device)
@@ -89,7 +97,15 @@ def train(
                 f" ({photographs.grey} grey and {photographs.unreadable} unreadable skipped)"
             )
 
+        features = make_features(config, backbones)
+        frozen = features[0].to(device) if features else None
+        steps = 0
+        if state is None:
+            steps = planned_steps(config, len(photos))
+            if config.time_budget:
+                steps = steps_in_time(config, photos, frozen, device, dtype)
         players = make_players(config, device, dtype)
+        players.features = frozen
         history: checkpoint.History = []
         if state is not None:
             history = state["history"][:-1]
@@ -98,21 +114,44 @@ def train(
                 raise UsageError(f"{run} was trained on other photographs than those in {data}")
             if progress.validation_digest not in ("", held_out.digest):
                 raise UsageError(f"{run} was validated on other photographs")
+            if features and features[1] not in progress.backbone:
+                raise UsageError(f"{run} was trained with {progress.backbone}, not {features[1]}")
             if init is not None:
                 say(f"{run} has begun already: --init is passed over")
-            say(f"going on from step {progress.step} of {progress.steps or 'a time budget'}")
+            say(f"going on from step {progress.step} of {progress.steps}")
         else:
+            described = [features[1]] if features else []
             if init is not None:
                 history = checkpoint.start_from(init, players)
                 say(f"starting with the weights of {init}")
+            elif loaded := _load_encoder(players, backbones):
+                described.append(loaded)
+            if backbones and not described:
+                raise UsageError("--backbone-weights plays no part in these settings")
+            for words in described:
+                say(words)
             progress = Progress(
                 step=0,
-                steps=planned_steps(config, len(photos)),
+                steps=steps,
                 data_digest=photos.digest,
                 photographs=len(photos),
                 validation_digest=held_out.digest,
+                backbone="; ".join(described),
             )
         return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
+
+
+def _load_encoder(players: Players, sources: Sequence[str]) -> str | None:
+    """Start a ResNet-18 encoder from weights of other origin; what they are, in words."""
+    generator = players.generator
+    if not isinstance(generator, ResNetUNet):
+        return None
+    found = read_weights(sources, "resnet18")
+    if found is None:
+        return None
+    mark = load_weights(generator.encoder, *found)
+    players.average.load_state_dict(generator.state_dict())
+    return f"encoder from {found[1]} (sha256 {mark})"
 
 
 def _loop(
@@ -132,13 +171,12 @@ def _loop(
     cut_log(log_path, progress.step)
     cut_log(run / "validation.jsonl", progress.step)
     batches = training_batches(photos, config, progress.step)
-    started = timed = time.monotonic()
-    timed_from = progress.step
-    bar = tqdm(total=progress.steps or None, initial=progress.step, unit="step", mininterval=1)
+    started = time.monotonic()
+    bar = tqdm(total=progress.steps, initial=progress.step, unit="step", mininterval=1)
 
     with log_path.open("a", encoding="utf-8") as log, bar, _interrupt_flag() as interrupted:
-        while progress.steps == 0 or progress.step < progress.steps:
-            epoch, (lightness, chroma) = next(batches)
+        while progress.step < progress.steps:
+            epoch, (condition, target) = next(batches)
             rate = scheduled(config, progress)
             for optimizer, full in (
                 (players.optimizer_g, config.learning_rate),
@@ -146,9 +184,17 @@ def _loop(
             ):
                 for group in optimizer.param_groups:
                     group["lr"] = full * rate
-            lightness = lightness.to(device, memory_format=torch.channels_last)
-            chroma = chroma.to(device, memory_format=torch.channels_last)
-            losses = train_step(players, config, lightness, chroma, dtype)
+            losses = train_step(
+                players,
+                config,
+                condition.to(device, memory_format=torch.channels_last),
+                target.to(device, memory_format=torch.channels_last),
+                dtype,
+                progress=progress.step / progress.steps,
+                ema_decay=min(
+                    config.ema_decay, (1 + progress.step) / (EMA_WARM_UP + progress.step)
+                ),
+            )
             if not all(math.isfinite(loss) for loss in losses.values() if loss is not None):
                 raise ColorbatchError(
                     f"step {progress.step + 1}: a loss is no number",
@@ -160,17 +206,6 @@ def _loop(
             log.write(json.dumps(row) + "\n")
             bar.update()
             bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items() if v is not None})
-
-            if progress.steps == 0:  # a time budget: count a few steps, then fix their number
-                if progress.step == WARM_UP_STEPS:
-                    timed, timed_from = time.monotonic(), progress.step
-                elif progress.step == WARM_UP_STEPS + TIMED_STEPS:
-                    now = time.monotonic()
-                    left = config.time_budget * 60 - (now - started)
-                    pace = (progress.step - timed_from) / (now - timed)
-                    more = max(1, int(left * OVERHEAD * pace))
-                    progress = dataclasses.replace(progress, steps=progress.step + more)
-                    bar.total = progress.steps
 
             last = progress.step == progress.steps
             measuring = last or progress.step % (epoch_steps * config.validate_every) == 0
@@ -205,15 +240,42 @@ def _loop(
 
 
 def planned_steps(config: TrainConfig, photographs: int) -> int:
-    """Steps of a run; 0 while a time budget has not fixed them yet."""
-    if config.time_budget:
-        return 0
+    """Steps of a run that has no time budget."""
     return config.steps or config.epochs * steps_per_epoch(photographs, config)
+
+
+def steps_in_time(
+    config: TrainConfig,
+    photos: PhotoCache,
+    features: nn.Module | None,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> int:
+    """Steps that fit into the time budget, told by timing a few of each stage with networks that
+    are thrown away; at least one."""
+    started = time.monotonic()
+    players = make_players(config, device, dtype)
+    players.features = features
+    seconds = 0.0
+    for progress, share in ((0.0, config.pretrain), (1.0, 1 - config.pretrain)):
+        if not share:
+            continue
+        for i in range(WARM_UP_STEPS + TIMED_STEPS):
+            if i == WARM_UP_STEPS:
+                timed = time.monotonic()
+            condition, target = (
+                tensor.to(device, memory_format=torch.channels_last)
+                for tensor in training_batch(photos, config, i)[1]
+            )
+            train_step(players, config, condition, target, dtype, progress=progress)
+        seconds += share * (time.monotonic() - timed) / TIMED_STEPS
+    left = config.time_budget * 60 - (time.monotonic() - started)
+    return max(1, int(left * OVERHEAD / seconds))
 
 
 def scheduled(config: TrainConfig, progress: Progress) -> float:
     """Factor on the learning rates at this step."""
-    if config.schedule == "constant" or not progress.steps:
+    if config.schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * progress.step / progress.steps))
 
@@ -243,19 +305,15 @@ def validate(
     device = next(players.average.parameters()).device
     validation = Validation()
     columns: tuple[list[color.Codes], ...] = ([], [], [])
-    for pictures, (lightness, chroma) in validation_batches(held_out, config, count):
-        moved = lightness.to(device, memory_format=torch.channels_last)
+    for pictures, lab in validation_batches(held_out, config, count):
+        condition = spaces.condition(lab[..., 0], config.color_space)
         with autocast(device, dtype):
-            predicted = players.average(moved)
-        to_rows = (0, 2, 3, 1)
-        ab = predicted.float().cpu().permute(to_rows).numpy() * np.float32(color.AB_SCALE)
-        true_ab = chroma.permute(to_rows).numpy() * np.float32(color.AB_SCALE)
-        true_l = (lightness.permute(to_rows).numpy() + 1) * np.float32(color.L_CENTER)
+            output = players.average(condition.to(device, memory_format=torch.channels_last))
+        ab = spaces.chroma(output, config.color_space)
         for i, truth in enumerate(pictures):
-            lab = np.concatenate([true_l[i], true_ab[i]], axis=-1)
-            colored = validation.add(lab, ab[i], truth)
+            colored = validation.add(lab[i], ab[i], truth)
             if len(columns[0]) < SHEET_PICTURES:
-                grey = color.to_codes(color.lab_to_rgb(lab * np.array([1, 0, 0], np.float32)))
+                grey = color.to_codes(color.lab_to_rgb(lab[i] * np.array([1, 0, 0], np.float32)))
                 for column, picture in zip(columns, (grey, colored, truth), strict=True):
                     column.append(picture)
     (run / "samples").mkdir(exist_ok=True)

@@ -101,7 +101,7 @@ def test_unet_is_the_papers() -> None:
     assert (config.width, config.levels, config.size) == (64, 8, 256)
     assert (config.learning_rate, config.discriminator_learning_rate) == (2e-4, 2e-4)
     assert (config.beta1, config.beta2) == (0.5, 0.999)
-    assert (config.gan_weight, config.l1_weight, config.dropout) == (1.0, 100.0, 0.5)
+    assert (config.gan_weight, config.pixel_weight, config.dropout) == (1.0, 100.0, 0.5)
 
 
 def test_recipe_file(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_loss_curves(tmp_path: Path) -> None:
     for name, steps, known in (
         ("long", 900, LOSS_NAMES),
         ("one", 1, LOSS_NAMES),
-        ("alone", 50, ("loss_G_L1", "loss_G")),
+        ("alone", 50, ("loss_G_pixel", "loss_G")),
     ):
         target = tmp_path / f"{name}.png"
         loss_curves(_log(tmp_path / f"{name}.jsonl", steps, known), target)

@@ -16,7 +16,7 @@ from training.step import LOSS_NAMES, Players, calibrate_batch_norm, make_player
 CPU = torch.device("cpu")
 # without dropout, so that a forward pass can be repeated
 CONFIG = TrainConfig(
-    width=4, discriminator_width=4, levels=6, size=64, dropout=0.0, gan_weight=0.7, l1_weight=30.0
+    width=4, discriminator_width=4, levels=6, size=64, dropout=0.0, gan_weight=0.7, pixel_weight=30.0
 )
 
 
@@ -69,7 +69,7 @@ def test_same_step_in_plain_pytorch(batch: tuple[Tensor, Tensor]) -> None:
         "loss_D_fake": fake.item(),
         "loss_D": (real.item() + fake.item()) / 2,
         "loss_G_GAN": gan.item(),
-        "loss_G_L1": l1.item(),
+        "loss_G_pixel": l1.item(),
         "loss_G": 0.7 * gan.item() + 30.0 * l1.item(),
     }
     assert losses == pytest.approx(expected, rel=1e-4)  # float32, other order of sums
@@ -105,7 +105,7 @@ def test_generator_alone(batch: tuple[Tensor, Tensor]) -> None:
     losses = train_step(players, config, *batch, torch.float32)
     assert tuple(losses) == LOSS_NAMES
     assert [name for name, value in losses.items() if value is None] == list(LOSS_NAMES[:4])
-    assert losses["loss_G"] == pytest.approx(30 * losses["loss_G_L1"], rel=1e-6)  # float32
+    assert losses["loss_G"] == pytest.approx(30 * losses["loss_G_pixel"], rel=1e-6)  # float32
     assert _same(before, players.discriminator.state_dict())
     assert not players.optimizer_d.state_dict()["state"]
     assert not _same(generator, _values(players.generator))

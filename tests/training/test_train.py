@@ -26,7 +26,7 @@ from training.train import choose_precision, cut_log, planned_steps, scheduled, 
 
 Photos = tuple[Path, Path]
 Start = Callable[[Path], subprocess.Popen[str]]
-LOSSES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_L1", "loss_G")
+LOSSES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_pixel", "loss_G")
 
 
 def _quiet(_: str) -> None:
@@ -80,7 +80,7 @@ def test_log(finished_run: Path) -> None:
     for row in rows:
         assert all(math.isfinite(row[name]) for name in LOSSES)
         mean = (row["loss_D_real"] + row["loss_D_fake"]) / 2
-        total = row["loss_G_GAN"] + 100 * row["loss_G_L1"]
+        total = row["loss_G_GAN"] + 100 * row["loss_G_pixel"]
         assert row["loss_D"] == pytest.approx(mean, rel=1e-6)  # float32 rounding
         assert row["loss_G"] == pytest.approx(total, rel=1e-6)
 
@@ -162,7 +162,7 @@ def test_learns_a_color(tiny: TrainConfig, tmp_path: Path) -> None:
     config = dataclasses.replace(config, validate_every=50, ema_decay=0.9)
     assert train(config, tmp_path / "data", tmp_path / "data", tmp_path / "run", say=_quiet)
     rows = _rows(tmp_path / "run" / "log.jsonl")
-    assert rows[-1]["loss_G_L1"] < 0.3 * rows[0]["loss_G_L1"]
+    assert rows[-1]["loss_G_pixel"] < 0.3 * rows[0]["loss_G_pixel"]
     assert all(row["loss_D"] is None and row["loss_G_GAN"] is None for row in rows)
     assert _rows(tmp_path / "run" / "validation.jsonl")[-1]["ab_error_relative"] < 0.6
 

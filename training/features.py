@@ -1,0 +1,80 @@
+"""The features in which `perceptual` compares pictures: VGG-19's, or those of an encoder from here.
+
+Frozen networks: sRGB (N, 3, H, W) in [0, 1] in, features (N, C, h, w) out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from colorbatch import color
+from colorbatch.errors import UsageError
+from training import checkpoint
+from training.backbones import VGG19Features, digest, load_weights, read_weights
+from training.config import TrainConfig
+from training.generators import Generator, ResNetUNet
+
+
+class EncoderFeatures(nn.Module):
+    """The encoder of a generator trained here, after its i-th halving (1 to 5).
+
+    It was trained on grey, so that red, green and blue are shown to it as three grey pictures;
+    their features stand side by side in the channels.
+    """
+
+    def __init__(self, generator: Generator, inputs: int, level: int) -> None:
+        super().__init__()
+        self.generator = generator
+        self.inputs = inputs
+        self.level = level
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        count, _, height, width = rgb.shape
+        grey = rgb.reshape(count * 3, 1, height, width)
+        x = (_lightness(grey) if self.inputs == 1 else grey * 2 - 1).expand(-1, self.inputs, -1, -1)
+        if isinstance(self.generator, ResNetUNet):
+            x = self.generator.encoder(x)[self.level - 1]
+        else:
+            for down in self.generator.down[: self.level]:
+                x = down(x)
+            x = nn.functional.leaky_relu(x, 0.2)
+        return x.reshape(count, -1, *x.shape[2:])
+
+
+def _lightness(grey: Tensor) -> Tensor:
+    """Encoded grey in [0, 1] to L in the network range, as `colorbatch.color` makes it."""
+    linear = torch.where(grey <= 0.04045, grey / 12.92, ((grey + 0.055) / 1.055) ** 2.4)
+    root = linear.clamp(min=(6 / 29) ** 3) ** (1 / 3)
+    cube_root = torch.where(linear > (6 / 29) ** 3, root, linear * (841 / 108) + 4 / 29)
+    return (116 * cube_root - 16) / color.L_CENTER - 1
+
+
+def make_features(config: TrainConfig, sources: Sequence[str]) -> tuple[nn.Module, str] | None:
+    """The frozen feature network that the settings ask for, and what it is in words; None where
+    gamma is 1. Raises UsageError if no source has weights for it."""
+    if config.gamma == 1:
+        return None
+    i, j = (int(number) for number in config.feature_layer.split("_"))
+    runs = [source.removeprefix("encoder:") for source in sources if source.startswith("encoder:")]
+    features: nn.Module
+    if runs:
+        state = checkpoint.load(Path(runs[0]))
+        trained = checkpoint.config_of(state)
+        generator = checkpoint.trained_generator(state)
+        inputs = 3 if trained.color_space == "rgb" else 1
+        features = EncoderFeatures(generator, inputs, i)
+        name = f"level {i} of an encoder trained here by {trained.recipe}"
+        mark = digest(generator)
+    elif (found := read_weights(sources, "vgg19")) is not None:
+        features = VGG19Features(i, j)
+        mark = load_weights(features, *found)
+        name = f"VGG-19 {i}_{j} of {found[1]}"
+    else:
+        raise UsageError(
+            "gamma below 1 needs features: --backbone-weights imagenet, FILE or encoder:RUN"
+        )
+    return features.eval().requires_grad_(False), f"{name} (sha256 {mark})"
