@@ -1,0 +1,87 @@
+"""A run, a checkpoint or an ONNX file as one thing that colors: what `evaluate`, `plot` and
+`human-test` work with. Lightness in, chroma out; photographs are read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from colorbatch import color
+from colorbatch.engine import Engine
+from training import checkpoint, spaces
+from training.config import TrainConfig
+from training.generators import Generator
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """Something that colors. `predict`: L* (N, *size) in [0, 100] to ab (N, *size, 2), float32."""
+
+    name: str
+    size: tuple[int, int]
+    predict: Callable[[color.Float], color.Float]
+
+    def color(self, rgb: color.Codes) -> color.Codes:
+        """A photograph (H, W, 3), uint8, colored anew from its own lightness: (H, W, 3), uint8."""
+        lab = color.rgb_to_lab(rgb)
+        [ab] = self.chroma_for([rgb], (rgb.shape[0], rgb.shape[1]))
+        return color.to_codes(color.lab_to_rgb(np.concatenate([lab[..., :1], ab], axis=-1)))
+
+    def chroma_for(
+        self, pictures: list[color.Codes], size: tuple[int, int] | None = None
+    ) -> list[color.Float]:
+        """ab (*size, 2) for photographs (H, W, 3), uint8, each seen whole at the model's own size,
+        as the tool does it; enlarged bicubically to `size` (the model's own without it)."""
+        small = [color.resize_area(rgb, self.size) for rgb in pictures]
+        lightness = np.stack([color.rgb_to_lab(rgb)[..., 0] for rgb in small])
+        chroma = self.predict(lightness)
+        if size is None or size == self.size:
+            return list(chroma)
+        return [color.enlarge_rows(ab, size, 0, size[0]) for ab in chroma]
+
+
+def open_model(path: Path, name: str | None = None) -> Model:
+    """A model from an ONNX file, a run's folder or a checkpoint file.
+
+    A run's is its averaged generator in float32, dropout off. Raises UsageError, ModelError.
+    """
+    if path.suffix == ".onnx":
+        engine = Engine(path, "auto", batch_size=BATCH)
+        return Model(name or path.stem, engine.size, engine.predict)
+    state = checkpoint.load(path)
+    config = checkpoint.config_of(state)
+    generator = checkpoint.trained_generator(state)
+    label = name or (path.name if path.is_dir() else path.parent.name or path.stem)
+    return Model(label, (config.size, config.size), predictor(generator, config))
+
+
+def predictor(generator: Generator, config: TrainConfig) -> Callable[[color.Float], color.Float]:
+    """A generator as a function from L* (N, S, S) to ab (N, S, S, 2), on the best device here; it
+    draws dropout anew at each call if the generator's dropout layers are in training mode."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator.to(device)
+
+    @torch.no_grad()
+    def predict(lightness: color.Float) -> color.Float:
+        parts = []
+        for start in range(0, len(lightness), BATCH):
+            condition = spaces.condition(lightness[start : start + BATCH], config.color_space)
+            output = generator(condition.to(device, memory_format=torch.channels_last))
+            parts.append(spaces.chroma(output, config.color_space))
+        return np.concatenate(parts)
+
+    return predict
+
+
+def keep_dropout(generator: nn.Module) -> None:
+    """Turn dropout on and leave all else in eval mode: the sources' noise at test time."""
+    for module in generator.modules():
+        if isinstance(module, nn.Dropout):
+            module.train()
