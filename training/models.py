@@ -28,7 +28,7 @@ class Model:
     size: tuple[int, int]
     predict: Callable[[color.Float], color.Float]
 
-    def color(self, rgb: color.Codes) -> color.Codes:
+    def colored(self, rgb: color.Codes) -> color.Codes:
         """A photograph (H, W, 3), uint8, colored anew from its own lightness: (H, W, 3), uint8."""
         lab = color.rgb_to_lab(rgb)
         [ab] = self.chroma_for([rgb], (rgb.shape[0], rgb.shape[1]))
