@@ -7,21 +7,20 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from colorbatch import color
 from colorbatch.contract import ModelCard
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import find_pictures
 from colorbatch.images import load_rgb
 from export.parity import reference
+from export.wrapper import Exportable
 from training.metrics import Validation
 
 
 def make_card(
     name: str,
     state: dict[str, Any],
-    module: nn.Module,
+    module: Exportable,
     size: tuple[int, int],
     *,
     check: Path | None,
@@ -52,7 +51,7 @@ def make_card(
     )
 
 
-def measure(module: nn.Module, folder: Path, size: tuple[int, int]) -> dict[str, float]:
+def measure(module: Exportable, folder: Path, size: tuple[int, int]) -> dict[str, float]:
     """Validation metrics of a module on the color photographs of a folder, each seen whole.
 
     Raises UsageError if there are none.

@@ -61,14 +61,14 @@ def cli(
     from export.card import make_card, read_texts
     from export.parity import pass_gate
     from export.to_onnx import to_onnx
-    from export.wrapper import LabGenerator, contract_for, fold_batch_norm
+    from export.wrapper import WRAPPERS, contract_for, fold_batch_norm
     from training.checkpoint import config_of, load, trained_generator
 
     texts = read_texts(card)
     state = load(run)
     config = config_of(state)
-    module = LabGenerator(trained_generator(state, relu_limit)).eval()
-    contract = contract_for(config.size)
+    module = WRAPPERS[config.color_space](trained_generator(state, relu_limit)).eval()
+    contract = contract_for(config.color_space, config.size)
     changes = () if relu_limit is None else (f"exported with relu_limit={relu_limit:g}",)
     model_card = make_card(
         output.stem,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from colorbatch import color
 from colorbatch.contract import sha256
@@ -24,7 +23,8 @@ from colorbatch.parity import (
     compare,
 )
 from export.precision import round_weights
-from export.wrapper import fold_batch_norm
+from export.wrapper import Exportable, fold_batch_norm
+from training import spaces
 
 BATCHES = (1, 2, 7)
 CHECKED_PICTURES = 14
@@ -32,7 +32,7 @@ GOLDEN_STRIDE = 3
 
 
 def pass_gate(
-    module: nn.Module, model: Path, *, half_weights: bool, check: Path | None
+    module: Exportable, model: Path, *, half_weights: bool, check: Path | None
 ) -> ParityRecord:
     """Compare a module (eval mode, float32) with its exported file, and record the result.
 
@@ -92,7 +92,7 @@ def test_pictures(size: tuple[int, int], check: Path | None) -> dict[str, color.
     return pictures
 
 
-def measure(module: nn.Module, engine: Engine, pictures: dict[str, color.Codes]) -> Difference:
+def measure(module: Exportable, engine: Engine, pictures: dict[str, color.Codes]) -> Difference:
     """The largest differences over all pictures and over batches of 1, 2 and 7."""
     lightness = np.stack([color.lightness(grey) for grey in pictures.values()])
     rng = np.random.default_rng(1)
@@ -107,13 +107,13 @@ def measure(module: nn.Module, engine: Engine, pictures: dict[str, color.Codes])
 
 
 @torch.no_grad()
-def reference(module: nn.Module, lightness: color.Float) -> color.Float:
-    """PyTorch's ab (N, H, W, 2) in Lab units for L* (N, H, W)."""
-    network = torch.from_numpy(color.network_lightness(lightness)[:, None])
-    chroma = module(network).permute(0, 2, 3, 1).contiguous().numpy()
-    return np.asarray(chroma * np.float32(color.AB_SCALE), np.float32)
+def reference(module: Exportable, lightness: color.Float) -> color.Float:
+    """PyTorch's ab (N, H, W, 2) in Lab units for L* (N, H, W), as training sees it: the generator
+    itself, without the signature and the contract that are put around it for the export."""
+    condition = spaces.condition(lightness, module.space)
+    return spaces.chroma(module.generator(condition), module.space)
 
 
-def _golden(module: nn.Module, name: str, grey: color.Codes) -> Golden:
+def _golden(module: Exportable, name: str, grey: color.Codes) -> Golden:
     ab = reference(module, color.lightness(grey)[None])[0]
     return Golden(name, grey, ab[::GOLDEN_STRIDE, ::GOLDEN_STRIDE], GOLDEN_STRIDE)

@@ -27,8 +27,8 @@ def to_onnx(
     The file says nothing about the machine it was made on: names of files, doc strings and node
     metadata are cleared. `half_weights` stores large weights as float16.
     """
-    height, width = contract.size.choose()
-    example = torch.zeros(2, 1, height, width)
+    channels = 1 if contract.input.kind == "lab_l" else 3
+    example = torch.zeros(2, channels, *contract.size.choose())
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # the exporter warns about its own internals

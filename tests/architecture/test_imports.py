@@ -106,7 +106,7 @@ def test_packages_do_not_reach_up(path: Path) -> None:
         assert rooms("colorbatch", imports(path)) <= TRAINING_MAY_USE
     else:
         assert rooms("colorbatch", imports(path)) <= EXPORT_MAY_USE
-        allowed = {"generators", "checkpoint", "config", "metrics"}
+        allowed = {"generators", "checkpoint", "config", "metrics", "spaces"}
         assert rooms("training", imports(path)) <= allowed
 
 

@@ -49,7 +49,7 @@ def test_folding_keeps_the_function(run: Path) -> None:
 
 def test_contract() -> None:
     """The contract says what the wrapper's tensors mean."""
-    contract = contract_for(64)
+    contract = contract_for("lab", 64)
     assert (contract.input.name, contract.input.kind) == ("lightness", "lab_l")
     assert contract.input.range == (-1.0, 1.0)
     assert (contract.output.name, contract.output.kind) == ("chroma", "lab_ab")
