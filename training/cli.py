@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
 from colorbatch.boundary import run
-from colorbatch.errors import ExitCode
+from colorbatch.errors import ExitCode, UsageError
+from colorbatch.files import make_folder, write_bytes
 from training.config import load_recipe, override, parse_settings
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -17,7 +19,7 @@ ANY_PATH = click.Path(path_type=Path)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Train generators for colorbatch."""
+    """Train generators for colorbatch, measure them and show them."""
 
 
 @cli.command()
@@ -60,6 +62,168 @@ def train(
     )
     if not finished:
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def named(words: tuple[str, ...]) -> dict[str, Path]:
+    """`PATH` or `NAME=PATH` words to paths by name; without a name it is the file's or folder's."""
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, rest = word.partition("=")
+        path = Path(rest if equals and not Path(word).exists() else word)
+        if not equals or Path(word).exists():
+            name = path.stem if path.suffix == ".onnx" else path.resolve().name
+        if name in found:
+            raise UsageError(f"two called {name!r}: say NAME=PATH")
+        if not path.exists():
+            raise UsageError(f"{path}: no such run or model")
+        found[name] = path
+    return found
+
+
+@cli.command()
+@click.argument("models", nargs=-1, required=True, metavar="RUN|MODEL.onnx...")
+@click.option("--data", type=FOLDER, required=True, help="Color photographs, searched recursively.")
+@click.option("--out", type=FOLDER, help="Write evaluation.md, evaluation.json and sheet.png here.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16, 4096),
+    default=None,
+    help="Side of the square that is measured, in pixels (default: the largest of the models).",
+)
+@click.option(
+    "--gain",
+    type=click.FloatRange(0),
+    default=1.5,
+    show_default=True,
+    help="Measure every model's chroma times this as well; 1 leaves it out.",
+)
+@click.option("--limit", type=click.IntRange(0), default=0, help="Photographs at most; 0 is all.")
+@click.option(
+    "--shown", type=click.IntRange(1), default=8, show_default=True, help="Pictures on the sheet."
+)
+@click.option(
+    "--noise-seed",
+    type=int,
+    help="Instead: color with dropout on, from this seed, and measure how far results spread.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Colorings of one picture with --noise-seed.",
+)
+def evaluate(
+    models: tuple[str, ...],
+    data: Path,
+    out: Path | None,
+    style: str,
+    size: int | None,
+    gain: float,
+    limit: int,
+    shown: int,
+    noise_seed: int | None,
+    samples: int,
+) -> None:
+    """Measure runs and ONNX models (PATH or NAME=PATH) on color photographs.
+
+    Beside them: the grey picture, the best constant color, and each model with its chroma times
+    --gain.
+    """
+    found = named(models)
+    from training import evaluate as measuring  # torch takes seconds to import
+    from training.models import open_model
+    from training.plots import labelled_sheet, write_png
+
+    if out is not None:
+        make_folder(out)
+    if noise_seed is not None:
+        spreads = {}
+        for name, path in found.items():
+            result, columns = measuring.spread(
+                path, data, seed=noise_seed, samples=samples, limit=limit, shown=shown
+            )
+            spreads[name] = vars(result)
+            if style != "json":
+                click.echo(f"{name}: {result.text()}")
+            if out is not None:
+                write_png(labelled_sheet(columns), out / f"{name}-noise.png")
+        if style == "json":
+            click.echo(json.dumps(spreads, indent=1))
+        if out is not None:
+            write_bytes(out / "noise.json", json.dumps(spreads, indent=1).encode())
+        return
+    opened = [open_model(path, name) for name, path in found.items()]
+    evaluation, columns = measuring.evaluate(
+        opened, data, size=size or 0, gain=gain, limit=limit, shown=shown
+    )
+    written = {"text": evaluation.text, "json": evaluation.to_json}
+    written["markdown"] = lambda: evaluation.text("github")
+    click.echo(written[style]())
+    if out is not None:
+        write_bytes(out / "evaluation.md", (evaluation.text("github") + "\n").encode())
+        write_bytes(out / "evaluation.json", (evaluation.to_json() + "\n").encode())
+        write_png(labelled_sheet(columns), out / "sheet.png")
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--out", type=FOLDER, required=True, help="Folder for the pictures.")
+@click.option(
+    "--epochs",
+    default="5,15,30,45",
+    show_default=True,
+    help="Epochs whose validation pictures are shown; the nearest that were kept.",
+)
+@click.option("--photographs", type=FOLDER, help="Color photographs to show as triptychs.")
+@click.option("--old", type=FOLDER, help="Black-and-white pictures to show colored.")
+@click.option("--count", type=click.IntRange(1), default=8, show_default=True, help="Of each.")
+@click.option(
+    "--side",
+    type=click.IntRange(16, 4096),
+    default=256,
+    show_default=True,
+    help="Height of those pictures, in pixels.",
+)
+def plot(
+    runs: tuple[str, ...],
+    out: Path,
+    epochs: str,
+    photographs: Path | None,
+    old: Path | None,
+    count: int,
+    side: int,
+) -> None:
+    """Draw runs (PATH or NAME=PATH): losses, the same pictures over epochs, and new pictures."""
+    found = named(runs)
+    try:
+        wanted = [int(epoch) for epoch in epochs.split(",")]
+    except ValueError:
+        raise UsageError(f"--epochs is a list of numbers like 5,15,30, not {epochs!r}") from None
+    from training.models import open_model
+    from training.plots import plot as draw
+
+    models = [open_model(path, name) for name, path in found.items()]
+    written = draw(
+        found,
+        models,
+        out,
+        epochs=wanted,
+        photographs=photographs,
+        old=old,
+        count=count,
+        side=side,
+    )
+    for path in written:
+        click.echo(path)
 
 
 def main() -> None:

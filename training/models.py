@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from colorbatch import color
+from colorbatch.contract import sha256
 from colorbatch.engine import Engine
+from colorbatch.errors import UsageError
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.generators import Generator
@@ -27,6 +29,8 @@ class Model:
     name: str
     size: tuple[int, int]
     predict: Callable[[color.Float], color.Float]
+    about: Mapping[str, object] = field(default_factory=dict)
+    """Where it comes from: its recipe, history and source commit."""
 
     def colored(self, rgb: color.Codes) -> color.Codes:
         """A photograph (H, W, 3), uint8, colored anew from its own lightness: (H, W, 3), uint8."""
@@ -54,12 +58,40 @@ def open_model(path: Path, name: str | None = None) -> Model:
     """
     if path.suffix == ".onnx":
         engine = Engine(path, "auto", batch_size=BATCH)
-        return Model(name or path.stem, engine.size, engine.predict)
+        card = engine.card
+        about: dict[str, object] = {"recipe": card.recipe, "history": list(card.history)}
+        about |= {"commit": card.source_commit, "sha256": sha256(path)}
+        return Model(name or path.stem, engine.size, engine.predict, about)
     state = checkpoint.load(path)
     config = checkpoint.config_of(state)
     generator = checkpoint.trained_generator(state)
+    history = state.get("history", [])
+    about = {
+        "recipe": config.recipe,
+        "history": [chapter["summary"] for chapter in history],
+        "commit": history[-1]["commit"] if history else "",
+    }
     label = name or (path.name if path.is_dir() else path.parent.name or path.stem)
-    return Model(label, (config.size, config.size), predictor(generator, config))
+    return Model(label, (config.size, config.size), predictor(generator, config), about)
+
+
+def open_noisy_model(path: Path, seed: int) -> Model:
+    """A run with its dropout on, which colors a picture anew each time, from a seed.
+
+    Raises UsageError for an ONNX file, which has no dropout, and for a run without any.
+    """
+    if path.suffix == ".onnx":
+        raise UsageError(f"{path}: an exported model has no dropout; noise needs the run")
+    state = checkpoint.load(path)
+    config = checkpoint.config_of(state)
+    if not config.dropout:
+        raise UsageError(f"{path} was trained without dropout: there is no noise")
+    generator = checkpoint.trained_generator(state)
+    for module in generator.modules():
+        if isinstance(module, nn.Dropout):
+            module.train()
+    torch.manual_seed(seed)
+    return Model("noise", (config.size, config.size), predictor(generator, config))
 
 
 def predictor(generator: Generator, config: TrainConfig) -> Callable[[color.Float], color.Float]:
@@ -78,10 +110,3 @@ def predictor(generator: Generator, config: TrainConfig) -> Callable[[color.Floa
         return np.concatenate(parts)
 
     return predict
-
-
-def keep_dropout(generator: nn.Module) -> None:
-    """Turn dropout on and leave all else in eval mode: the sources' noise at test time."""
-    for module in generator.modules():
-        if isinstance(module, nn.Dropout):
-            module.train()

@@ -1,17 +1,31 @@
-"""Pictures of a run: sample sheets and loss curves. Files in, PNG out."""
+"""Pictures of runs: sheets and loss curves. Runs, logs and photographs in, PNG out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from PIL import Image, ImageDraw, ImageFont
 
 from colorbatch import color
-from colorbatch.files import replacing
-from training.step import LOSS_NAMES
+from colorbatch.errors import SourceError, UsageError
+from colorbatch.files import find_pictures, make_folder, replacing
+from colorbatch.images import load_rgb
+from training.models import Model
+from training.photographs import Photographs
+from training.step import D_LOSSES, LOSS_NAMES
+
+HEADING = 22
+"""Height of a sheet's line of headings, in pixels."""
+Numbers = npt.NDArray[np.float64]
+
+
+# --- sheets ------------------------------------------------------------------------------------
 
 
 def sample_sheet(columns: Sequence[Sequence[color.Codes]]) -> color.Codes:
@@ -19,27 +33,209 @@ def sample_sheet(columns: Sequence[Sequence[color.Codes]]) -> color.Codes:
     return np.concatenate([np.concatenate(list(column), axis=0) for column in columns], axis=1)
 
 
-def loss_curves(log: Path, target: Path) -> None:
-    """The losses in a run's log.jsonl over its steps, smoothed, as a PNG."""
-    rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    steps = np.array([row["step"] for row in rows])
-    figure = matplotlib.figure.Figure(figsize=(9, 6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    for name in LOSS_NAMES:
-        values = np.array([np.nan if row[name] is None else row[name] for row in rows], float)
-        if np.isnan(values).all():
+def labelled_sheet(columns: Mapping[str, Sequence[color.Codes]]) -> color.Codes:
+    """A sheet with a heading above each column, as wide as its first picture."""
+    sheet = sample_sheet(list(columns.values()))
+    width = sheet.shape[1] // len(columns)
+    heading = Image.new("RGB", (sheet.shape[1], HEADING), "white")
+    draw, font = ImageDraw.Draw(heading), ImageFont.load_default(size=13)
+    for i, name in enumerate(columns):
+        draw.text((i * width + 4, 3), name, "black", font)
+    return np.concatenate([np.asarray(heading), sheet])
+
+
+def write_png(picture: color.Codes, target: Path) -> None:
+    """Write (H, W, 3), uint8, as a PNG; whole or not at all."""
+    with replacing(target) as file:
+        Image.fromarray(picture).save(file, "PNG")
+
+
+def triptychs(models: Sequence[Model], photographs: Photographs, side: int) -> color.Codes:
+    """Grey, each model, truth: a sheet of color photographs, squeezed to squares of `side`.
+
+    Raises UsageError if there is none.
+    """
+    columns: dict[str, list[color.Codes]] = {"grey": [], **{m.name: [] for m in models}}
+    columns["truth"] = []
+    for _, rgb in photographs:
+        square = color.resize_area(rgb, (side, side))
+        columns["grey"].append(np.dstack([color.grey_of(square)] * 3))
+        for model in models:
+            columns[model.name].append(model.colored(square))
+        columns["truth"].append(square)
+    if not columns["truth"]:
+        raise UsageError(f"no color photographs in {photographs.folder}")
+    return labelled_sheet(columns)
+
+
+def old_pictures(models: Sequence[Model], folder: Path, count: int, height: int) -> color.Codes:
+    """Black-and-white pictures and their colorings, which keep their luma as the tool does; scaled
+    to `height`, centered on white. Pictures that cannot be read are passed over."""
+    rows = []
+    for path in find_pictures(folder):
+        try:
+            grey = color.grey_of(load_rgb(path))
+        except SourceError:
             continue
-        window = max(1, len(values) // 200)
-        smooth = np.convolve(values, np.ones(window) / window, "valid")
-        axes = lower if name == "loss_G" else upper
-        if name == "loss_G_pixel":
-            smooth, name = smooth * 100, "loss_G_pixel x 100"
-            axes = lower
-        axes.plot(steps[window - 1 :], smooth, label=name, linewidth=1)
-    for axes in (upper, lower):
+        grey = color.resize_area(grey, (height, round(grey.shape[1] * height / grey.shape[0])))
+        three = np.dstack([grey] * 3)
+        rows.append([three, *(color.colorize(grey, m.chroma_for([three])[0]) for m in models)])
+        if len(rows) == count:
+            break
+    if not rows:
+        raise UsageError(f"no pictures in {folder}")
+    width = max(row[0].shape[1] for row in rows)
+    names = ["source", *(model.name for model in models)]
+    return labelled_sheet(
+        {name: [_centered(row[i], width) for row in rows] for i, name in enumerate(names)}
+    )
+
+
+def _centered(picture: color.Codes, width: int) -> color.Codes:
+    left = (width - picture.shape[1]) // 2
+    right = width - picture.shape[1] - left
+    return np.pad(picture, ((0, 0), (left, right), (0, 0)), constant_values=255)
+
+
+def over_epochs(run: Path, epochs: Sequence[int]) -> color.Codes:
+    """The validation pictures of a run at the wanted epochs, or those that were kept nearest to
+    them: grey, one column per epoch, truth. Raises UsageError if the run kept none."""
+    kept = {int(path.stem): path for path in (run / "samples").glob("*.png")}
+    at = {step: epoch for step, epoch in _epochs_at(run).items() if step in kept}
+    if not at:
+        raise UsageError(f"{run} has kept no sample pictures yet")
+    steps = sorted({min(at, key=lambda step: abs(at[step] - wanted)) for wanted in epochs})
+    columns: dict[str, list[color.Codes]] = {}
+    for step in steps:
+        with Image.open(kept[step]) as image:
+            grey, made, truth = np.split(np.asarray(image.convert("RGB")), 3, axis=1)
+        columns.setdefault("grey", [grey])
+        columns[f"epoch {at[step]:.3g}"] = [made]
+    return labelled_sheet({**columns, "truth": [truth]})
+
+
+def _epochs_at(run: Path) -> dict[int, float]:
+    """Epochs done after each step of a run's log."""
+    rows = _read(run / "log.jsonl")
+    epochs = [int(row["epoch"] or 0) for row in rows]
+    per_epoch = max(1, epochs.count(0))
+    return {int(row["step"] or 0): int(row["step"] or 0) / per_epoch for row in rows}
+
+
+# --- curves ------------------------------------------------------------------------------------
+
+
+def _read(log: Path) -> list[dict[str, float | None]]:
+    try:
+        return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    except FileNotFoundError:
+        raise UsageError(f"{log.parent} is not a run: it has no {log.name}") from None
+    except ValueError as error:
+        raise UsageError(f"{log}: broken: {error}") from error
+
+
+def _curves(log: Path) -> tuple[Numbers, dict[str, Numbers]]:
+    """Steps, and by name each loss that plays a part, NaN where it does not yet."""
+    rows = _read(log)
+    losses = {
+        name: np.array([row.get(name) for row in rows], np.float64)  # None becomes NaN
+        for name in LOSS_NAMES
+    }
+    steps = np.array([row["step"] for row in rows], np.float64)
+    return steps, {name: loss for name, loss in losses.items() if not np.isnan(loss).all()}
+
+
+def _draw(axes: Axes, steps: Numbers, values: Numbers, label: str) -> None:
+    """A curve, smoothed over a two-hundredth of its length."""
+    there = ~np.isnan(values)
+    window = max(1, there.sum() // 200)
+    smooth = np.convolve(values[there], np.ones(window) / window, "valid")
+    axes.plot(steps[there][window - 1 :], smooth, label=label, linewidth=1)
+
+
+def _finish(figure: matplotlib.figure.Figure, panels: Sequence[Axes], target: Path) -> None:
+    for axes in panels:
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.legend(loc="upper right")
-    lower.set_xlabel("step")
+    panels[-1].set_xlabel("step")
     with replacing(target) as file:
         figure.savefig(file, format="png", dpi=100)
+
+
+def loss_curves(log: Path, target: Path) -> None:
+    """The losses in a run's log.jsonl over its steps, smoothed, as a PNG: D real, D fake and G_GAN;
+    the generator's loss and its pixel term; G and D together."""
+    steps, losses = _curves(log)
+    figure = matplotlib.figure.Figure(figsize=(9, 9), layout="constrained")
+    panels = figure.subplots(3, 1, sharex=True)
+    for axes, names in zip(
+        panels,
+        (
+            ("loss_D_real", "loss_D_fake", "loss_G_GAN"),
+            ("loss_G", "loss_G_pixel", "loss_G_features"),
+            ("loss_G", D_LOSSES[-1]),
+        ),
+        strict=True,
+    ):
+        for name in (name for name in names if name in losses):
+            _draw(axes, steps, losses[name], name)
+    for axes in panels[1:]:
+        axes.set_yscale("log")
+    _finish(figure, panels, target)
+
+
+def compare_losses(runs: Mapping[str, Path], target: Path) -> None:
+    """Several runs on one axis: the generator's loss, and the error on validation photographs
+    (mean |ab|, Lab units), which alone can be compared between different losses."""
+    figure = matplotlib.figure.Figure(figsize=(9, 7), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for name, run in runs.items():
+        steps, losses = _curves(run / "log.jsonl")
+        _draw(upper, steps, losses["loss_G"], f"{name}: loss_G")
+        measured = run / "validation.jsonl"
+        if measured.exists():
+            rows = _read(measured)
+            at, errors = ([row[key] for row in rows] for key in ("step", "ab_error"))
+            lower.plot(at, errors, "o-", label=f"{name}: |ab| error on validation", linewidth=1)
+    upper.set_yscale("log")
+    _finish(figure, (upper, lower), target)
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+def plot(
+    runs: Mapping[str, Path],
+    models: Sequence[Model],
+    out: Path,
+    *,
+    epochs: Sequence[int],
+    photographs: Path | None,
+    old: Path | None,
+    count: int,
+    side: int,
+) -> list[Path]:
+    """Everything that the sources show of runs, as PNG files in `out`: their names.
+
+    NAME-losses.png and NAME-epochs.png per run; compare.png of several; triptychs.png of `count`
+    color photographs, and old.png of black-and-white pictures. Raises UsageError.
+    """
+    make_folder(out)
+    written = []
+
+    def target(name: str) -> Path:
+        written.append(out / name)
+        return out / name
+
+    for name, run in runs.items():
+        loss_curves(run / "log.jsonl", target(f"{name}-losses.png"))
+        write_png(over_epochs(run, epochs), target(f"{name}-epochs.png"))
+    if len(runs) > 1:
+        compare_losses(runs, target("compare.png"))
+    if photographs is not None:
+        sheet = triptychs(models, Photographs(photographs, count), side)
+        write_png(sheet, target("triptychs.png"))
+    if old is not None:
+        write_png(old_pictures(models, old, count, side), target("old.png"))
+    return written

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
@@ -317,8 +316,7 @@ def validate(
                 for column, picture in zip(columns, (grey, colored, truth), strict=True):
                     column.append(picture)
     (run / "samples").mkdir(exist_ok=True)
-    sheet = cv2.imencode(".png", plots.sample_sheet(columns)[..., ::-1])[1]
-    write_bytes(run / "samples" / f"{step:07d}.png", sheet.tobytes())
+    plots.write_png(plots.sample_sheet(columns), run / "samples" / f"{step:07d}.png")
     return validation.summary()
 
 
