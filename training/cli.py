@@ -226,6 +226,59 @@ def plot(
         click.echo(path)
 
 
+@cli.command("human-test")
+@click.argument("sources", nargs=-1, required=True, metavar="RUN|ANSWERS.json...")
+@click.option("--data", type=FOLDER, help="Color photographs, searched recursively.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="The page: a name in .html."
+)
+@click.option("--pictures", type=click.IntRange(2), help="How many, half of them true; 40.")
+@click.option("--seed", type=click.IntRange(0), help="Chooses photographs and their kind; 0.")
+@click.option("--size", type=click.IntRange(32), help="Longest side in pixels at most; 512.")
+@click.option("--score", is_flag=True, help="Score answers files, joined for each model.")
+@click.option("--json", "as_json", is_flag=True, help="With --score: JSON on standard output.")
+def human_test(
+    sources: tuple[str, ...],
+    data: Path | None,
+    out: Path | None,
+    pictures: int | None,
+    seed: int | None,
+    size: int | None,
+    score: bool,
+    as_json: bool,
+) -> None:
+    """Make a page that asks people which pictures RUN (a run's folder, a checkpoint or an ONNX
+    file) has colored; or, with --score, tell what they answered."""
+    from training.human_test import PageSettings, join, make_page, report  # scipy takes a while
+
+    paths = [Path(source) for source in sources]
+    numbers = {"pictures": pictures, "seed": seed, "size": size}
+    given = {name: number for name, number in numbers.items() if number is not None}
+    if score:
+        for name, value in {"data": data, "out": out, **given}.items():
+            if value is not None:
+                raise UsageError(f"--score takes answers files; --{name} is for making a page")
+        click.echo(report(join(paths), as_json))
+        return
+    if as_json:
+        raise UsageError("--json goes with --score")
+    if len(paths) != 1:
+        raise UsageError(f"a page is of one model, not {len(paths)}", "--score takes answers files")
+    if data is None or out is None:
+        raise UsageError("a page takes RUN --data DIR --out PAGE.html", "--score takes answers")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out}: a page's name ends in .html")
+    make_folder(out.resolve().parent)
+    page = make_page(paths[0], data, PageSettings(**given))
+    write_bytes(out, page.html.encode())
+    colored = sum(trial.colored for trial in page.trials)
+    click.echo(
+        f"{out}: page {page.id}, {len(page.html) / 1e6:.1f} MB, {len(page.trials)} photographs,"
+        f" {colored} of them colored ({page.grey} grey, {page.unreadable} unreadable and"
+        f" {page.repeated} repeated passed over)"
+    )
+
+
 def main() -> None:
     """Run the command line; errors become a line and an exit code."""
     run(cli)
