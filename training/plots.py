@@ -157,7 +157,7 @@ def _finish(figure: matplotlib.figure.Figure, panels: Sequence[Axes], target: Pa
     for axes in panels:
         axes.grid(alpha=0.3)
         if axes.has_data():
-            axes.legend(loc="upper right")
+            axes.legend(loc="best")
     panels[-1].set_xlabel("step")
     with replacing(target) as file:
         figure.savefig(file, format="png", dpi=100)
