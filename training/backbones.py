@@ -168,12 +168,17 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> str:
     """Put torchvision's weights into a backbone; returns the first 16 digits of their SHA-256.
 
-    A first convolution of one channel takes the sum of the three. Layers that the backbone does not
-    have are passed over. Raises UsageError if a layer is missing or of another shape.
+    A first convolution of one channel takes the sum of the three. Linear layers, and those of
+    VGG-19 behind phi_ij, are passed over. Raises UsageError if the weights are of another network
+    (VGG-16 begins like VGG-19) or of another width.
     """
     mine = network.state_dict()
+    whole = mine
+    if isinstance(network, VGG19Features):
+        with torch.device("meta"):  # shapes without memory
+            whole = VGG19Features(5, 4).state_dict()
     chosen = {}
-    for key, own in mine.items():
+    for key, own in whole.items():
         if key not in weights:
             if key.endswith("num_batches_tracked"):  # files from before 2018 have none
                 continue
@@ -186,9 +191,10 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], name: str) -
                 f"{name}: {key!r} has the shape {tuple(value.shape)}, not {tuple(own.shape)}; "
                 "torchvision's weights fit a width of 64"
             )
-        chosen[key] = value
-    unknown = [key for key in weights if key not in mine and not key.startswith(CLASSIFIER)]
-    if isinstance(network, ResNet18) and unknown:  # of a VGG-19 only the first part is used
+        if key in mine:
+            chosen[key] = value
+    unknown = [key for key in weights if key not in whole and not key.startswith(CLASSIFIER)]
+    if unknown:
         raise UsageError(f"{name}: {unknown[0]!r} is no part of this backbone")
     network.load_state_dict(chosen, strict=False)
     return digest(network)

@@ -138,7 +138,7 @@ def start_from(path: Path, players: Players) -> History:
     mine = players.discriminator.state_dict()
     theirs = state.get("discriminator", {})
     same = all(name in theirs and theirs[name].shape == mine[name].shape for name in mine)
-    if same and config_of(state).gan_weight:  # an untrained one is worth nothing
+    if same and state["optimizer_d"]["state"]:  # an untrained one is worth nothing
         players.discriminator.load_state_dict(theirs)
     history: History = state.get("history", [])
     return history

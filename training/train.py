@@ -1,7 +1,8 @@
 """The training loop, to be read from top to bottom.
 
-Flows in: settings and two folders of photographs. Flows out, below RUN: `checkpoint.pt`,
-`log.jsonl` (losses per step), `validation.jsonl`, `samples/*.png`, `losses.png`.
+Flows in: settings and two folders of photographs. Flows out, below RUN: `run.json` (settings and
+names of photographs), `checkpoint.pt`, `log.jsonl` (losses per step), `validation.jsonl`,
+`samples/*.png`, `losses.png`.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def train(
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
+        features = make_features(config, backbones)
         photos, held_out = open_caches(data, validation, cache or run / "cache", config, run)
         for label, photographs in (("training", photos), ("validation", held_out)):
             say(
@@ -96,7 +98,6 @@ def train(
                 f" ({photographs.grey} grey and {photographs.unreadable} unreadable skipped)"
             )
 
-        features = make_features(config, backbones)
         frozen = features[0].to(device) if features else None
         steps = 0
         if state is None:
@@ -137,6 +138,7 @@ def train(
                 validation_digest=held_out.digest,
                 backbone="; ".join(described),
             )
+        write_bytes(run / "run.json", record_of(config, progress, photos, held_out))
         return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
 
 
@@ -236,6 +238,21 @@ def _loop(
                 return False
     say(f"done: {progress.step} steps in {(time.monotonic() - started) / 60:.1f} minutes")
     return True
+
+
+def record_of(
+    config: TrainConfig, progress: Progress, photos: PhotoCache, held_out: PhotoCache
+) -> bytes:
+    """What it takes to make the run again, as JSON: settings, seed, source commit, weights of other
+    origin, and the names of all photographs."""
+    record = {
+        "commit": checkpoint.source_commit(),
+        "settings": dataclasses.asdict(config) | {"steps": progress.steps, "time_budget": 0.0},
+        "backbone": progress.backbone,
+        "training": photos.names,
+        "validation": held_out.names,
+    }
+    return json.dumps(record, indent=1).encode()
 
 
 def planned_steps(config: TrainConfig, photographs: int) -> int:
