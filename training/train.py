@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from colorbatch import color
@@ -39,6 +39,7 @@ from training.data import (
     validation_batches,
 )
 from training.features import make_features
+from training.from_onnx import load_onnx
 from training.generators import ResNetUNet
 from training.metrics import Validation
 from training.step import Players, autocast, calibrate_batch_norm, make_players, train_step
@@ -66,11 +67,11 @@ def train(
 ) -> bool:
     """Train until the planned steps are done; goes on where an earlier call on `run` stopped.
 
-    `init` is a run or checkpoint file to take the first weights from; `cache` a folder for decoded
-    photographs, shared between runs (RUN/cache without it); `backbones` says where the weights of
-    ResNet-18 or VGG-19 come from (`imagenet`, a file, `encoder:RUN`). Returns False if a Ctrl-C
-    ended it early; the state is saved either way. Raises UsageError if `run` was made with other
-    settings or other photographs, or is in use.
+    `init` is a run, checkpoint or exported model to take the first weights from; `cache` a folder
+    for decoded photographs, shared between runs (RUN/cache without it); `backbones` says where the
+    weights of ResNet-18 or VGG-19 come from (`imagenet`, a file, `encoder:RUN`). Returns False if a
+    Ctrl-C ended it early; the state is saved either way. Raises UsageError if `run` was made with
+    other settings or other photographs, or is in use.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = choose_precision(config, device)
@@ -122,7 +123,7 @@ def train(
         else:
             described = [features[1]] if features else []
             if init is not None:
-                history = checkpoint.start_from(init, players)
+                history = _start(init, players, config, photos)
                 say(f"starting with the weights of {init}")
             elif loaded := _load_encoder(players, backbones):
                 described.append(loaded)
@@ -140,6 +141,22 @@ def train(
             )
         write_bytes(run / "run.json", record_of(config, progress, photos, held_out))
         return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
+
+
+def _start(
+    init: Path, players: Players, config: TrainConfig, photos: PhotoCache
+) -> checkpoint.History:
+    """Take the first weights from a run, a checkpoint or an exported model; returns its history."""
+    if init.suffix != ".onnx":
+        return checkpoint.start_from(init, players)
+    history = load_onnx(players.generator, init, config, _calibration(photos, config))
+    players.average.load_state_dict(players.generator.state_dict())
+    return history
+
+
+def _calibration(photos: PhotoCache, config: TrainConfig) -> Iterator[Tensor]:
+    """The batches over which batch-norm statistics are measured."""
+    return (training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES))
 
 
 def _load_encoder(players: Players, sources: Sequence[str]) -> str | None:
@@ -212,10 +229,7 @@ def _loop(
             measuring = last or progress.step % (epoch_steps * config.validate_every) == 0
             saving = last or interrupted() or progress.step % config.checkpoint_every == 0
             if measuring or saving:
-                calibration = (
-                    training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES)
-                )
-                calibrate_batch_norm(players.average, calibration, device, dtype)
+                calibrate_batch_norm(players.average, _calibration(photos, config), device, dtype)
             if measuring:
                 count = len(held_out) if last else config.validation_images
                 measured = validate(players, config, held_out, count, run, progress.step, dtype)
