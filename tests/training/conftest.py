@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,127 @@ def _flat(value: object, name: str = "") -> dict[str, object]:
 def flat() -> Callable[[object], dict[str, object]]:
     """A nested state as one mapping from dotted name to tensor or number."""
     return _flat
+
+
+def _rows(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="session")
+def assert_same_result() -> Callable[[Path, Path], None]:
+    """Two runs have the same state, tensors to the bit, and the same logs."""
+
+    def compare(run: Path, reference: Path) -> None:
+        found, expected = (
+            _flat(torch.load(folder / "checkpoint.pt", weights_only=True))
+            for folder in (run, reference)
+        )
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            if name.endswith(".commit"):
+                continue  # of the source; somebody may commit while the tests run
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(found[name], value), name
+            else:
+                assert found[name] == value, name
+        for log in ("log.jsonl", "validation.jsonl"):
+            assert _rows(run / log) == _rows(reference / log)
+
+    return compare
+
+
+def _norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.{part}": (channels,) for part in parts} | {f"{name}.num_batches_tracked": ()}
+
+
+def _resnet18_shapes(width: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (width, 3, 7, 7), **_norm("bn1", width)}
+    inputs = width
+    for stage in (1, 2, 3, 4):
+        outputs = width * 2 ** (stage - 1)
+        for block in (0, 1):
+            name = f"layer{stage}.{block}"
+            shapes[f"{name}.conv1.weight"] = (outputs, inputs, 3, 3)
+            shapes |= _norm(f"{name}.bn1", outputs)
+            shapes[f"{name}.conv2.weight"] = (outputs, outputs, 3, 3)
+            shapes |= _norm(f"{name}.bn2", outputs)
+            if inputs != outputs:
+                shapes[f"{name}.downsample.0.weight"] = (outputs, inputs, 1, 1)
+                shapes |= _norm(f"{name}.downsample.1", outputs)
+            inputs = outputs
+    return shapes | {"fc.weight": (1000, inputs), "fc.bias": (1000,)}
+
+
+# the places of the convolutions in torchvision's `vgg19().features`, with their channels
+VGG19_CONVOLUTIONS = {
+    **{0: (3, 64), 2: (64, 64)},
+    **{5: (64, 128), 7: (128, 128)},
+    **{10: (128, 256), 12: (256, 256), 14: (256, 256), 16: (256, 256)},
+    **{19: (256, 512), 21: (512, 512), 23: (512, 512), 25: (512, 512)},
+    **{28: (512, 512), 30: (512, 512), 32: (512, 512), 34: (512, 512)},
+}
+
+
+def _vgg19_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for place, (inputs, outputs) in VGG19_CONVOLUTIONS.items():
+        shapes[f"features.{place}.weight"] = (outputs, inputs, 3, 3)
+        shapes[f"features.{place}.bias"] = (outputs,)
+    for place, inputs, outputs in ((0, 512 * 7 * 7, 4096), (3, 4096, 4096), (6, 4096, 1000)):
+        shapes[f"classifier.{place}.weight"] = (outputs, inputs)
+        shapes[f"classifier.{place}.bias"] = (outputs,)
+    return shapes
+
+
+@pytest.fixture(scope="session")
+def torchvision_shapes() -> Callable[..., dict[str, tuple[int, ...]]]:
+    """Names and shapes in torchvision's weight files of `resnet18` (or a thinner one of `width`)
+    and `vgg19`, written down from torchvision's source, resnet.py and vgg.py."""
+    return lambda network, width=64: (
+        _resnet18_shapes(width) if network == "resnet18" else _vgg19_shapes()
+    )
+
+
+@pytest.fixture(scope="session")
+def resnet18_weights() -> Callable[..., dict[str, torch.Tensor]]:
+    """Random weights of ResNet-18 under torchvision's names, thin, scaled as by He et al."""
+
+    def make(width: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:
+        rng = torch.Generator().manual_seed(seed)
+        weights = {}
+        for name, shape in _resnet18_shapes(width).items():
+            value = torch.randn(shape, generator=rng)
+            if name.endswith("num_batches_tracked"):
+                value = torch.tensor(7)
+            elif name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):
+                value = 0.5 + torch.rand(shape, generator=rng)
+            elif len(shape) == 4:
+                value = value * (2 / (shape[1] * shape[2] * shape[3])) ** 0.5
+            weights[name] = value
+        return weights
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vgg19_weights() -> Callable[..., dict[str, torch.Tensor]]:
+    """Weights of VGG-19 under torchvision's names, of which the first `drawn` convolutions are
+    random; the others are one number in many places, which takes no room in memory or a file."""
+
+    def make(drawn: int = 16, seed: int = 0) -> dict[str, torch.Tensor]:
+        rng = torch.Generator().manual_seed(seed)
+        real = [f"features.{place}." for place in list(VGG19_CONVOLUTIONS)[:drawn]]
+        weights = {}
+        for name, shape in _vgg19_shapes().items():
+            if name.startswith(tuple(real)):
+                scale = (2 / (shape[1] * 9)) ** 0.5 if len(shape) == 4 else 0.1
+                weights[name] = torch.randn(shape, generator=rng) * scale
+            else:
+                weights[name] = torch.zeros(1).expand(shape)
+        return weights
+
+    return make
 
 
 @pytest.fixture(scope="session")

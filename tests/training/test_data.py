@@ -270,6 +270,34 @@ def test_tensors_are_the_tools_lab() -> None:
         assert np.abs(chroma[i, 1].numpy() * 110 - reference[..., 2]).max() < 0.05
 
 
+def test_tensors_in_rgb() -> None:
+    """In `rgb` the condition is grey three times over and the target the picture itself."""
+    pictures = [whole_picture(photo, 64) for photo in (PHOTO, skimage.data.coffee())]
+    grey, colors = to_tensors(pictures, "rgb")
+    assert (grey.shape, colors.shape) == ((2, 3, 64, 64), (2, 3, 64, 64))
+    assert (grey.dtype, colors.dtype) == (torch.float32, torch.float32)
+    assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
+    for i, picture in enumerate(pictures):
+        codes = (colors[i].permute(1, 2, 0).numpy() + 1) * 127.5
+        assert np.abs(codes - picture).max() < 1e-4  # float32 rounding of codes up to 255
+        # the grey that has the picture's lightness
+        shown = np.dstack([(grey[i, 0].numpy() + 1) / 2] * 3).astype(np.float64)
+        found, true = skimage.color.rgb2lab(shown)[..., 0], skimage.color.rgb2lab(picture)[..., 0]
+        # scikit-image's matrix differs in the fourth digit
+        assert np.abs(found - true).max() < 0.05
+
+
+def test_batches_are_in_the_settings_space(folders: tuple[Path, Path]) -> None:
+    """A batch of a run in `rgb` is that of the same pictures as in `lab`, in the other space."""
+    cache = _open(folders)
+    _, (lightness, chroma) = training_batch(cache, RANDOM, 3)
+    _, (grey, colors) = training_batch(cache, dataclasses.replace(RANDOM, color_space="rgb"), 3)
+    assert (lightness.shape[1], chroma.shape[1], grey.shape[1], colors.shape[1]) == (1, 2, 3, 3)
+    pictures = np.rint((colors.permute(0, 2, 3, 1).numpy() + 1) * 127.5).astype(np.uint8)
+    again, _ = to_tensors(list(pictures))
+    assert torch.equal(again, lightness)
+
+
 def test_training_and_inference_see_the_same_lightness() -> None:
     """For a grey picture the data path and the tool's path give the network the same input."""
     grey = color.grey_of(PHOTO)
@@ -316,9 +344,10 @@ def test_steps_per_epoch(count: int, steps: int) -> None:
 def test_validation_pictures_are_fixed(folders: tuple[Path, Path]) -> None:
     """The first few are the same at every call, whole and unturned."""
     cache = _open(folders)
-    [(two, (lightness, _))] = validation_batches(cache, RANDOM, 2)
+    [(two, lab)] = validation_batches(cache, RANDOM, 2)
     [(three, _)] = validation_batches(cache, RANDOM, 100)
-    assert (len(two), len(three), lightness.shape) == (2, 3, (2, 1, 64, 64))
+    assert (len(two), len(three), lab.shape) == (2, 3, (2, 64, 64, 3))
+    assert all(np.array_equal(lab[i], color.rgb_to_lab(picture)) for i, picture in enumerate(two))
     assert all(np.array_equal(a, b) for a, b in zip(two, three, strict=False))
     whole = [whole_picture(cache.photo(i), 64) for i in range(3)]
     assert all(any(np.array_equal(picture, w) for w in whole) for picture in three)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from training.losses import adversarial, chroma_l1
+from training.losses import adversarial, pixel
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,43 @@ def test_half_precision_inputs() -> None:
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(math.log(1 + math.exp(0.5)), rel=1e-5)  # float32 mean
     quarter = torch.full((2, 2, 300, 300), 0.25, dtype=torch.bfloat16)
-    gap = chroma_l1(quarter, torch.zeros(2, 2, 300, 300))
+    gap = pixel(quarter, torch.zeros(2, 2, 300, 300))
     assert (gap.dtype, gap.item()) == (torch.float32, 0.25)
 
 
-def test_chroma_l1() -> None:
-    """The mean of absolute differences, over everything."""
+@pytest.mark.parametrize(
+    ("logits", "real", "expected"),
+    [
+        ([1.0], True, 0.0),
+        ([1.0], False, 1.0),
+        ([0.0], False, 0.0),
+        ([3.0], True, 4.0),
+        ([-2.0], False, 4.0),
+        ([0.5, -1.0], True, (0.25 + 4) / 2),
+    ],
+)
+def test_least_squares(logits: list[float], real: bool, expected: float) -> None:
+    """`lsgan` is the mean squared distance of the raw output to 1 for real and 0 for fake."""
+    loss = adversarial(torch.tensor(logits), real=real, mode="lsgan")
+    assert loss.item() == expected  # exact in binary
+
+
+def test_modes_pull_the_same_way() -> None:
+    """In both modes a higher output is more real: gradients point down for real, up for fake."""
+    for mode in ("vanilla", "lsgan"):
+        for real, sign in ((True, -1), (False, 1)):
+            logits = torch.tensor([0.4, 0.6], requires_grad=True)
+            adversarial(logits, real=real, mode=mode).backward()
+            assert (torch.sign(logits.grad) == sign).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    # differences 0.5, -1, 0, 0.5; exact in binary
+    [("l1", (0.5 + 1 + 0 + 0.5) / 4), ("mse", (0.25 + 1 + 0 + 0.25) / 4)],
+)
+def test_pixel(kind: str, expected: float) -> None:
+    """The mean of absolute or squared differences, over everything."""
     predicted = torch.tensor([[0.5, -0.5], [0.0, 1.0]])
     true = torch.tensor([[0.0, 0.5], [0.0, 0.5]])
-    assert chroma_l1(predicted, true).item() == 0.5  # (0.5 + 1 + 0 + 0.5) / 4, exact in binary
+    assert pixel(predicted, true, kind).item() == expected

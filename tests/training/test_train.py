@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import math
 import os
@@ -19,10 +18,20 @@ import torch
 from filelock import FileLock
 from PIL import Image
 
+import training.train
 from colorbatch.errors import UsageError
 from training.checkpoint import Progress
 from training.config import TrainConfig
-from training.train import choose_precision, cut_log, planned_steps, scheduled, train
+from training.data import open_caches
+from training.step import Players, train_step
+from training.train import (
+    choose_precision,
+    cut_log,
+    planned_steps,
+    scheduled,
+    steps_in_time,
+    train,
+)
 
 Photos = tuple[Path, Path]
 Start = Callable[[Path], subprocess.Popen[str]]
@@ -41,26 +50,6 @@ def _state(run: Path) -> dict[str, object]:
     return torch.load(run / "checkpoint.pt", weights_only=True)
 
 
-@pytest.fixture
-def assert_same_result(flat: Callable[[object], dict[str, object]]) -> Callable[[Path, Path], None]:
-    """Two runs have the same state, tensors to the bit, and the same logs."""
-    return lambda run, reference: _compare(flat, run, reference)
-
-
-def _compare(flat: Callable[[object], dict[str, object]], run: Path, reference: Path) -> None:
-    found, expected = flat(_state(run)), flat(_state(reference))
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        if name.endswith(".commit"):
-            continue  # of the source; somebody may commit while the tests run
-        if isinstance(value, torch.Tensor):
-            assert torch.equal(found[name], value), name
-        else:
-            assert found[name] == value, name
-    assert _rows(run / "log.jsonl") == _rows(reference / "log.jsonl")
-    assert _rows(run / "validation.jsonl") == _rows(reference / "validation.jsonl")
-
-
 def _wait_for_checkpoint(process: subprocess.Popen[str], run: Path) -> None:
     limit = time.monotonic() + 600  # against hanging only
     while not (run / "checkpoint.pt").exists():
@@ -73,8 +62,12 @@ def _wait_for_checkpoint(process: subprocess.Popen[str], run: Path) -> None:
 
 
 def test_log(finished_run: Path) -> None:
-    """Every step has its line with all six losses, and they add up."""
+    """Every step has its line with all losses that play a part, and they add up."""
     rows = _rows(finished_run / "log.jsonl")
+    assert [set(row) - set(LOSSES) for row in rows] == [
+        {"step", "epoch", "rate", "loss_G_features"}
+    ] * 12
+    assert {row["loss_G_features"] for row in rows} == {None}
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert [row["epoch"] for row in rows] == [0] * 4 + [1] * 4 + [2] * 4  # 16 photographs by 4
     for row in rows:
@@ -296,32 +289,126 @@ def test_cut_log(tmp_path: Path, kept: int, torn: str) -> None:
 # --- plans -------------------------------------------------------------------------------------
 
 
+class _Clock:
+    """A clock that a step moves by its stage's seconds, in place of waiting for real ones."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.told: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def step(self, *_: object, progress: float, **__: object) -> dict[str, float]:
+        self.told.append(progress)
+        self.now += 0.5 if progress == 0 else 1.0
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("pretrain", "minutes", "steps", "told"),
+    [
+        # one stage, 16 steps of a second to find out: (60 - 16) * 0.92 / 1 = 40.48
+        (0.0, 1.0, 40, [1.0] * 16),
+        # 8 + 16 seconds to find out; a mean step has 0.25 * 0.5 + 0.75 * 1 = 0.875 seconds:
+        # (60 - 24) * 0.92 / 0.875 = 37.85
+        (0.25, 1.0, 37, [0.0] * 16 + [1.0] * 16),
+        # stage 1 alone: (60 - 8) * 0.92 / 0.5 = 95.68
+        (1.0, 1.0, 95, [0.0] * 16),
+        # used up by finding out: one step all the same
+        (0.0, 0.1, 1, [1.0] * 16),
+    ],
+)
+def test_steps_in_time(
+    photos: Photos,
+    tiny: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pretrain: float,
+    minutes: float,
+    steps: int,
+    told: list[float],
+) -> None:
+    """A budget in minutes, less what finding out took and 8 %, divided by a mean step's time."""
+    config = dataclasses.replace(tiny, time_budget=minutes, pretrain=pretrain)
+    cache, _ = open_caches(*photos, tmp_path, config)
+    clock = _Clock()
+    monkeypatch.setattr(training.train, "time", clock)
+    monkeypatch.setattr(training.train, "train_step", clock.step)
+    found = steps_in_time(config, cache, None, torch.device("cpu"), torch.float32)
+    assert (found, clock.told) == (steps, told)
+
+
 def test_time_budget(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
-    """A budget becomes a number of steps that is stored, and the rate decays over it."""
-    run = tmp_path / "run"
+    """A budget becomes a number of steps that is stored; finding it out leaves no trace."""
+    run, plain = tmp_path / "run", tmp_path / "plain"
     config = dataclasses.replace(
-        tiny, steps=0, time_budget=0.02, schedule="cosine", checkpoint_every=5, validate_every=99
+        tiny, steps=0, time_budget=1e-6, pretrain=0.5, schedule="cosine", validate_every=99
     )
     assert train(config, *photos, run, say=_quiet)
     progress = _state(run)["progress"]
-    assert progress["step"] == progress["steps"] > 16  # 4 to warm up, 12 to count
-    rows = _rows(run / "log.jsonl")
-    assert [row["step"] for row in rows] == list(range(1, progress["steps"] + 1))
-    rates = [row["rate"] for row in rows]
-    assert rates[:16] == [1.0] * 16
-    assert all(later < earlier for earlier, later in itertools.pairwise(rates[16:]))
-    steps = progress["steps"]
-    last = 0.5 * (1 + math.cos(math.pi * (steps - 1) / steps))
-    assert rates[-1] == pytest.approx(last)
+    assert progress["step"] == progress["steps"] == 1  # used up by the timing, on any machine
     assert train(config, *photos, run, say=_quiet)  # the number stands: nothing is added
     assert _state(run)["progress"] == progress
+    config = dataclasses.replace(config, steps=1, time_budget=0.0)
+    assert train(config, *photos, plain, say=_quiet)
+    assert _rows(run / "log.jsonl") == _rows(plain / "log.jsonl")
+
+
+def test_rate_decays(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
+    """A cosine schedule reaches the optimizers of both players, from the first step to the last."""
+    run = tmp_path / "run"
+    config = dataclasses.replace(
+        tiny, steps=5, schedule="cosine", checkpoint_every=99, validate_every=99
+    )
+    assert train(config, *photos, run, say=_quiet)
+    rates = [row["rate"] for row in _rows(run / "log.jsonl")]
+    assert rates == pytest.approx([0.5 * (1 + math.cos(math.pi * i / 5)) for i in range(5)])
+    for name in ("optimizer_g", "optimizer_d"):
+        [group] = _state(run)[name]["param_groups"]
+        assert group["lr"] == pytest.approx(2e-4 * rates[-1])
 
 
 def test_planned_steps(tiny: TrainConfig) -> None:
-    """Steps as given, else whole epochs of whole batches, else open."""
+    """Steps as given, else whole epochs of whole batches."""
     assert planned_steps(tiny, 16) == 12
     assert planned_steps(dataclasses.replace(tiny, steps=0, epochs=3), 18) == 12
-    assert planned_steps(dataclasses.replace(tiny, time_budget=1.0), 16) == 0
+
+
+@pytest.mark.parametrize(
+    ("ema_decay", "expected"),
+    [
+        (0.999, [1 / 10, 2 / 11, 3 / 12, 4 / 13]),
+        (0.2, [1 / 10, 2 / 11, 0.2, 0.2]),
+        (0.0, [0.0] * 4),
+    ],
+)
+def test_average_warms_up(
+    photos: Photos,
+    tiny: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ema_decay: float,
+    expected: list[float],
+) -> None:
+    """The first steps' average follows faster: (1 + n) / (10 + n), up to the settings' decay."""
+    config = dataclasses.replace(
+        tiny, steps=4, ema_decay=ema_decay, checkpoint_every=99, validate_every=99
+    )
+    decays, values = [], []
+
+    def spy(players: Players, *args: object, **options: float) -> dict[str, float | None]:
+        losses = train_step(players, *args, **options)
+        decays.append(options["ema_decay"])
+        values.append([next(n.parameters()).clone() for n in (players.generator, players.average)])
+        return losses
+
+    monkeypatch.setattr(training.train, "train_step", spy)
+    assert train(config, *photos, tmp_path / "run", say=_quiet)
+    assert decays == pytest.approx(expected)
+    for (_, before), (own, average), decay in zip(values, values[1:], expected[1:], strict=False):
+        # float32 rounding of weights around 0.02
+        assert torch.allclose(average, decay * before + (1 - decay) * own, atol=1e-7)
 
 
 def test_schedule(finished_run: Path, tiny: TrainConfig) -> None:
