@@ -1,0 +1,145 @@
+"""Every training command that docs/training.md and README show runs as written, at tiny size."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from training.backbones import ResNet18, VGG19Features
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "size": 64,
+    "width": 4,
+    "batch_size": 2,
+    "steps": 2,
+    "discriminator_width": 4,
+    "precision": "fp32",
+}
+"""Settings that a test can afford, added behind those that the page gives."""
+PROGRAMS = {"python": [sys.executable], "colorbatch": [sys.executable, "-m", "colorbatch"]}
+
+
+def commands(page: Path, heading: str = "") -> Iterator[list[str]]:
+    """The words of each command in a page's `sh` blocks behind a heading, but for pip's."""
+    text = page.read_text("utf-8")
+    text = text[text.index(heading) :]
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] != "pip":
+                yield words
+
+
+def tiny(words: list[str]) -> list[str]:
+    """The command in this interpreter, as small as it can be made without changing what it does."""
+    words = [*PROGRAMS[words[0]], *words[1:]]
+    if "train" in words:
+        values: dict[str, object] = dict(TINY)
+        if "--init" in words or any(word.endswith("resnet18.pth") for word in words):
+            del values["width"]  # the weights have one
+        if "--init" in words:
+            values["size"] = 128  # the embedded model halves 7 or 8 times
+        elif not any("resnet" in word for word in words[:5]):
+            values["levels"] = 6
+        words += [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    elif "plot" in words:
+        words += ["--count", "2", "--side", "64"]
+    elif "human-test" in words and "--score" not in words:
+        words += ["--pictures", "4", "--size", "96"]
+    return words
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with everything that the pages take for granted: photographs, old pictures, weight
+    files in torchvision's form, the embedded model, two people's answers."""
+    rng = np.random.default_rng(0)
+    sources = [skimage.data.coffee(), skimage.data.chelsea(), skimage.data.astronaut()]
+    for folder, count in (("photographs", 12), ("few", 10), ("others", 5), ("scans", 2)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            top, left = rng.integers(0, 100, 2)
+            picture = sources[i % 3][top : top + 160, left : left + 200]
+            image = Image.fromarray(picture).convert("L" if folder == "scans" else "RGB")
+            image.save(tmp_path / folder / f"photo-{i:02d}.jpg")
+    linear = {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
+    torch.save(ResNet18().state_dict() | linear, tmp_path / "resnet18.pth")
+    torch.save(VGG19Features(5, 4).state_dict(), tmp_path / "vgg19.pth")
+    (tmp_path / "colorbatch").mkdir()
+    (tmp_path / "colorbatch" / "models").symlink_to(ROOT / "colorbatch" / "models")
+    for person in ("anna", "ben"):
+        (tmp_path / f"{person}.json").write_text(json.dumps(answers(person)), "utf-8")
+    return tmp_path
+
+
+def answers(person: str) -> dict[str, object]:
+    """What a person saved from a page of four pictures."""
+    rows = [
+        {"picture": str(i), "colored": i % 2 == 0, "answer": answer, "ms": 900.0}
+        for i, answer in enumerate(("real", "real", "machine", "machine"))
+    ]
+    model = {"name": "mine", "sha256": "0" * 64}
+    head = {"format": "colorbatch human test answers", "version": 1, "id": person, "page": "p"}
+    return {**head, "model": model, "person": person, "answers": rows}
+
+
+def run(words: list[str], place: Path) -> str:
+    """Run one command of a page; returns what it printed."""
+    paths = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # a package `colorbatch` in the working folder would hide the real one
+    result = subprocess.run(
+        [words[0], "-P", *words[1:]],
+        cwd=place,
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, f"{shlex.join(words)}\n{result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def test_training_page(place: Path) -> None:
+    """docs/training.md from top to bottom; what it promises is there afterwards."""
+    written = [" ".join(words) for words in commands(ROOT / "docs" / "training.md")]
+    output = {text: run(tiny(shlex.split(text)), place) for text in written}
+    # the page shows every command of the trainer
+    for command in ("train", "evaluate", "plot", "human-test"):
+        assert any(f"-m training {command}" in text for text in written)
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    for name in ("run.json", "checkpoint.pt", "log.jsonl", "losses.png", "validation.jsonl"):
+        assert name in page and (place / "runs" / "mine" / name).exists()
+    for name in ("mine-losses", "mine-epochs", "compare", "triptychs", "old"):
+        with Image.open(place / "plots" / f"{name}.png") as image:
+            assert min(image.size) > 60
+    measured = json.loads((place / "evaluation" / "evaluation.json").read_text("utf-8"))
+    assert {"mine", "small", "embedded", "grey", "constant"} <= measured["rows"].keys()
+    assert "fooling" in next(text for key, text in output.items() if "--score" in key)
+    assert (place / "human.html").stat().st_size > 5000
+    assert (place / "mine.onnx").exists() and (place / "mine.parity.json").exists()
+    colored = sorted((place / "colored").iterdir())
+    assert [path.name for path in colored] == ["photo-00.jpg", "photo-01.jpg"]
+    history = torch.load(place / "runs/tuned/checkpoint.pt", weights_only=True)["history"]
+    assert len(history) > 2  # the embedded model's own, and this run
+
+
+def test_readme_training_section(place: Path) -> None:
+    """README's short way from photographs to colored scans."""
+    found = list(commands(ROOT / "README.md", "## Train and export your own"))
+    assert len(found) >= 3
+    for words in found:
+        run(tiny(words), place)
+    assert (place / "colored" / "photo-00.jpg").exists()
