@@ -149,7 +149,7 @@ def evaluate(
         spreads = {}
         for name, path in found.items():
             result, columns = measuring.spread(
-                path, data, seed=noise_seed, samples=samples, limit=limit, shown=shown
+                path, data, seed=noise_seed, samples=samples, limit=limit, shown=shown, skip=out
             )
             spreads[name] = vars(result)
             if style != "json":
@@ -163,13 +163,14 @@ def evaluate(
         return
     opened = [open_model(path, name) for name, path in found.items()]
     evaluation, columns = measuring.evaluate(
-        opened, data, size=size or 0, gain=gain, limit=limit, shown=shown
+        opened, data, size=size or 0, gain=gain, limit=limit, shown=shown, skip=out
     )
     written = {"text": evaluation.text, "json": evaluation.to_json}
     written["markdown"] = lambda: evaluation.text("github")
     click.echo(written[style]())
     if out is not None:
-        write_bytes(out / "evaluation.md", (evaluation.text("github") + "\n").encode())
+        markdown = evaluation.text("github") + "\n"
+        write_bytes(out / "evaluation.md", markdown.encode(errors="backslashreplace"))
         write_bytes(out / "evaluation.json", (evaluation.to_json() + "\n").encode())
         write_png(labelled_sheet(columns), out / "sheet.png")
 

@@ -73,7 +73,7 @@ class Evaluation:
         lines.append([TRUTH, *(self.truth[source].get(key, "") for key in HEADINGS)])
         headings = ["", *HEADINGS.values()]
         formats = ("", *[".2f"] * 4, *[".3f"] * 3, *[".2f"] * 3, ".3f")
-        return str(tabulate(lines, headings, tablefmt=style, floatfmt=formats))
+        return _tabulated(lines, headings, style, formats)
 
     def sources_table(self, style: str = "simple", metric: str = "ab_mae") -> str:
         """One metric per source of the photographs and model; the most common source first."""
@@ -83,7 +83,7 @@ class Evaluation:
             for source in sources
         ]
         headings = ["source", "pictures", *self.rows]
-        return str(tabulate(lines, headings, tablefmt=style, floatfmt=".2f"))
+        return _tabulated(lines, headings, style, ".2f")
 
     def text(self, style: str = "simple") -> str:
         """Everything for people: `simple` is plain text, `github` Markdown."""
@@ -104,6 +104,15 @@ class Evaluation:
         return json.dumps(dataclasses.asdict(self), indent=1)
 
 
+def _tabulated(
+    lines: list[list[object]], headings: list[str], style: str, formats: str | tuple[str, ...]
+) -> str:
+    if style == "github":  # a bar would end a cell
+        headings = [heading.replace("|", r"\|") for heading in headings]
+        lines = [[str(line[0]).replace("|", r"\|"), *line[1:]] for line in lines]
+    return str(tabulate(lines, headings, tablefmt=style, floatfmt=formats))
+
+
 Columns = dict[str, list[color.Codes]]
 """Pictures for a sheet, by heading: grey, each model, truth; (S, S, 3), uint8."""
 
@@ -116,18 +125,22 @@ def evaluate(
     gain: float = 1.5,
     limit: int = 0,
     shown: int = 8,
+    skip: Path | None = None,
 ) -> tuple[Evaluation, Columns]:
     """Measure models on color photographs, beside grey, the best constant color, and each model's
     chroma times `gain` (1 leaves that out).
 
     `size` is the side of the square that is measured, in pixels; 0 is the largest size of a model.
-    `limit` bounds the photographs (0: all), `shown` those on the sheet. Raises UsageError.
+    `limit` bounds the photographs (0: all), `shown` those on the sheet; what lies below `skip`
+    (earlier sheets) is left out. Raises UsageError, and ModelError for a model that has diverged.
     """
     names = [model.name for model in models]
-    if taken := {n for n in names if names.count(n) > 1} | {GREY, CONSTANT, TRUTH} & {*names}:
+    stronger = {name: f"{name} x{gain:g}" for name in names} if gain != 1 else {}
+    headings = [GREY, CONSTANT, TRUTH, *names, *stronger.values()]
+    if taken := {heading for heading in headings if headings.count(heading) > 1}:
         raise UsageError(f"two columns called {', '.join(sorted(taken))}: say NAME=MODEL")
     size = size or max(max(model.size) for model in models)
-    photographs = Photographs(data, limit)
+    photographs = Photographs(data, limit, skip)
     median = best_constant(photographs, size)
     constant = np.full((size, size, 2), median, np.float32)
 
@@ -136,8 +149,8 @@ def evaluate(
         chroma = {GREY: np.zeros_like(constant), CONSTANT: constant}
         for model, ab in predicted.items():
             chroma[model] = ab
-            if gain != 1:
-                chroma[f"{model} x{gain:g}"] = ab * np.float32(gain)
+            if model in stronger:
+                chroma[stronger[model]] = ab * np.float32(gain)
         chroma[TRUTH] = lab[..., 1:]
         rows = {column: measure(lab, ab, square) for column, ab in chroma.items()}
         pictures = {column: colored_picture(lab, chroma[column]) for column in (GREY, *names)}
@@ -238,7 +251,14 @@ class Spread:
 
 
 def spread(
-    run: Path, data: Path, *, seed: int, samples: int, limit: int = 0, shown: int = 8
+    run: Path,
+    data: Path,
+    *,
+    seed: int,
+    samples: int,
+    limit: int = 0,
+    shown: int = 8,
+    skip: Path | None = None,
 ) -> tuple[Spread, Columns]:
     """Color photographs several times with dropout on (Isola et al. 2017, section 3.2: the only
     noise there is, at training and test time). Raises UsageError if the run has no dropout."""
@@ -248,7 +268,7 @@ def spread(
     columns: Columns = {GREY: [], "no noise": []}
     columns |= {f"sample {k + 1}": [] for k in range(samples)} | {TRUTH: []}
     deviations, distances, errors, errors_quiet = [], [], [], []
-    photographs = Photographs(data, limit)
+    photographs = Photographs(data, limit, skip)
     for _, rgb in tqdm(photographs, desc="spread", unit="picture", leave=False):
         square = whole_picture(rgb, quiet.size[0])
         lab = color.rgb_to_lab(square)

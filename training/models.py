@@ -14,7 +14,7 @@ from torch import nn
 from colorbatch import color
 from colorbatch.contract import sha256
 from colorbatch.engine import Engine
-from colorbatch.errors import UsageError
+from colorbatch.errors import ModelError, UsageError
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.generators import Generator
@@ -42,10 +42,15 @@ class Model:
         self, pictures: list[color.Codes], size: tuple[int, int] | None = None
     ) -> list[color.Float]:
         """ab (*size, 2) for photographs (H, W, 3), uint8, each seen whole at the model's own size,
-        as the tool does it; enlarged bicubically to `size` (the model's own without it)."""
+        as the tool does it; enlarged bicubically to `size` (the model's own without it).
+
+        Raises ModelError if the model has diverged.
+        """
         small = [color.resize_area(rgb, self.size) for rgb in pictures]
         lightness = np.stack([color.rgb_to_lab(rgb)[..., 0] for rgb in small])
         chroma = self.predict(lightness)
+        if not np.isfinite(chroma).all():
+            raise ModelError(f"{self.name}: its colors are no numbers")
         if size is None or size == self.size:
             return list(chroma)
         return [color.enlarge_rows(ab, size, 0, size[0]) for ab in chroma]

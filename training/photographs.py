@@ -6,6 +6,7 @@ Grey and unreadable ones are passed over, as in training, and counted.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Photographs:
         if not found:
             raise UsageError(f"no photographs in {self.folder}")
         names = [(path.relative_to(self.folder).as_posix(), path) for path in found]
-        self._paths = sorted(names, key=lambda item: hashlib.sha256(item[0].encode()).digest())
+        self._paths = sorted(names, key=lambda item: hashlib.sha256(os.fsencode(item[0])).digest())
 
     def __iter__(self) -> Iterator[tuple[str, color.Codes]]:
         """Name below the folder, and sRGB codes (H, W, 3), uint8."""

@@ -68,16 +68,20 @@ def triptychs(models: Sequence[Model], photographs: Photographs, side: int) -> c
     return labelled_sheet(columns)
 
 
-def old_pictures(models: Sequence[Model], folder: Path, count: int, height: int) -> color.Codes:
+def old_pictures(
+    models: Sequence[Model], folder: Path, count: int, height: int, skip: Path | None = None
+) -> color.Codes:
     """Black-and-white pictures and their colorings, which keep their luma as the tool does; scaled
-    to `height`, centered on white. Pictures that cannot be read are passed over."""
+    to `height`, centered on white. Pictures that cannot be read, and what lies below `skip`, are
+    passed over."""
     rows = []
-    for path in find_pictures(folder):
+    for path in find_pictures(folder, skip):
         try:
             grey = color.grey_of(load_rgb(path))
         except SourceError:
             continue
-        grey = color.resize_area(grey, (height, round(grey.shape[1] * height / grey.shape[0])))
+        scaled = max(1, round(grey.shape[1] * height / grey.shape[0]))
+        grey = color.resize_area(grey, (height, scaled))
         three = np.dstack([grey] * 3)
         rows.append([three, *(color.colorize(grey, m.chroma_for([three])[0]) for m in models)])
         if len(rows) == count:
@@ -100,15 +104,15 @@ def _centered(picture: color.Codes, width: int) -> color.Codes:
 def over_epochs(run: Path, epochs: Sequence[int]) -> color.Codes:
     """The validation pictures of a run at the wanted epochs, or those that were kept nearest to
     them: grey, one column per epoch, truth. Raises UsageError if the run kept none."""
-    kept = {int(path.stem): path for path in (run / "samples").glob("*.png")}
+    found = (run / "samples").glob("*.png")
+    kept = {int(path.stem): path for path in found if path.stem.isdecimal()}
     at = {step: epoch for step, epoch in _epochs_at(run).items() if step in kept}
     if not at:
         raise UsageError(f"{run} has kept no sample pictures yet")
     steps = sorted({min(at, key=lambda step: abs(at[step] - wanted)) for wanted in epochs})
     columns: dict[str, list[color.Codes]] = {}
     for step in steps:
-        with Image.open(kept[step]) as image:
-            grey, made, truth = np.split(np.asarray(image.convert("RGB")), 3, axis=1)
+        grey, made, truth = np.split(load_rgb(kept[step]), 3, axis=1)
         columns.setdefault("grey", [grey])
         columns[f"epoch {at[step]:.3g}"] = [made]
     return labelled_sheet({**columns, "truth": [truth]})
@@ -117,17 +121,18 @@ def over_epochs(run: Path, epochs: Sequence[int]) -> color.Codes:
 def _epochs_at(run: Path) -> dict[int, float]:
     """Epochs done after each step of a run's log."""
     rows = _read(run / "log.jsonl")
-    epochs = [int(row["epoch"] or 0) for row in rows]
-    per_epoch = max(1, epochs.count(0))
-    return {int(row["step"] or 0): int(row["step"] or 0) / per_epoch for row in rows}
+    per_epoch = max(1, sum(row["epoch"] == 0 for row in rows))
+    return {int(row["step"] or 0): (row["step"] or 0) / per_epoch for row in rows}
 
 
 # --- curves ------------------------------------------------------------------------------------
 
 
 def _read(log: Path) -> list[dict[str, float | None]]:
+    """The whole lines of a log; the last one of a run that goes on may be torn."""
     try:
-        return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        *lines, _ = log.read_text("utf-8").split("\n")
+        return [json.loads(line) for line in lines]
     except FileNotFoundError:
         raise UsageError(f"{log.parent} is not a run: it has no {log.name}") from None
     except ValueError as error:
@@ -145,12 +150,12 @@ def _curves(log: Path) -> tuple[Numbers, dict[str, Numbers]]:
     return steps, {name: loss for name, loss in losses.items() if not np.isnan(loss).all()}
 
 
-def _draw(axes: Axes, steps: Numbers, values: Numbers, label: str) -> None:
+def _draw(axes: Axes, steps: Numbers, values: Numbers, label: str, ink: str | None = None) -> None:
     """A curve, smoothed over a two-hundredth of its length."""
     there = ~np.isnan(values)
     window = max(1, there.sum() // 200)
     smooth = np.convolve(values[there], np.ones(window) / window, "valid")
-    axes.plot(steps[there][window - 1 :], smooth, label=label, linewidth=1)
+    axes.plot(steps[there][window - 1 :], smooth, label=label, linewidth=1, color=ink)
 
 
 def _finish(figure: matplotlib.figure.Figure, panels: Sequence[Axes], target: Path) -> None:
@@ -190,14 +195,16 @@ def compare_losses(runs: Mapping[str, Path], target: Path) -> None:
     (mean |ab|, Lab units), which alone can be compared between different losses."""
     figure = matplotlib.figure.Figure(figsize=(9, 7), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    for name, run in runs.items():
+    for i, (name, run) in enumerate(runs.items()):
         steps, losses = _curves(run / "log.jsonl")
-        _draw(upper, steps, losses["loss_G"], f"{name}: loss_G")
+        if "loss_G" in losses:  # not yet where nothing was logged
+            _draw(upper, steps, losses["loss_G"], f"{name}: loss_G", f"C{i}")
         measured = run / "validation.jsonl"
         if measured.exists():
             rows = _read(measured)
             at, errors = ([row[key] for row in rows] for key in ("step", "ab_error"))
-            lower.plot(at, errors, "o-", label=f"{name}: |ab| error on validation", linewidth=1)
+            label = f"{name}: |ab| error on validation"
+            lower.plot(at, errors, "o-", label=label, linewidth=1, color=f"C{i}")
     upper.set_yscale("log")
     _finish(figure, (upper, lower), target)
 
@@ -222,6 +229,9 @@ def plot(
     color photographs, and old.png of black-and-white pictures. Raises UsageError.
     """
     make_folder(out)
+    in_color = None if photographs is None else Photographs(photographs, count, out)
+    if old is not None and not find_pictures(old, out):
+        raise UsageError(f"no pictures in {old}")
     written = []
 
     def target(name: str) -> Path:
@@ -233,9 +243,8 @@ def plot(
         write_png(over_epochs(run, epochs), target(f"{name}-epochs.png"))
     if len(runs) > 1:
         compare_losses(runs, target("compare.png"))
-    if photographs is not None:
-        sheet = triptychs(models, Photographs(photographs, count), side)
-        write_png(sheet, target("triptychs.png"))
+    if in_color is not None:
+        write_png(triptychs(models, in_color, side), target("triptychs.png"))
     if old is not None:
-        write_png(old_pictures(models, old, count, side), target("old.png"))
+        write_png(old_pictures(models, old, count, side, out), target("old.png"))
     return written
