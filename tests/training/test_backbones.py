@@ -10,6 +10,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 import torch
@@ -449,23 +450,20 @@ def test_download(
     assert [p.name for p in empty_hub.rglob("*.pth")] == [name]
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("resnet18-00000000.pth", "invalid hash"), ("resnet18-none.pth", "not found")],
-)
 def test_wrong_download(
     empty_hub: Path,
     served: tuple[Path, str, list[str]],
     resnet18_weights: Callable[..., Weights],
     monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    said: str,
 ) -> None:
     """A file with another hash than its name says, or none at all, is refused and not kept."""
     folder, address, _ = served
     _saved(folder / "resnet18-00000000.pth", resnet18_weights())
-    monkeypatch.setitem(backbones.ADDRESSES, "resnet18", f"{address}/{name}")
-    with pytest.raises(ColorbatchError, match=f"(?i){said}") as caught:
-        read_weights(["imagenet"], "resnet18")
-    assert "\n" not in str(caught.value)
-    assert not [path for path in empty_hub.rglob("*") if path.is_file()]
+    for name, said in (("resnet18-00000000.pth", "invalid hash"), ("none.pth", "File not found")):
+        monkeypatch.setitem(backbones.ADDRESSES, "resnet18", f"{address}/{name}")
+        with pytest.raises(ColorbatchError, match=said) as caught:
+            read_weights(["imagenet"], "resnet18")
+        assert "\n" not in str(caught.value)
+        assert not [path for path in empty_hub.rglob("*") if path.is_file()]
+        if isinstance(caught.value.__cause__, HTTPError):
+            caught.value.__cause__.close()  # it holds its connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -109,10 +110,15 @@ def test_start_from_average(same: Callable[[object, object], bool], tmp_path: Pa
 def test_untrained_discriminator_is_not_taken(
     same: Callable[[object, object], bool], tmp_path: Path
 ) -> None:
-    """A run without adversarial term, or with another width, leaves the fresh discriminator."""
-    for change in ({"gan_weight": 0.0}, {"discriminator_width": 8}):
+    """A run without adversarial term, still in stage 1, or with another width, leaves the fresh
+    discriminator."""
+    for change, steps in (
+        ({"gan_weight": 0.0}, 2),
+        ({"pretrain": 1.0}, 0),
+        ({"discriminator_width": 8}, 2),
+    ):
         config = dataclasses.replace(CONFIG, seed=2, **change)
-        checkpoint.save(tmp_path, config, PROGRESS, _players(config), [])
+        checkpoint.save(tmp_path, config, PROGRESS, _players(config, steps), [])
         mine = _players()
         before = {k: v.clone() for k, v in mine.discriminator.state_dict().items()}
         checkpoint.start_from(tmp_path, mine)
@@ -124,6 +130,47 @@ def test_start_from_another_shape(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
     with pytest.raises(UsageError, match="another shape"):
         checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=6)))
+
+
+@pytest.mark.parametrize("change", [{"generator": "resnet18"}, {"color_space": "rgb"}])
+def test_start_from_another_kind(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Weights of another encoder or color space are refused as well."""
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
+    with pytest.raises(UsageError, match="another shape"):
+        checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, **change)))
+
+
+def test_settings_of_version_0_1_0(tmp_path: Path) -> None:
+    """A checkpoint with that version's settings opens: `l1_weight` is `pixel_weight` today, and
+    what it did not know stands as it was then."""
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    # settings of that version, the others left at their defaults
+    names = ("recipe", "width", "levels", "dropout", "relu_limit", "discriminator_width", "size")
+    state["config"] = {name: state["config"][name] for name in names} | {"l1_weight": 40.0}
+    del state["progress"]["backbone"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    state = checkpoint.load(tmp_path)
+    config = checkpoint.config_of(state)
+    assert config.pixel_weight == 40.0
+    assert (config.color_space, config.generator, config.gan_mode) == ("lab", "unet", "vanilla")
+    assert (config.init, config.pixel_loss, config.pretrain, config.gamma) == ("normal", "l1", 0, 1)
+    assert (config.noise, config.real_weight, config.fake_weight) == (0, 0.5, 0.5)
+    assert checkpoint.restore(state, _players()) == PROGRESS
+    assert not checkpoint.trained_generator(state).training
+
+
+@pytest.mark.parametrize("change", [{"generator": "resnet18"}, {"color_space": "rgb"}])
+def test_trained_generator_of_other_kinds(
+    same: Callable[[object, object], bool], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """A checkpoint's settings say which generator its weights belong to."""
+    config = dataclasses.replace(CONFIG, **change)
+    players = _players(config)
+    checkpoint.save(tmp_path, config, PROGRESS, players, [])
+    generator = checkpoint.trained_generator(checkpoint.load(tmp_path))
+    assert type(generator) is type(players.generator)
+    assert same(generator.state_dict(), players.average.state_dict())
 
 
 def test_trained_generator(same: Callable[[object, object], bool], tmp_path: Path) -> None:

@@ -45,6 +45,25 @@ def test_options_become_settings(
     assert f"starting with the weights of {first}" in capsys.readouterr().out
 
 
+def test_backbone_weights_option(
+    monkeypatch: pytest.MonkeyPatch,
+    photos: Photos,
+    finished_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """`--backbone-weights` may be given several times, and every one arrives in the run."""
+    out = tmp_path / "run"
+    words = _train(photos, out, "steps=1", "precision=fp32", "gamma=0.5", "feature_layer=2_2")
+    absent = ["--backbone-weights", tmp_path / "no.pth"]
+    source = ["--backbone-weights", f"encoder:{finished_run}"]
+    assert _main(monkeypatch, *words, *source, *absent) == 0  # the features are found before it
+    assert "level 2 of an encoder trained here by unet" in capsys.readouterr().out
+    assert _main(monkeypatch, *words, *absent) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"error: {tmp_path / 'no.pth'}: no such weight file"
+
+
 def test_time_budget_option(
     monkeypatch: pytest.MonkeyPatch, photos: Photos, tmp_path: Path
 ) -> None:
@@ -115,3 +134,4 @@ def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) ->
     text = capsys.readouterr().out
     for option in ("--data", "--val", "--out", "--init", "--cache", "--time-budget", "--set"):
         assert option in text
+    assert "--backbone-weights" in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,27 @@ def test_wrong_type(name: str, value: object) -> None:
         ("size", 200),
         ("size", 64),
         ("size", 0),
+        ("color_space", "hsv"),
+        ("generator", "resnet50"),
+        ("init", "orthogonal"),
+        ("gan_mode", "wgan"),
+        ("pixel_loss", "huber"),
+        ("pretrain", 1.1),
+        ("pretrain", -0.1),
+        ("gamma", 2.0),
+        ("gamma", float("nan")),
+        ("noise", -1.0),
+        ("rotation", -5.0),
+        ("gan_weight", -1.0),
+        ("pixel_weight", float("nan")),
+        ("real_weight", -0.5),
+        ("fake_weight", -0.5),
+        ("feature_layer", "6_1"),
+        ("feature_layer", "1_3"),  # the first two stages of VGG-19 have two convolutions
+        ("feature_layer", "2_4"),
+        ("feature_layer", "3_5"),
+        ("feature_layer", "22"),
+        ("ema_decay", 1.0),
     ],
 )
 def test_impossible_value(name: str, value: object) -> None:
@@ -72,6 +95,24 @@ def test_half_size_is_allowed() -> None:
     """The generator takes one halving less, so the settings do as well."""
     assert override(TrainConfig(), {"size": 128}).size == 128
     assert override(TrainConfig(), {"size": 32, "levels": 5}).size == 32
+
+
+def test_sizes_of_resnet18() -> None:
+    """A `resnet18` halves five times, whatever `levels` says; all five must come out even."""
+    for size in (32, 96, 224):
+        assert override(TrainConfig(), {"generator": "resnet18", "size": size}).size == size
+    with pytest.raises(UsageError, match="size must be a multiple of 32 for a resnet18"):
+        override(TrainConfig(), {"generator": "resnet18", "size": 48})
+
+
+def test_layers_of_vgg19() -> None:
+    """phi_ij exists for the 16 convolutions of VGG-19, and for no other pair."""
+    found = []
+    for i, j in itertools.product(range(7), range(7)):
+        with contextlib.suppress(UsageError):
+            found.append(override(TrainConfig(), {"feature_layer": f"{i}_{j}"}).feature_layer)
+    counts = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # Simonyan and Zisserman 2015, table 1, column E
+    assert found == [f"{i}_{j}" for i, count in counts.items() for j in range(1, count + 1)]
 
 
 def test_text_becomes_the_settings_type() -> None:
@@ -95,13 +136,48 @@ def test_recipes_load(path: Path) -> None:
     assert load_recipe(path.stem).recipe == path.stem
 
 
-def test_unet_is_the_papers() -> None:
-    """The recipe `unet` has the settings that the issue names."""
-    config = load_recipe("unet")
-    assert (config.width, config.levels, config.size) == (64, 8, 256)
-    assert (config.learning_rate, config.discriminator_learning_rate) == (2e-4, 2e-4)
-    assert (config.beta1, config.beta2) == (0.5, 0.999)
-    assert (config.gan_weight, config.pixel_weight, config.dropout) == (1.0, 100.0, 0.5)
+SHARED = {
+    **{"width": 64, "size": 256, "batch_size": 16, "learning_rate": 2e-4, "gan_weight": 1.0},
+    **{"discriminator_learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "dropout": 0.5},
+    **{"real_weight": 0.5, "fake_weight": 0.5, "init": "normal", "flip": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (
+            "unet",
+            {"color_space": "lab", "generator": "unet", "levels": 8, "gan_mode": "vanilla"}
+            | {"pixel_loss": "l1", "pixel_weight": 100.0, "pretrain": 0.0, "gamma": 1.0},
+        ),
+        (
+            "resnet18",  # 20 epochs of L1 alone, then 20 of GAN + L1
+            {"color_space": "lab", "generator": "resnet18", "gan_mode": "vanilla", "epochs": 40}
+            | {"pixel_loss": "l1", "pixel_weight": 100.0, "pretrain": 0.5, "gamma": 1.0},
+        ),
+        (
+            "perceptual",
+            {"color_space": "lab", "generator": "unet", "levels": 8, "gan_mode": "vanilla"}
+            | {"pixel_loss": "l1", "pixel_weight": 100.0, "pretrain": 0.0, "gamma": 0.5},
+        ),
+        (
+            "lab-mse",
+            {"color_space": "lab", "generator": "unet", "levels": 8, "gan_mode": "vanilla"}
+            | {"pixel_loss": "mse", "pretrain": 0.0, "gamma": 1.0},
+        ),
+        (
+            "rgb",
+            {"color_space": "rgb", "generator": "unet", "levels": 8, "gan_mode": "lsgan"}
+            | {"pixel_loss": "l1", "pixel_weight": 100.0, "pretrain": 0.0, "gamma": 1.0},
+        ),
+    ],
+)
+def test_recipes_are_the_papers(recipe: str, expected: dict[str, object]) -> None:
+    """Every recipe has the settings that its source names."""
+    values = dataclasses.asdict(load_recipe(recipe))
+    expected = SHARED | expected
+    assert {name: values[name] for name in expected} == expected
 
 
 def test_recipe_file(tmp_path: Path) -> None:
