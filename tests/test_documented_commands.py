@@ -127,7 +127,7 @@ def test_training_page(place: Path) -> None:
             assert min(image.size) > 60
     measured = json.loads((place / "evaluation" / "evaluation.json").read_text("utf-8"))
     assert {"mine", "small", "embedded", "grey", "constant"} <= measured["rows"].keys()
-    assert "taken for real" in next(text for key, text in output.items() if "--score" in key)
+    assert "fooling rate" in next(text for key, text in output.items() if "--score" in key)
     assert (place / "human.html").stat().st_size > 5000
     assert (place / "mine.onnx").exists() and (place / "mine.parity.json").exists()
     colored = sorted((place / "colored").iterdir())

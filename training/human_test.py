@@ -286,7 +286,7 @@ class ModelScore:
             [name, score.trials, score.fooling, score.trusting, f"{score.median_seconds:.2f} s"]
             for name, score in people
         ]
-        headings = ["", "trials", "colored taken for real", "true taken for real", "median time"]
+        headings = ["", "trials", "fooling rate", "true taken for real", "median time"]
         table = tabulate(lines, headings, colalign=("left", *["right"] * 4), disable_numparse=True)
         pages = "1 page" if len(self.pages) == 1 else f"{len(self.pages)} pages"
         return f"{_shown(self.model)} (sha256 {self.weights[:SHOWN_DIGITS]}), {pages}\n\n{table}"
@@ -332,7 +332,10 @@ def report(scores: Sequence[ModelScore], as_json: bool) -> str:
     """Scores for people or as JSON for programs."""
     if as_json:
         return json.dumps({"models": [score.values() for score in scores]}, indent=1)
-    note = "in brackets: 95 % intervals (Wilson); joined ones take every answer as independent"
+    note = (
+        "fooling rate: colored pictures taken for real. In brackets: 95 % intervals (Wilson); joined"
+        " ones take every answer as independent, and are too narrow where they are not"
+    )
     return "\n\n".join([*(score.text() for score in scores), note])
 
 
