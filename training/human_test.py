@@ -333,8 +333,8 @@ def report(scores: Sequence[ModelScore], as_json: bool) -> str:
     if as_json:
         return json.dumps({"models": [score.values() for score in scores]}, indent=1)
     note = (
-        "fooling rate: colored pictures taken for real. In brackets: 95 % intervals (Wilson); joined"
-        " ones take every answer as independent, and are too narrow where they are not"
+        "fooling rate: colored pictures taken for real. In brackets: 95 % intervals (Wilson);"
+        " joined ones take every answer as independent, and are too narrow where they are not"
     )
     return "\n\n".join([*(score.text() for score in scores), note])
 
