@@ -21,7 +21,7 @@ from PIL import Image
 import training.train
 from colorbatch.errors import UsageError
 from training.checkpoint import Progress
-from training.config import TrainConfig
+from training.config import TrainConfig, override
 from training.data import open_caches
 from training.step import Players, train_step
 from training.train import (
@@ -131,9 +131,25 @@ def test_nothing_else_is_left(finished_run: Path) -> None:
         "checkpoint.pt",
         "log.jsonl",
         "losses.png",
+        "run.json",
         "samples",
         "validation.jsonl",
     }
+
+
+def test_record(finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
+    """`run.json` has what it takes to make the run again: its settings do, as a recipe of their
+    own, with the steps that a time budget gave; and it names every photograph."""
+    record = json.loads((finished_run / "run.json").read_text("utf-8"))
+    assert set(record) == {"commit", "settings", "backbone", "training", "validation"}
+    assert override(TrainConfig(), record["settings"]) == tiny
+    assert record["backbone"] == ""
+    for folder, name in zip(photos, ("training", "validation"), strict=True):
+        assert sorted(record[name]) == sorted(path.name for path in folder.iterdir())
+    budget = dataclasses.replace(tiny, steps=0, time_budget=1e-6, validate_every=99)
+    assert train(budget, *photos, tmp_path / "run", say=_quiet)
+    settings = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["settings"]
+    assert (settings["steps"], settings["time_budget"]) == (1, 0)  # used up by the timing
 
 
 def test_device_is_said_first(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
