@@ -6,6 +6,7 @@ size, and batch norms have statistics of their own: untrained ones would hide er
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import subprocess
@@ -19,13 +20,20 @@ import torch
 from PIL import Image
 from torch import nn
 
+from export.cli import cli
 from training import checkpoint
 from training.checkpoint import Progress
-from training.config import TrainConfig
+from training.config import TrainConfig, load_recipe
 from training.step import make_players
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = TrainConfig(width=8, discriminator_width=4, levels=5, size=32, batch_size=4)
+RECIPES = {
+    "unet": CONFIG,
+    "resnet18": dataclasses.replace(load_recipe("resnet18"), width=4, size=32),
+    "rgb": dataclasses.replace(load_recipe("rgb"), width=8, levels=5, size=32),
+}
+"""The recipes whose exported networks differ, made small."""
 HISTORY = [{"images": 100, "commit": "f" * 40, "summary": "25 steps of 4 (100 pictures): width=8"}]
 
 
@@ -44,8 +52,9 @@ def randomize(network: nn.Module, seed: int = 0) -> None:
     rng = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            # a transposed convolution of stride 2 sums a quarter of its 16 taps
-            taps = 16 if isinstance(module, nn.Conv2d) else 4
+            taps = math.prod(module.kernel_size)
+            if isinstance(module, nn.ConvTranspose2d):  # of stride 2: it sums a quarter of them
+                taps //= math.prod(module.stride)
             fan_in = module.in_channels * taps
             module.weight.normal_(0, math.sqrt(1.5 / fan_in), generator=rng)
         elif isinstance(module, nn.BatchNorm2d):
@@ -58,14 +67,14 @@ def randomize(network: nn.Module, seed: int = 0) -> None:
     last.bias.normal_(0, 0.05, generator=rng)
 
 
-def write_run(folder: Path, *, steepness: float = 1.0) -> Path:
+def write_run(folder: Path, config: TrainConfig = CONFIG, *, steepness: float = 1.0) -> Path:
     """A finished run's folder; `steepness` is a factor on the weights before the last tanh."""
     folder.mkdir(parents=True)
-    players = make_players(CONFIG, torch.device("cpu"), torch.float32)
+    players = make_players(config, torch.device("cpu"), torch.float32)
     randomize(players.average)
     players.average.up[-1][1].weight.data.mul_(steepness)
     progress = Progress(step=20, steps=20, data_digest="abc", photographs=40)
-    checkpoint.save(folder, CONFIG, progress, players, HISTORY)
+    checkpoint.save(folder, config, progress, players, HISTORY)
     return folder
 
 
@@ -73,6 +82,14 @@ def write_run(folder: Path, *, steepness: float = 1.0) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of random weights, 32x32 with 5 levels of width 8."""
     return write_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="session")
+def recipe_runs(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of random weights for each of RECIPES."""
+    root = tmp_path_factory.mktemp("recipes")
+    others = {name: write_run(root / name, RECIPES[name]) for name in ("resnet18", "rgb")}
+    return {"unet": run, **others}
 
 
 @pytest.fixture(scope="session")
@@ -118,4 +135,23 @@ def exported(
         result = export(*words, "--check", photographs, cwd=folder)
         assert result.returncode == 0, result.stderr
         files[name] = folder / "sub" / "tiny.onnx"
+    return files
+
+
+@pytest.fixture(scope="session")
+def exported_recipes(
+    exported: dict[str, Path],
+    recipe_runs: dict[str, Path],
+    photographs: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[tuple[str, str], Path]:
+    """The model files of `recipe_runs`, by recipe and precision."""
+    files = {("unet", precision): exported[precision] for precision in ("fp32", "fp16")}
+    root = tmp_path_factory.mktemp("models")
+    for name in ("resnet18", "rgb"):
+        for precision in ("fp32", "fp16"):
+            path = root / f"{name}-{precision}.onnx"
+            words = [recipe_runs[name], "-o", path, "--precision", precision]
+            cli.main([*map(str, words), "--check", str(photographs)], standalone_mode=False)
+            files[name, precision] = path
     return files

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from colorbatch.errors import UsageError
 from export.card import measure, read_texts
+from export.wrapper import LabGenerator
 from training import checkpoint
 
 
@@ -37,7 +38,7 @@ def photographs(tmp_path: Path) -> Path:
 
 def test_grey_prediction_has_the_error_of_grey(photographs: Path) -> None:
     """Without color the error is the mean |ab| of the photographs, which scikit-image tells too."""
-    figures = measure(Grey(), photographs, (128, 128))
+    figures = measure(LabGenerator(Grey()), photographs, (128, 128))
     assert figures["photographs"] == 2  # the grey one teaches nothing
     errors = []
     for name, factor in (("a.png", 4), ("b.png", 3)):
@@ -54,7 +55,7 @@ def test_a_folder_without_color_cannot_be_measured(tmp_path: Path) -> None:
     """Grey photographs alone give no figures, and that is said."""
     Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
     with pytest.raises(UsageError, match="no color photographs"):
-        measure(Grey(), tmp_path, (32, 32))
+        measure(LabGenerator(Grey()), tmp_path, (32, 32))
 
 
 def test_relu_limit_bounds_the_exported_decoder(run: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import skimage.color
 import torch
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from colorbatch import color, parity
 from colorbatch.engine import Engine
@@ -19,7 +21,7 @@ from colorbatch.errors import ParityError
 from colorbatch.images import load_rgb
 from export import parity as gate
 from export.precision import round_weights
-from export.wrapper import LabGenerator, fold_batch_norm
+from export.wrapper import LabGenerator, RgbGenerator, fold_batch_norm
 from training import checkpoint
 
 BATCHES = (1, 2, 7)
@@ -172,3 +174,76 @@ def test_changed_golden_is_rejected(exported: dict[str, Path], value: float) -> 
     changed = dataclasses.replace(record, goldens=tuple(goldens))
     with pytest.raises(ParityError, match="max ab"):
         parity.check(engine, changed)
+
+
+# --- RGB: more can go wrong between the network and its ab -------------------------------------
+
+
+@pytest.fixture
+def rgb_module(recipe_runs: dict[str, Path]) -> RgbGenerator:
+    """The trained module of the recipe `rgb`."""
+    return RgbGenerator(checkpoint.trained_generator(checkpoint.load(recipe_runs["rgb"]))).eval()
+
+
+@torch.no_grad()
+def test_rgb_engine_equals_scikit_image(
+    exported_recipes: dict[tuple[str, str], Path], rgb_module: RgbGenerator
+) -> None:
+    """The grey that has a lightness, the network, and its picture's ab: as scikit-image has it."""
+    lightness = np.random.default_rng(0).uniform(0, 100, (2, 32, 32)).astype(np.float32)
+    lab = np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], axis=-1)
+    grey = skimage.color.lab2rgb(lab).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    seen = torch.from_numpy(np.moveaxis(2 * grey - 1, -1, 1).astype(np.float32))
+    picture = np.moveaxis(rgb_module.generator(seen).numpy(), 1, -1) / 2 + 0.5
+    expected = skimage.color.rgb2lab(picture)[..., 1:]
+    found = Engine(exported_recipes["rgb", "fp32"], "cpu").predict(lightness)
+    assert expected.std() > 5
+    # scikit-image's white point and matrix differ in the fourth digit
+    assert np.abs(found - expected).max() < 0.3
+    assert np.abs(found - expected).mean() < 0.03
+
+
+def _spoiled(source: Path, target: Path, how: str) -> Path:
+    """A copy of an RGB model whose picture passes through one more node, or whose contract says
+    something else."""
+    model = onnx.load(source)
+    [last] = [node for node in model.graph.node if "picture" in node.output]
+    last.output[0] = "made"
+    factor, order = np.array(0.99, np.float32), np.array([2, 1, 0], np.int64)
+    constants = [numpy_helper.from_array(factor, "factor"), numpy_helper.from_array(order, "order")]
+    model.graph.initializer.extend(constants)
+    extra = {
+        "darker": helper.make_node("Mul", ["made", "factor"], ["picture"]),
+        "BGR": helper.make_node("Gather", ["made", "order"], ["picture"], axis=1),
+    }.get(how, helper.make_node("Identity", ["made"], ["picture"]))
+    model.graph.node.append(extra)
+    [contract] = [prop for prop in model.metadata_props if prop.key == "colorbatch.contract"]
+    values = json.loads(contract.value)
+    if how == "scale":
+        values["output"]["scale"] = 1.02
+    if how == "range":
+        values["input"]["range"] = [0, 1]
+    contract.value = json.dumps(values)
+    onnx.save(model, target)
+    return target
+
+
+def test_gate_lets_rgb_pass(
+    exported_recipes: dict[tuple[str, str], Path], rgb_module: RgbGenerator, tmp_path: Path
+) -> None:
+    """A node that changes nothing changes nothing: the refusals below are for what it does."""
+    path = _spoiled(exported_recipes["rgb", "fp32"], tmp_path / "same.onnx", "nothing")
+    gate.pass_gate(rgb_module, path, half_weights=False, check=None)
+
+
+@pytest.mark.parametrize("how", ["darker", "BGR", "scale", "range"])
+def test_gate_refuses_spoiled_rgb(
+    exported_recipes: dict[tuple[str, str], Path],
+    rgb_module: RgbGenerator,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    """Another order of channels, another brightness, another range in the contract are found."""
+    path = _spoiled(exported_recipes["rgb", "fp32"], tmp_path / "spoiled.onnx", how)
+    with pytest.raises(ParityError, match=r"differs from PyTorch: .*max ab .* is over 0.005"):
+        gate.pass_gate(rgb_module, path, half_weights=False, check=None)
