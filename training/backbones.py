@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError
 
 import torch
 from torch import Tensor, nn
@@ -143,8 +143,10 @@ def _download(network: str) -> dict[str, Tensor]:
                 address, map_location="cpu", check_hash=True, weights_only=True
             )
         )
-    except (URLError, OSError, RuntimeError) as error:
-        reason = getattr(error, "reason", error)
+    except Exception as error:  # of the network, of the disk, and torch's many for a broken file
+        if isinstance(error, HTTPError):
+            error.close()
+        reason = " ".join(str(getattr(error, "reason", error)).split())
         raise ColorbatchError(
             f"cannot download {address}: {reason}",
             "bring the file by other means and give --backbone-weights FILE",

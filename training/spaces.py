@@ -49,7 +49,8 @@ def chroma(output: Tensor, space: str) -> color.Float:
 def encoded(condition: Tensor, output: Tensor, space: str) -> Tensor:
     """Condition and output to encoded sRGB (N, 3, H, W) in [0, 1]; gradients flow to the output.
 
-    CIE 15:2004, section 8.2.1, and IEC 61966-2-1, section 5.2; out of gamut is clipped.
+    CIE 15:2004, section 8.2.1, and IEC 61966-2-1, section 5.2; colors out of gamut are clipped, and
+    get no gradient.
     """
     if space == "rgb":
         return (output.float() + 1) / 2

@@ -91,6 +91,8 @@ def train(
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
+        if backbones and config.gamma == 1 and config.generator != "resnet18":
+            raise UsageError("--backbone-weights plays no part in these settings")
         features = make_features(config, backbones)
         photos, held_out = open_caches(data, validation, cache or run / "cache", config, run)
         for label, photographs in (("training", photos), ("validation", held_out)):
@@ -115,10 +117,13 @@ def train(
                 raise UsageError(f"{run} was trained on other photographs than those in {data}")
             if progress.validation_digest not in ("", held_out.digest):
                 raise UsageError(f"{run} was validated on other photographs")
-            if features and features[1] not in progress.backbone:
+            # the hash decides: files may be renamed
+            if features and features[1].rpartition("(")[2] not in progress.backbone:
                 raise UsageError(f"{run} was trained with {progress.backbone}, not {features[1]}")
             if init is not None:
                 say(f"{run} has begun already: --init is passed over")
+            if backbones and features is None:
+                say(f"{run} has begun already: --backbone-weights is passed over")
             say(f"going on from step {progress.step} of {progress.steps}")
         else:
             described = [features[1]] if features else []
