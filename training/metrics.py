@@ -189,5 +189,6 @@ class Totals:
             **{name: mean[name] for name in direct},
             "psnr_pooled": psnr(mean["rgb_squared"]),
             "auc": float(trapezoid(self.curve)) / self.count / LARGEST_DISTANCE,
-            "histogram": float(jensenshannon(self.histogram, truth, base=2)),
+            # rounding may make the divergence of nearly equal histograms negative, its root NaN
+            "histogram": float(np.nan_to_num(jensenshannon(self.histogram, truth, base=2))),
         }
