@@ -39,6 +39,10 @@ class Progress:
     validation_digest: str = ""
     backbone: str = ""
     """Which weights of other origin play a part, in words, with their hash."""
+    init: str = ""
+    """Name and hash of the file that the first weights came from."""
+    precision: str = ""
+    """What `auto` came to, so that a run goes on in it."""
 
 
 def save(
@@ -113,7 +117,8 @@ def restore(state: dict[str, Any], players: Players) -> Progress:
     players.average.load_state_dict(state["ema"])
     players.optimizer_g.load_state_dict(state["optimizer_g"])
     players.optimizer_d.load_state_dict(state["optimizer_d"])
-    players.scaler.load_state_dict(state["scaler"])
+    if state["scaler"]:  # empty without float16
+        players.scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(state["rng"])
     if state["rng_cuda"]:
         torch.cuda.set_rng_state_all(state["rng_cuda"])

@@ -72,6 +72,10 @@ def named(words: tuple[str, ...]) -> dict[str, Path]:
         path = Path(rest if equals and not Path(word).exists() else word)
         if not equals or Path(word).exists():
             name = path.stem if path.suffix == ".onnx" else path.resolve().name
+            if path.is_file() and path.suffix != ".onnx":  # a checkpoint is called by its run
+                name = path.resolve().parent.name
+        if not name or {"/", "\\"} & set(name):
+            raise UsageError(f"{name!r} is no name for a file")
         if name in found:
             raise UsageError(f"two called {name!r}: say NAME=PATH")
         if not path.exists():
@@ -111,7 +115,7 @@ def named(words: tuple[str, ...]) -> dict[str, Path]:
 )
 @click.option(
     "--noise-seed",
-    type=int,
+    type=click.IntRange(0, 2**63 - 1),
     help="Instead: color with dropout on, from this seed, and measure how far results spread.",
 )
 @click.option(
@@ -205,6 +209,9 @@ def plot(
 ) -> None:
     """Draw runs (PATH or NAME=PATH): losses, the same pictures over epochs, and new pictures."""
     found = named(runs)
+    for path in found.values():
+        if not path.is_dir():
+            raise UsageError(f"{path} is not a run's folder")
     try:
         wanted = [int(epoch) for epoch in epochs.split(",")]
     except ValueError:

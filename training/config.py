@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from colorbatch.errors import UsageError
 
 RECIPES = Path(__file__).parent / "recipes"
 NOT_NEGATIVE = (
-    *("steps", "time_budget", "relu_limit", "rotation", "noise", "gan_weight", "real_weight"),
+    *("seed", "learning_rate", "discriminator_learning_rate", "steps", "time_budget"),
+    *("relu_limit", "rotation", "noise", "gan_weight", "real_weight"),
     *("fake_weight", "pixel_weight"),
 )
 NO_LAYER = ("1_3", "1_4", "2_3", "2_4")
@@ -102,7 +104,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in NOT_NEGATIVE:
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}")
         for name in ("dropout", "ema_decay", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:

@@ -9,25 +9,36 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tabulate import tabulate
 from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import UsageError
 from training.data import whole_picture
-from training.metrics import COLORFULNESS, Measured, Totals, colored_picture, measure
+from training.metrics import (
+    COLORFULNESS,
+    Measured,
+    Totals,
+    colored_picture,
+    measure,
+    measure_truth,
+)
 from training.models import BATCH, Model, open_model, open_noisy_model
 from training.photographs import Photographs, source_of
 
 ALL = "all"
+OTHER = "(other)"
+"""The group of photographs whose source is not among the most common ones."""
+MOST_SOURCES = 30
 GREY, CONSTANT, TRUTH = "grey", "constant", "truth"
 """Rows beside the models: no color at all, the best constant color, the photographs themselves."""
 HEADINGS = {
@@ -56,7 +67,7 @@ EXPLANATION = (
 @dataclass(frozen=True)
 class Evaluation:
     """What was measured: `rows` by model, then by source of the photographs (`all` first), then by
-    metric (see `metrics.summarize`); `truth` and `counts` by source."""
+    metric (see `metrics.Totals.summary`); `truth` and `counts` by source."""
 
     size: int
     names: tuple[str, ...]
@@ -141,7 +152,8 @@ def evaluate(
         raise UsageError(f"two columns called {', '.join(sorted(taken))}: say NAME=MODEL")
     size = size or max(max(model.size) for model in models)
     photographs = Photographs(data, limit, skip)
-    median = best_constant(photographs, size)
+    median, sources = first_look(photographs, size)
+    shown_sources = {source for source, _ in sources.most_common(MOST_SOURCES)} - {""}
     constant = np.full((size, size, 2), median, np.float32)
 
     def measured(square: color.Codes, predicted: dict[str, color.Float]) -> _Measurement:
@@ -151,45 +163,59 @@ def evaluate(
             chroma[model] = ab
             if model in stronger:
                 chroma[stronger[model]] = ab * np.float32(gain)
-        chroma[TRUTH] = lab[..., 1:]
         rows = {column: measure(lab, ab, square) for column, ab in chroma.items()}
+        rows[TRUTH] = measure_truth(lab, square)
         pictures = {column: colored_picture(lab, chroma[column]) for column in (GREY, *names)}
         return _Measurement(rows, pictures | {TRUTH: square})
 
     columns: Columns = {name: [] for name in (GREY, *names, TRUTH)}
     totals: dict[str, dict[str, Totals]] = defaultdict(lambda: defaultdict(Totals))
-    seen: list[str] = []
+    names_seen: list[str] = []
+    square = (size, size)
+    sizes = {model.size for model in models}
+
+    def reduced(rgb: color.Codes) -> tuple[color.Codes, dict[tuple[int, int], color.Codes]]:
+        """The square that is measured, and what models see: a full-size picture is soon let go."""
+        return whole_picture(rgb, size), {small: color.resize_area(rgb, small) for small in sizes}
+
     with ThreadPoolExecutor() as pool, tqdm(desc="measure", unit="picture", leave=False) as bar:
-        for batch in _batches(photographs):
-            pictures = [rgb for _, rgb in batch]
-            chroma = {model.name: model.chroma_for(pictures, (size, size)) for model in models}
-            squares = [whole_picture(rgb, size) for rgb in pictures]
+        pictures = photographs.map(reduced)
+        while batch := list(islice(pictures, BATCH)):
+            chroma = {
+                model.name: model.chroma_for([seen[model.size] for _, (_, seen) in batch], square)
+                for model in models
+            }
+            squares = [picture for _, (picture, _) in batch]
             predicted = [{name: ab[i] for name, ab in chroma.items()} for i in range(len(batch))]
             measurements = pool.map(measured, squares, predicted)
             for (name, _), measurement in zip(batch, measurements, strict=True):
-                seen.append(name)
-                for group in {ALL, source_of(name)} - {""}:
+                names_seen.append(name)
+                source = source_of(name)
+                groups = {ALL, source if source in shown_sources else OTHER}
+                for group in groups if source else {ALL}:
                     for column, row in measurement.rows.items():
                         totals[group][column].add(row)
-                if len(seen) <= shown:
+                if len(names_seen) <= shown:
                     for column, picture in measurement.pictures.items():
                         columns[column].append(picture)
                 bar.update()
 
     rows: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    truth = {group: by_column.pop(TRUTH) for group, by_column in totals.items()}
     for group, by_column in totals.items():
         for column, total in by_column.items():
-            rows[column][group] = total.summary(by_column[TRUTH].histogram)
+            rows[column][group] = total.summary(truth[group].histogram)
     evaluation = Evaluation(
         size=size,
-        names=tuple(seen),
+        names=tuple(names_seen),
         passed_over=photographs.passed_over,
         constant=median,
         truth={
-            group: {key: row[key] for key in COLORFULNESS} for group, row in rows.pop(TRUTH).items()
+            group: {key: total.sums[key] / total.count for key in COLORFULNESS}
+            for group, total in truth.items()
         },
         rows=dict(rows),
-        counts={group: by_column[TRUTH].count for group, by_column in totals.items()},
+        counts={group: total.count for group, total in truth.items()},
         models={model.name: dict(model.about) for model in models},
     )
     return evaluation, columns
@@ -201,26 +227,28 @@ class _Measurement:
     pictures: dict[str, color.Codes]
 
 
-def _batches(photographs: Photographs) -> Iterator[list[tuple[str, color.Codes]]]:
-    items = iter(photographs)
-    while batch := list(islice(items, BATCH)):
-        yield batch
+def first_look(photographs: Photographs, size: int) -> tuple[tuple[float, float], Counter[str]]:
+    """The constant (a*, b*) with the least mean absolute error on all photographs (the median of
+    each, to a tenth of a Lab unit), and how many photographs each source has.
 
+    Raises UsageError if no photograph is in color.
+    """
 
-def best_constant(photographs: Photographs, size: int) -> tuple[float, float]:
-    """The constant (a*, b*) with the least mean absolute error on all photographs: the median of
-    each, to a tenth of a Lab unit. Raises UsageError if no photograph is in color."""
-    edges = np.linspace(-128, 128, 2561)
-    counts = np.zeros((2, 2560), np.int64)
-    for _, rgb in tqdm(photographs, desc="best constant color", unit="picture", leave=False):
+    def histograms(rgb: color.Codes) -> npt.NDArray[np.int64]:
         lab = color.rgb_to_lab(whole_picture(rgb, size))
-        for axis in range(2):
-            counts[axis] += np.histogram(lab[..., 1 + axis], edges)[0]
+        return np.stack([np.histogram(lab[..., i], 2560, (-128, 128))[0] for i in (1, 2)])
+
+    counts = np.zeros((2, 2560), np.int64)
+    sources: Counter[str] = Counter()
+    looked_at = photographs.map(histograms)
+    for name, counted in tqdm(looked_at, desc="first look", unit="picture", leave=False):
+        counts += counted
+        sources[source_of(name)] += 1
     if not counts.any():
         raise UsageError(f"no color photographs in {photographs.folder}")
     half = counts.sum(axis=1, keepdims=True) / 2
-    a, b = (float(edges[i] + 0.05) for i in np.argmax(np.cumsum(counts, axis=1) >= half, axis=1))
-    return round(a, 2), round(b, 2)
+    a, b = (0.1 * i - 127.95 for i in np.argmax(np.cumsum(counts, axis=1) >= half, axis=1))
+    return (round(float(a), 2), round(float(b), 2)), sources
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from colorbatch.errors import ModelError, UsageError
 from training import spaces
 from training.checkpoint import History
 from training.config import TrainConfig
-from training.generators import Generator
+from training.generators import Generator, UNet
 
 HALF = ".float16"
 """How the export marks weights that it stores in half precision."""
@@ -38,7 +38,8 @@ def load_onnx(
 
     `conditions` are batches of training pictures as the generator sees them; over them batch-norm
     statistics are measured. Raises UsageError if the model is of other origin or the settings are
-    not those that it was exported with, ModelError if it is broken.
+    not those that it was exported with, ModelError if it is broken. Leaves the generator in
+    training mode.
     """
     engine = Engine(path, "cpu")
     try:
@@ -52,10 +53,13 @@ def load_onnx(
         for tensor in graph.initializer
     }
     pairs = _normalised(generator)
+    left_out = _left_out(generator, engine.size[0])
     for name, module in generator.named_modules():
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             continue
         weight, bias = stored.get(f"{name}.weight"), stored.get(f"{name}.bias")
+        if weight is None and name in left_out:  # the export has dropped what it does not use
+            continue
         if weight is None or weight.shape != module.weight.shape:
             raise UsageError(f"{path}: not a generator of these settings (at {name})")
         module.weight.copy_(weight)
@@ -65,10 +69,18 @@ def load_onnx(
             module.bias.copy_(bias)
     _take_statistics(generator, list(pairs.values()), conditions)
     _compare(generator, engine, config, path)
+    generator.train()  # as it was made
     return [
         {"images": _pictures(words), "commit": engine.card.source_commit, "summary": words}
         for words in engine.card.history
     ]
+
+
+def _left_out(generator: Generator, size: int) -> tuple[str, ...]:
+    """Layers of the innermost level, which a U-Net passes by at half its size."""
+    if not isinstance(generator, UNet) or size % 2**generator.levels == 0:
+        return ()
+    return (f"down.{generator.levels - 1}.1", "up.0.1")
 
 
 def _pictures(words: str) -> int:
@@ -113,7 +125,7 @@ def _take_statistics(
     for hook in hooks:
         hook.remove()
     for norm in norms:
-        if not seen[norm]:  # the innermost level, at half its size
+        if not seen[norm]:  # of the innermost level, passed by at half its size
             continue
         mean, square = (torch.stack(values).mean(0) for values in zip(*seen[norm], strict=True))
         variance = (square - mean**2).clamp(min=0)

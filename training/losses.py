@@ -11,7 +11,8 @@ def adversarial(logits: Tensor, *, real: bool, mode: str = "vanilla") -> Tensor:
     """How far logits are from "all real" or "all fake".
 
     `vanilla`: binary cross-entropy (Goodfellow et al. 2014). `lsgan`: mean squared distance to 1 or
-    0 (Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9).
+    0 (Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9, without its
+    factor of 1/2, as in pix2pix).
     """
     wanted = torch.full_like(logits, float(real), dtype=torch.float32)
     if mode == "lsgan":

@@ -51,7 +51,7 @@ def _colorfulness(rg: npt.NDArray[np.float64], yb: npt.NDArray[np.float64]) -> f
 
 
 def psnr(squared_error: float) -> float:
-    """Peak signal-to-noise ratio in dB of a mean squared error of 8-bit codes."""
+    """Peak signal-to-noise ratio in dB of a mean squared error of 8-bit codes; at most 148.1."""
     return 10 * math.log10(255**2 / max(squared_error, 1e-10))
 
 
@@ -142,6 +142,15 @@ def measure(lab: color.Float, ab: color.Float, truth: color.Codes) -> Measured:
     }
     curve = np.cumsum(counts)[: LARGEST_DISTANCE + 1] / distance.size
     return Measured(numbers, curve, ab_histogram(ab))
+
+
+def measure_truth(lab: color.Float, truth: color.Codes) -> Measured:
+    """What can be measured of a photograph itself: its colorfulness and its histogram."""
+    numbers = {
+        "colorfulness": colorfulness(truth),
+        "colorfulness_of_absolutes": colorfulness_of_absolutes(truth),
+    }
+    return Measured(numbers, np.zeros(LARGEST_DISTANCE + 1), ab_histogram(lab[..., 1:]))
 
 
 def ab_histogram(ab: color.Float) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ from colorbatch.errors import ModelError, UsageError
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.generators import Generator
+from training.metrics import colored_picture
 
 BATCH = 16
 
@@ -34,9 +35,8 @@ class Model:
 
     def colored(self, rgb: color.Codes) -> color.Codes:
         """A photograph (H, W, 3), uint8, colored anew from its own lightness: (H, W, 3), uint8."""
-        lab = color.rgb_to_lab(rgb)
         [ab] = self.chroma_for([rgb], (rgb.shape[0], rgb.shape[1]))
-        return color.to_codes(color.lab_to_rgb(np.concatenate([lab[..., :1], ab], axis=-1)))
+        return colored_picture(color.rgb_to_lab(rgb), ab)
 
     def chroma_for(
         self, pictures: list[color.Codes], size: tuple[int, int] | None = None
@@ -53,6 +53,8 @@ class Model:
             raise ModelError(f"{self.name}: its colors are no numbers")
         if size is None or size == self.size:
             return list(chroma)
+        if size[0] < self.size[0] or size[1] < self.size[1]:
+            return [color.resize_area(ab, size) for ab in chroma]
         return [color.enlarge_rows(ab, size, 0, size[0]) for ab in chroma]
 
 

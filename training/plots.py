@@ -16,6 +16,7 @@ from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import find_pictures, make_folder, replacing
 from colorbatch.images import load_rgb
+from training.metrics import colored_picture
 from training.models import Model
 from training.photographs import Photographs
 from training.step import D_LOSSES, LOSS_NAMES
@@ -60,8 +61,10 @@ def triptychs(models: Sequence[Model], photographs: Photographs, side: int) -> c
     for _, rgb in photographs:
         square = color.resize_area(rgb, (side, side))
         columns["grey"].append(np.dstack([color.grey_of(square)] * 3))
-        for model in models:
-            columns[model.name].append(model.colored(square))
+        lab = color.rgb_to_lab(square)
+        for model in models:  # each sees the whole photograph, not the square
+            [ab] = model.chroma_for([rgb], (side, side))
+            columns[model.name].append(colored_picture(lab, ab))
         columns["truth"].append(square)
     if not columns["truth"]:
         raise UsageError(f"no color photographs in {photographs.folder}")

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from colorbatch import color
+from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import write_bytes
 from training import checkpoint, plots, spaces
@@ -74,13 +75,11 @@ def train(
     other settings or other photographs, or is in use.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = choose_precision(config, device)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores"
-    say(f"device {device.type} ({name}), precision {dtype}, {torch.get_num_threads()} threads")
-
     for folder in (data, validation):
         if folder is not None and not folder.is_dir():
             raise UsageError(f"{folder}: no such folder")
+    if init is not None and not init.exists():
+        raise UsageError(f"{init}: no such run or model")
     run.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run / "lock")
     try:
@@ -91,9 +90,18 @@ def train(
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
-        if backbones and config.gamma == 1 and config.generator != "resnet18":
-            raise UsageError("--backbone-weights plays no part in these settings")
+        precision = state["progress"].get("precision", "") if state else ""
+        dtype = choose_precision(precision or config.precision, device)
+        name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores"
+        say(f"device {device.type} ({name}), precision {dtype}, {torch.get_num_threads()} threads")
         features = make_features(config, backbones)
+        encoder = None
+        if config.generator == "resnet18" and state is None:
+            encoder = read_weights(backbones, "resnet18")
+        if backbones and state is None and features is None and encoder is None:
+            raise UsageError("--backbone-weights plays no part in these settings")
+        if encoder and init is not None:
+            raise UsageError("the encoder's weights come from --init or --backbone-weights")
         photos, held_out = open_caches(data, validation, cache or run / "cache", config, run)
         for label, photographs in (("training", photos), ("validation", held_out)):
             say(
@@ -130,10 +138,8 @@ def train(
             if init is not None:
                 history = _start(init, players, config, photos)
                 say(f"starting with the weights of {init}")
-            elif loaded := _load_encoder(players, backbones):
-                described.append(loaded)
-            if backbones and not described:
-                raise UsageError("--backbone-weights plays no part in these settings")
+            if encoder is not None:
+                described.append(_load_encoder(players, *encoder))
             for words in described:
                 say(words)
             progress = Progress(
@@ -143,6 +149,8 @@ def train(
                 photographs=len(photos),
                 validation_digest=held_out.digest,
                 backbone="; ".join(described),
+                init=_named_file(init),
+                precision=PRECISIONS[dtype],
             )
         write_bytes(run / "run.json", record_of(config, progress, photos, held_out))
         return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
@@ -164,17 +172,20 @@ def _calibration(photos: PhotoCache, config: TrainConfig) -> Iterator[Tensor]:
     return (training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES))
 
 
-def _load_encoder(players: Players, sources: Sequence[str]) -> str | None:
+def _load_encoder(players: Players, weights: dict[str, Tensor], name: str) -> str:
     """Start a ResNet-18 encoder from weights of other origin; what they are, in words."""
-    generator = players.generator
-    if not isinstance(generator, ResNetUNet):
-        return None
-    found = read_weights(sources, "resnet18")
-    if found is None:
-        return None
-    mark = load_weights(generator.encoder, *found)
-    players.average.load_state_dict(generator.state_dict())
-    return f"encoder from {found[1]} (sha256 {mark})"
+    assert isinstance(players.generator, ResNetUNet)
+    mark = load_weights(players.generator.encoder, weights, name)
+    players.average.load_state_dict(players.generator.state_dict())
+    return f"encoder from {name} (sha256 {mark})"
+
+
+def _named_file(init: Path | None) -> str:
+    """Name and hash of the file behind `--init`."""
+    if init is None:
+        return ""
+    file = init / checkpoint.NAME if init.is_dir() else init
+    return f"{init.resolve().name} (sha256 {sha256(file)[:16]})"
 
 
 def _loop(
@@ -266,8 +277,14 @@ def record_of(
     origin, and the names of all photographs."""
     record = {
         "commit": checkpoint.source_commit(),
-        "settings": dataclasses.asdict(config) | {"steps": progress.steps, "time_budget": 0.0},
+        "settings": dataclasses.asdict(config)
+        | {
+            "steps": progress.steps,
+            "time_budget": 0.0,
+            "precision": progress.precision or config.precision,
+        },
         "backbone": progress.backbone,
+        "init": progress.init,
         "training": photos.names,
         "validation": held_out.names,
     }
@@ -315,13 +332,18 @@ def scheduled(config: TrainConfig, progress: Progress) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress.step / progress.steps))
 
 
-def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
-    """The autocast type: bf16 where the device computes in it, else fp16 on CUDA, else float32."""
-    named = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-    if config.precision != "auto":
-        return named[config.precision]
+PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The autocast type by name; `auto` is bf16 where the device computes in it, else fp16 on CUDA,
+    else float32."""
+    for dtype, its_name in PRECISIONS.items():
+        if name == its_name:
+            return dtype
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bf16 else torch.float16
     has_bf16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
     return torch.bfloat16 if has_bf16 else torch.float32
 

@@ -19,7 +19,7 @@ from PIL import Image
 from colorbatch.color import rgb_to_lab
 from colorbatch.errors import UsageError
 from export.cli import cli as export_cli
-from training.evaluate import HEADINGS, Columns, Evaluation, best_constant, evaluate, spread
+from training.evaluate import HEADINGS, Columns, Evaluation, evaluate, first_look, spread
 from training.metrics import colored_picture
 from training.models import Model, open_model, open_noisy_model
 from training.photographs import Photographs
@@ -143,7 +143,7 @@ def test_grey_row(measured: Measured, photographs: dict[str, np.ndarray]) -> Non
 
 def test_best_constant(folder: Path, photographs: dict[str, np.ndarray]) -> None:
     """The constant color is the median of each channel, and no neighbour has a smaller error."""
-    a, b = best_constant(Photographs(folder), SIDE)
+    (a, b), _ = first_look(Photographs(folder), SIDE)
     true = np.stack([rgb_to_lab(rgb) for rgb in photographs.values()])[..., 1:].reshape(-1, 2)
     median = np.median(true.astype(np.float64), axis=0)
     # the middle of a cell of a tenth
