@@ -86,6 +86,13 @@ def test_no_placeholder_is_left_in_the_docs() -> None:
         assert not re.search(r"@[A-Z0-9]+@|TODO|TBD", path.read_text("utf-8")), path
 
 
+def test_relative_links_lead_somewhere() -> None:
+    """Every file that a page links to or shows is there."""
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
 def test_docs_tell_the_embedded_models_own_story() -> None:
     """The steps, the limit and the figures in docs/model.md are those of the model's card."""
     card = Engine(device="cpu").card
