@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 
 from colorbatch.batch import ImageSettings, check_target_folder, colorize_images, split_finished
 from colorbatch.engine import Engine
-from colorbatch.errors import TargetError
+from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.files import Job, plan_jobs
 from colorbatch.journal import Journals
 from colorbatch.records import NOT_OURS
@@ -77,6 +79,37 @@ def test_finished_targets_are_split_off(source, tmp_path):
         assert len(todo) == 9 and jobs[2] not in todo
     everything = split_finished(jobs, Journals(jobs), ImageSettings(), lambda: "model", redo="all")
     assert everything == (jobs, [])
+
+
+def test_a_full_disk_ends_the_batch_and_is_no_picture_s_fault(
+    engine, source, tmp_path, monkeypatch
+):
+    """Nothing more can succeed: what was finished is yielded first, then the one error."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 8:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    done = []
+    with Journals(jobs) as journals:
+        journals.lock()
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(OutputFullError, match=r"cannot write.*No space left"):
+            for outcome in colorize_images(
+                jobs, engine, ImageSettings(), journals=journals, workers=1
+            ):
+                done.append(outcome)
+        monkeypatch.undo()
+    assert 1 <= len(done) < 10 and set(statuses(done)) == {"colored"}
+    written = {path for path in (tmp_path / "out").iterdir() if path.name != ".colorbatch"}
+    assert {outcome.target for outcome in done} == written
+    assert [Journals(jobs).find(job) is not None for job in jobs] == [
+        job.target in written for job in jobs
+    ]
 
 
 def test_stop_keeps_what_was_finished(engine, source, tmp_path):
