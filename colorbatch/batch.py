@@ -5,19 +5,24 @@ This is where files (`images`, `files`) and the model (`engine` through `pipelin
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from colorbatch import color, encoding, images, pipeline
 from colorbatch.engine import Engine
-from colorbatch.errors import ColorbatchError, one_line
+from colorbatch.errors import ColorbatchError, OutputFullError, one_line
 from colorbatch.files import Job, make_folder, write_bytes
+from colorbatch.journal import Journals
 from colorbatch.provenance import is_marked
+from colorbatch.records import Made, source_stamp, verdict
 from colorbatch.report import Outcome
 
 logger = logging.getLogger(__name__)
@@ -27,6 +32,7 @@ OnColor = Literal["keep", "colorize", "skip"]
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""
 OURS = "made by colorbatch"
+QUALITY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -49,28 +55,59 @@ class _Held:
     skip: str = ""
 
 
-def split_finished(jobs: Sequence[Job], *, overwrite: bool) -> tuple[list[Job], list[Outcome]]:
-    """Jobs still to do, and an outcome for each whose target exists.
+Redo = Literal["nothing", "outdated", "all"]
 
-    A target that exists is complete (see `files.replacing`), so it is never done twice.
+
+def split_finished(
+    jobs: Sequence[Job],
+    journals: Journals,
+    settings: ImageSettings,
+    model: Callable[[], str],
+    *,
+    redo: Redo = "nothing",
+) -> tuple[list[Job], list[Outcome]]:
+    """Jobs still to do, and an outcome for each that is not: finished, or done in another way.
+
+    model: gives the SHA-256 of the model, and is asked where it matters only. "outdated" results
+    are those made with other settings, by another model, or from a source that has changed since;
+    files that the journal does not know are done again with "all" alone.
     """
-    if overwrite:
+    if redo == "all":
         return list(jobs), []
     todo, skipped = [], []
     for job in jobs:
-        if _is_finished(job.target):
-            skipped.append(Outcome(job.source, job.target, "skipped", "finished already"))
-        else:
+        record = journals.find(job)
+
+        def digest(made: Made, job: Job = job) -> str:
+            return settings_digest(settings, job, made.kind, made.outcome)
+
+        reason, outdated = verdict(job, record, digest, model)
+        if not reason or (outdated and redo == "outdated"):
             todo.append(job)
+        else:
+            kind = record.made.kind if record and record.made.outcome == "skipped" else ""
+            outcome = Outcome(job.source, job.target, "skipped", reason, kind, outdated=outdated)
+            skipped.append(outcome)
     return todo, skipped
 
 
-def _is_finished(target: Path) -> bool:
-    """Whether a target is there; one that cannot even be asked for will fail when it is written."""
-    try:
-        return target.is_file() and target.stat().st_size > 0
-    except OSError:
-        return False
+def settings_digest(settings: ImageSettings, job: Job, kind: str, outcome: str) -> str:
+    """A digest of those settings that had a part in a result of this kind.
+
+    What to do with a kind of picture (`on_color`) concerns that kind alone, and not pictures named
+    one by one; color is made for colored ones only, and not every format has a quality.
+    """
+    values = {
+        name: "named" if job.named and name == "on_color" else value
+        for name, value in dataclasses.asdict(settings).items()
+        if not name.startswith("on_") or name == f"on_{kind}"
+    }
+    if outcome != "colored":
+        del values["saturation"]
+    if job.target.suffix.lower() not in QUALITY_SUFFIXES:
+        del values["quality"]
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def colorize_images(
@@ -78,24 +115,47 @@ def colorize_images(
     engine: Engine,
     settings: ImageSettings,
     *,
+    journals: Journals | None = None,
+    model_sha256: str = "",
     workers: int = 0,
     fail_fast: bool = False,
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Color every job; yields one outcome each, in order.
 
-    workers: threads for reading and writing, 0 for one per core. With `fail_fast` nothing new
-    begins after the first failure. `stop` is asked between pictures.
+    journals: where results are recorded, locked. workers: threads for reading and writing, 0 for
+    one per core. With `fail_fast` nothing new begins after the first failure. `stop` is asked
+    between pictures. Raises OutputFullError, after the outcomes of what could be finished, where
+    nothing can be written any more.
     """
     threads = workers or os.cpu_count() or 1
     failed = threading.Event()
+    full: OutputFullError | None = None
     mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
 
-    def read(job: Job) -> pipeline.Loaded[_Held]:
-        return _read(job, settings, engine.size)
+    def read(job: Job) -> pipeline.Loaded[tuple[_Held, tuple[int, int]]]:
+        stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
+        loaded = _read(job, settings, engine.size)
+        return pipeline.Loaded((loaded.held, stamp), loaded.lightness)
 
-    def finish(job: Job, held: _Held, ab: color.Float | None) -> Outcome:
-        return _finish(job, held, ab, settings, mark)
+    def finish(job: Job, read: tuple[_Held, tuple[int, int]], ab: color.Float | None) -> Outcome:
+        held, stamp = read
+
+        def made(status: str, kind: str, reason: str = "") -> Made:
+            digest = settings_digest(settings, job, kind, status)
+            model = model_sha256 if status == "colored" else ""
+            return Made(*stamp, digest, model, status, kind, reason)
+
+        def write(data: bytes, status: str) -> None:
+            if journals is None:
+                write_bytes(job.target, data)
+            else:
+                journals.write(job, data, made(status, held.kind))
+
+        outcome = _finish(job, held, ab, settings, mark, write)
+        if journals is not None and outcome.status == "skipped":
+            journals.skip(job, made("skipped", outcome.kind, outcome.reason))
+        return outcome
 
     results = pipeline.run(
         jobs,
@@ -111,10 +171,16 @@ def colorize_images(
         outcome = done.result
         if outcome is None:
             assert done.error is not None
+            if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
+                full = done.error
+                failed.set()
+                continue
             outcome = _failure(done.item, done.error)
             if fail_fast:
                 failed.set()
         yield outcome
+    if full is not None:
+        raise full
 
 
 def _failure(job: Job, error: Exception) -> Outcome:
@@ -145,7 +211,12 @@ def _if_small(still: images.Still) -> images.Still | None:
 
 
 def _finish(
-    job: Job, held: _Held, ab: color.Float | None, settings: ImageSettings, mark: str
+    job: Job,
+    held: _Held,
+    ab: color.Float | None,
+    settings: ImageSettings,
+    mark: str,
+    write: Callable[[bytes, str], None],
 ) -> Outcome:
     if held.skip:
         kind = "" if held.skip == OURS else held.kind
@@ -157,7 +228,7 @@ def _finish(
         notes = (f"a {still.format} file named {job.source.suffix}; written as {format_}",)
     make_folder(job.target.parent)
     if ab is None and format_ == still.format:
-        write_bytes(job.target, job.source.read_bytes())
+        write(job.source.read_bytes(), "kept")
         return Outcome(job.source, job.target, "kept", "", held.kind, notes)
     if ab is not None:
         ab = images.stored(ab, still.orientation)
@@ -165,8 +236,8 @@ def _finish(
     encoded = encoding.encode(
         still, ab, format_, mark=mark, saturation=settings.saturation, quality=settings.quality
     )
-    write_bytes(job.target, encoded.data)
     status: Literal["colored", "kept"] = "kept" if ab is None else "colored"
+    write(encoded.data, status)
     return Outcome(job.source, job.target, status, "", held.kind, (*notes, *encoded.notes))
 
 

@@ -66,6 +66,15 @@ class TargetError(ColorbatchError):
     """One target cannot be written. A batch turns it into an outcome and goes on."""
 
 
+class OutputFullError(TargetError):
+    """No target can be written any more: the disk is full, or the journal cannot be kept. A batch
+    ends; what is finished is kept."""
+
+
+class LockedError(ColorbatchError):
+    """Another run is at work in the same folder."""
+
+
 def one_line(error: BaseException) -> str:
     """The error's text on one line, with its type where it is not one of ours."""
     text = " ".join(str(error).split())

@@ -6,16 +6,17 @@ Names and bytes only; no pixels. A target either does not exist or is complete.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from colorbatch.errors import TargetError, UsageError
+from colorbatch.errors import OutputFullError, TargetError, UsageError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jp2", ".dpx", ".exr"})
@@ -33,6 +34,25 @@ class Job:
     target: Path
     named: bool = False
     """Whether the user named this very file, rather than a folder that holds it."""
+    home: Path | None = None
+    """The folder whose journal keeps the account of the target; none for `-o NAME.ext`."""
+
+    @property
+    def place(self) -> str:
+        """The target below its home, the same on every system: `deep/a.png`, in Unicode's NFC."""
+        below = self.target.relative_to(self.home) if self.home else Path(self.target.name)
+        return unicodedata.normalize("NFC", below.as_posix())
+
+
+def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
+    """The jobs of part 1 to `parts`: chosen by each target's place alone, so that machines that
+    know nothing of each other share a folder's work, whatever the order or the other files."""
+
+    def part_of(job: Job) -> int:
+        digest = hashlib.sha256(job.place.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") % parts + 1
+
+    return [job for job in jobs if part_of(job) == part]
 
 
 def is_junk(name: str) -> bool:
@@ -141,7 +161,10 @@ def plan_jobs(
             else:
                 root = output / name.parent if output is not None else path.parent
                 target = root / f"{name.stem}{ending}{new_suffix or name.suffix}"
-            jobs.append(Job(path, target, named=not source.is_dir()))
+            is_folder = source.is_dir()
+            beside = source if is_folder else source.parent
+            home = None if single_file else output or beside
+            jobs.append(Job(path, target, named=not is_folder, home=home))
     _refuse_clashes(jobs)
     return jobs
 
@@ -203,34 +226,79 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{folder}: cannot make this folder: {error.strerror}") from error
+        raise _refusal(f"{folder}: cannot make this folder", error) from error
     if not os.access(folder, os.W_OK):
         raise TargetError(f"{folder}: this folder is not writable")
 
 
+def _refusal(what: str, error: OSError) -> TargetError:
+    """The error for what the system refused: a full disk concerns every target."""
+    message = f"{what}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputFullError(message, "make room; the same command then goes on from there")
+    return TargetError(message)
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(
+    path: Path, *, owner: str = "", before: Callable[[], None] = lambda: None
+) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
 
     It is written in the target's own folder, flushed to the disk and then renamed, so that `path`
-    is at all times absent, old, or complete. Raises TargetError for what the disk refuses.
+    is at all times absent, old, or complete. `owner` stands in the temporary's name, so that
+    `remove_temporaries` finds what a killed process left; `before` is called when the file is on
+    the disk and does not bear its name yet. Raises TargetError for what the disk refuses.
     """
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{digest}")
+    start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
+    temporary = path.with_name(f"{start}{secrets.token_hex(4)}-{digest}")
     try:
         with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        before()
         temporary.replace(path)
     except OSError as error:
-        raise TargetError(f"{path}: cannot write: {error.strerror or error}") from error
+        raise _refusal(f"{path}: cannot write", error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(
+    path: Path, data: bytes, *, owner: str = "", before: Callable[[], None] = lambda: None
+) -> None:
     """Write a whole file through `replacing`."""
-    with replacing(path) as file:
+    with replacing(path, owner=owner, before=before) as file:
         file.write(data)
+
+
+def _temporaries_of(owner: str) -> str:
+    return f"{TEMPORARY_PREFIX}{owner}."
+
+
+def remove_temporaries(folder: Path, owners: Sequence[str]) -> None:
+    """Remove what killed processes of these owners left in a folder, if there is such a folder.
+
+    Only for one who knows that none of the owners is at work.
+    """
+    starts = tuple(_temporaries_of(owner) for owner in owners)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(starts):
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can (Windows does so by itself)."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):  # not every file system takes it
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

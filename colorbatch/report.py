@@ -32,6 +32,8 @@ class Outcome:
     reason: str = ""
     kind: str = ""
     notes: tuple[str, ...] = ()
+    outdated: bool = False
+    """Whether it was skipped though another result would be made now; `-y` does."""
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -56,9 +58,13 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     noted: int = 0
     """How many outcomes say that something could not be kept."""
+    outdated: int = 0
+    """How many were skipped that `-y` would do again."""
     made_by: dict[str, object] = field(default_factory=dict)
     """What made the color: program, model and its hash, device, settings."""
     interrupted: bool = False
+    stopped: bool = False
+    """Whether the batch ended because nothing could be written any more."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome) -> None:
@@ -67,6 +73,7 @@ class Report:
         if outcome.kind:
             self.kinds[outcome.kind] += 1
         self.noted += bool(outcome.notes)
+        self.outdated += outcome.outdated
         if outcome.status == "skipped":
             self.reasons[outcome.reason] += 1
 
@@ -85,14 +92,25 @@ class Report:
         """What the process should return."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
+        if self.stopped:
+            return ExitCode.COULD_NOT_RUN
         return ExitCode.SOME_FAILED if self.statuses["failed"] else ExitCode.DONE
+
+    def skipped(self) -> str:
+        """How many were skipped and why: `12 skipped (8 finished, 4 source changed since; ...)`."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
+        these = "this" if self.outdated == 1 else f"these {self.outdated}"
+        again = f"; -y redoes {these}" if self.outdated else ""
+        return f"{self.statuses['skipped']} skipped" + (f" ({reasons}{again})" if reasons else "")
 
     def summary(self) -> str:
         """One line: what was done, to what, and how long it took."""
         parts = [f"{self.statuses['colored']} colored"]
         for status in ("kept", "skipped", "failed"):
             if self.statuses[status]:
-                parts.append(f"{self.statuses[status]} {status}")
+                parts.append(
+                    self.skipped() if status == "skipped" else f"{self.statuses[status]} {status}"
+                )
         if left := self.total - self.finished:
             parts.append(f"{left} not begun")
         text = ", ".join(parts)
@@ -104,10 +122,6 @@ class Report:
             )
             if self.statuses["kept"]:
                 text += " (kept; --on-color colorize)"
-        if self.reasons:
-            text += "; skipped: " + ", ".join(
-                f"{count} {reason}" for reason, count in self.reasons.most_common()
-            )
         if self.noted:
             text += f"; {self.noted} with notes (-v or --json shows them)"
         return f"{text}; {_duration(self.seconds)}"
@@ -122,10 +136,13 @@ class Report:
                         name: self.statuses[name]
                         for name in ("colored", "kept", "skipped", "failed")
                     },
+                    "skipped_because": dict(self.reasons),
+                    "outdated": self.outdated,
                     "kinds": dict(self.kinds),
                     "noted": self.noted,
                     "made_by": self.made_by or None,
                     "interrupted": self.interrupted,
+                    "stopped": self.stopped,
                     "seconds": round(self.seconds, 3),
                     "exit_code": int(self.exit_code),
                 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import math
+import re
 import signal
 import sys
 import time
@@ -19,7 +21,7 @@ import click
 
 from colorbatch import __version__
 from colorbatch.cli.options import engine_line, make_engine, model_options, option
-from colorbatch.errors import ExitCode, UsageError
+from colorbatch.errors import ExitCode, OutputFullError, UsageError
 
 if TYPE_CHECKING:
     from colorbatch.batch import ImageSettings
@@ -87,7 +89,19 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="What to do with pictures in color: copy, colorize or leave out. "
     "Files named one by one are always colorized.",
 )
-@option("-y", "--overwrite", is_flag=True, help="Do finished pictures again.")
+@option(
+    "-y",
+    "--overwrite",
+    is_flag=True,
+    help="Do outdated results again: made with other settings, by another model, or from a source "
+    "changed since.",
+)
+@option("--redo-all", is_flag=True, help="Do every picture again, whatever is there.")
+@option(
+    "--shard",
+    metavar="K/N",
+    help="Do the K-th of N parts of the work, so that several machines share a folder.",
+)
 @option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
@@ -101,8 +115,8 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
 def images(**options: Any) -> None:
     """Color stills: files and folders (recursive) of JPEG, PNG, TIFF and WebP.
 
-    Finished pictures are skipped, so the same command again goes on where it stopped. Sources are
-    never written to.
+    Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
+    the folder .colorbatch of the output knows them. Sources are never written to.
     """
     sys.exit(_images(**options))
 
@@ -121,60 +135,97 @@ def _images(
     quality: int | None,
     on_color: Any,
     overwrite: bool,
+    redo_all: bool,
+    shard: str | None,
     dry_run: bool,
     fail_fast: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> ExitCode:
-    from colorbatch import batch
-    from colorbatch.files import plan_jobs
+    from colorbatch import batch, files
+    from colorbatch.contract import find_model, sha256
+    from colorbatch.journal import Journals
     from colorbatch.report import Report
 
     _set_up_logging(verbose)
     if math.isnan(saturation):
         raise UsageError("--saturation is a number")
     new_suffix = FORMAT_SUFFIXES[new_format] if new_format else None
-    jobs = plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
+    part = _part(shard)
+    settings = batch.ImageSettings(saturation, quality, on_color)
+    jobs = files.plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
     if not jobs:
         raise UsageError("no pictures found", "JPEG, PNG, TIFF and WebP files are looked for")
-    todo, skipped = batch.split_finished(jobs, overwrite=overwrite)
+    jobs = files.shard(jobs, *part) if part else jobs
     report = Report(len(jobs))
     show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)
+    journals = click.get_current_context().with_resource(Journals(jobs, part))
+    if not dry_run:
+        journals.lock(make=False)
+    redo: batch.Redo = "all" if redo_all else "outdated" if overwrite else "nothing"
+    model_sha256 = functools.cache(lambda: sha256(find_model(model)))
+    todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
     if dry_run:
         return _dry_run(todo, skipped, show)
     engine = make_engine(model, device, gpu_id, batch_size) if todo else None
     batch.check_target_folder(jobs, output)
+    if todo:
+        journals.lock()
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-        settings = batch.ImageSettings(saturation, quality, on_color)
-        if as_json:  # nothing else shows it, and hashing a model takes time
-            report.made_by = _made_by(engine, settings)
+        report.made_by = _made_by(engine, settings, model_sha256())
+        full: OutputFullError | None = None
         with _interrupt_flag() as interrupted, show.progress():
             # a second Ctrl-C ends the work at once, but not the account of it
-            with contextlib.suppress(KeyboardInterrupt):
-                for outcome in batch.colorize_images(
-                    todo, engine, settings, workers=workers, fail_fast=fail_fast, stop=interrupted
-                ):
-                    show.outcome(outcome)
+            outcomes = batch.colorize_images(
+                todo,
+                engine,
+                settings,
+                journals=journals,
+                model_sha256=model_sha256(),
+                workers=workers,
+                fail_fast=fail_fast,
+                stop=interrupted,
+            )
+            try:
+                with contextlib.closing(outcomes):
+                    for outcome in outcomes:
+                        show.outcome(outcome)
+            except KeyboardInterrupt:
+                pass
+            except OutputFullError as error:
+                full = error
             report.interrupted = interrupted() and report.finished < report.total
+            report.stopped = full is not None
+            journals.close()
         show.end(engine_line(engine))
+        if full is not None:
+            raise full
     else:
         show.end("no model was needed")
     return report.exit_code
 
 
-def _made_by(engine: Engine, settings: ImageSettings) -> dict[str, object]:
-    """What made the color, for the report."""
-    from colorbatch.contract import sha256
+def _part(shard: str | None) -> tuple[int, int] | None:
+    """(2, 3) of "2/3". Raises UsageError."""
+    if shard is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", shard)
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError(f"--shard {shard}: K/N is wanted, with K from 1 to N")
+    return int(found[1]), int(found[2])
 
+
+def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
+    """What made the color, for the report."""
     return {
         "program": f"colorbatch {__version__}",
         "model": engine.card.name,
-        "model_sha256": sha256(engine.path),
+        "model_sha256": model_sha256,
         "device": engine.device,
         "provider": engine.provider,
         "settings": dataclasses.asdict(settings),
@@ -191,7 +242,7 @@ def _dry_run(todo: list[Job], skipped: list[Outcome], show: _Shower) -> ExitCode
             click.echo(_escaped(f"{job.source} -> {job.target}"))
     for outcome in skipped:
         show.outcome(outcome)
-    click.echo(f"dry run: {len(todo)} to do, {len(skipped)} finished already", err=True)
+    click.echo(f"dry run: {len(todo)} to do, {show.report.skipped()}", err=True)
     return ExitCode.DONE
 
 
@@ -244,6 +295,7 @@ class _Shower:
             click.echo(self.report.to_json())
         if not self.quiet:
             start = "interrupted: " if self.report.interrupted else ""
+            start = start or ("stopped: " if self.report.stopped else "")
             click.echo(f"{start}{self.report.summary()}; {where}", err=True)
 
     def _line(self, text: str) -> None:

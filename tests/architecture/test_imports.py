@@ -16,6 +16,9 @@ ALLOWED = {
     "color": {"errors"},
     "contract": {"errors"},
     "files": {"errors"},
+    "locks": {"errors"},
+    "records": {"files"},
+    "journal": {"records", "locks", "files", "errors"},
     "engine": {"color", "contract", "errors"},
     "parity": {"color", "contract", "engine", "errors"},
     "images": {"color", "files", "errors", "provenance"},
@@ -29,13 +32,16 @@ ALLOWED = {
         "encoding",
         "engine",
         "report",
+        "journal",
+        "records",
         "color",
         "files",
         "errors",
         "provenance",
     },
     "api": {"engine", "color", "contract"},
-    "cli": {"__init__", "cli", "boundary", "batch", "engine", "parity", "report"} | GROUND,
+    "cli": {"__init__", "cli", "boundary", "batch", "engine", "journal", "parity", "report"}
+    | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
 }
@@ -48,6 +54,7 @@ HOMES = {
     "click": {"boundary", "cli"},
     "tifffile": {"images", "encoding"},
     "imagecodecs": {"images", "encoding"},
+    "filelock": {"locks"},
 }
 """Foreign library -> the rooms that know it."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 
 import cv2
 import numpy as np
@@ -12,8 +14,10 @@ from PIL import Image
 
 from colorbatch.batch import ImageSettings, check_target_folder, colorize_images, split_finished
 from colorbatch.engine import Engine
-from colorbatch.errors import TargetError
+from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.files import Job, plan_jobs
+from colorbatch.journal import Journals
+from colorbatch.records import NOT_OURS
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +65,51 @@ def test_a_target_that_cannot_be_written_fails_alone(engine, source, tmp_path):
 
 
 def test_finished_targets_are_split_off(source, tmp_path):
-    """What exists is skipped, unless it is to be done again."""
+    """What is there and nobody knows of is skipped and named, unless all is to be done again."""
     jobs = plan_jobs([source], tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "2.png").write_bytes(b"a result")
     (tmp_path / "out" / "3.png").write_bytes(b"")  # not ours: we write whole files only
     (tmp_path / "out" / "4.png").mkdir()
-    todo, skipped = split_finished(jobs, overwrite=False)
-    assert [one.source.name for one in skipped] == ["2.png"]
-    assert len(todo) == 9 and jobs[2] not in todo
-    assert split_finished(jobs, overwrite=True) == (jobs, [])
+    for redo in ("nothing", "outdated"):
+        todo, skipped = split_finished(
+            jobs, Journals(jobs), ImageSettings(), lambda: "model", redo=redo
+        )
+        assert [(one.source.name, one.reason) for one in skipped] == [("2.png", NOT_OURS)]
+        assert len(todo) == 9 and jobs[2] not in todo
+    everything = split_finished(jobs, Journals(jobs), ImageSettings(), lambda: "model", redo="all")
+    assert everything == (jobs, [])
+
+
+def test_a_full_disk_ends_the_batch_and_is_no_picture_s_fault(
+    engine, source, tmp_path, monkeypatch
+):
+    """Nothing more can succeed: what was finished is yielded first, then the one error."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 8:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    done = []
+    with Journals(jobs) as journals:
+        journals.lock()
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(OutputFullError, match=r"cannot write.*No space left"):
+            for outcome in colorize_images(
+                jobs, engine, ImageSettings(), journals=journals, workers=1
+            ):
+                done.append(outcome)
+        monkeypatch.undo()
+    assert 1 <= len(done) < 10 and set(statuses(done)) == {"colored"}
+    written = {path for path in (tmp_path / "out").iterdir() if path.name != ".colorbatch"}
+    assert {outcome.target for outcome in done} == written
+    assert [Journals(jobs).find(job) is not None for job in jobs] == [
+        job.target in written for job in jobs
+    ]
 
 
 def test_stop_keeps_what_was_finished(engine, source, tmp_path):

@@ -19,7 +19,6 @@ import tifffile
 from PIL import Image
 
 from colorbatch.cli import cli
-from colorbatch.files import TEMPORARY_PREFIX
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -49,8 +48,9 @@ def folder(tmp_path):
 
 
 def files_below(folder):
+    """All files but the journal's."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
-                  if path.is_file())  # fmt: skip
+                  if path.is_file() and path.parent.name != ".colorbatch")  # fmt: skip
 
 
 def luma_of(path):
@@ -89,15 +89,18 @@ def test_a_folder_is_colored_and_a_second_run_skips(run_cli, tiny_model, folder,
         assert_colored(tmp_path / "out" / name, pixels)
     assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
 
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("[!.]*.*")}
     second = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model)
     assert second.returncode == 0
-    assert "0 colored, 5 skipped" in summary_line(second)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")} == stamps
+    assert "0 colored, 5 skipped (5 finished);" in summary_line(second)
+    results = [tmp_path / "out" / name for name in files_below(tmp_path / "out")]
+    assert all(path.stat().st_mtime_ns == stamps[path] for path in results)
 
     third = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--overwrite")
-    assert "5 colored" in summary_line(third)
-    assert all(path.stat().st_mtime_ns != stamp for path, stamp in stamps.items())
+    assert "0 colored, 5 skipped (5 finished);" in summary_line(third)  # nothing is outdated
+    fourth = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--redo-all")
+    assert "5 colored" in summary_line(fourth)
+    assert all(path.stat().st_mtime_ns != stamps[path] for path in results)
 
 
 def test_beside_the_source_twice(run_cli, tiny_model, folder):
@@ -448,8 +451,7 @@ def test_killed_at_any_instant_the_same_command_ends_with_the_same_result(
             assert_colored(path, pixels)
     rest = run_cli(*command)
     assert rest.returncode == 0, rest.stderr
-    names = files_below(out)
-    assert [name for name in names if not name.startswith(TEMPORARY_PREFIX)] == files_below(source)
+    assert files_below(out) == files_below(source)
     whole = run_cli("images", source, "-o", tmp_path / "whole", "-m", tiny_model, "-q")
     assert whole.returncode == 0
     for name in files_below(source):
@@ -468,7 +470,7 @@ def test_a_reader_that_goes_away_is_no_traceback(clean_env, tiny_model, many, tm
     process.stderr.close()
     assert process.wait(300) == 1
     assert "Traceback" not in stderr and "Exception ignored" not in stderr
-    assert not list((tmp_path / "out").glob(".*"))
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == [".colorbatch"]
 
 
 # --- what the process does besides -------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from colorbatch import files
-from colorbatch.errors import TargetError, UsageError
-from colorbatch.files import plan_jobs
+from colorbatch.errors import OutputFullError, TargetError, UsageError
+from colorbatch.files import Job, plan_jobs
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 needs_bytes_names = pytest.mark.skipif(
@@ -289,7 +290,74 @@ def test_a_full_disk_is_a_target_error(tmp_path):
     message = r"a\.png: cannot write: No space left"
     with pytest.raises(TargetError, match=message), files.replacing(tmp_path / "a.png"):
         raise full
+    with pytest.raises(OutputFullError), files.replacing(tmp_path / "a.png"):
+        raise full
     assert not list(tmp_path.iterdir())
+
+
+def test_temporaries_are_removed_by_their_owner_alone(tmp_path):
+    """Names of another owner, and of none, stay; results stay in any case."""
+    names, open_ones = [], []
+    for owner in ("", "one", "other"):
+        open_ones.append(files.replacing(tmp_path / "a.png", owner=owner))
+        open_ones[-1].__enter__()
+        [new] = {path.name for path in tmp_path.iterdir()} - set(names)
+        names.append(new)
+    (tmp_path / "a.png").write_bytes(b"x")
+    files.remove_temporaries(tmp_path, ["one"])
+    assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2], "a.png"}
+    files.remove_temporaries(tmp_path, [])
+    files.remove_temporaries(tmp_path / "missing", ["one"])
+    assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2], "a.png"}
+
+
+def test_what_comes_before_the_name_can_refuse_it(tmp_path):
+    """`before` sees the whole file and no name; where it fails nothing is left."""
+    seen = []
+
+    def before():
+        seen.extend(path.read_bytes() for path in tmp_path.iterdir())
+        raise TargetError("no")
+
+    with pytest.raises(TargetError, match="no"):
+        files.write_bytes(tmp_path / "a.png", b"whole", before=before)
+    assert seen == [b"whole"]
+    assert not list(tmp_path.iterdir())
+
+
+# --- parts of the work -------------------------------------------------------------------------
+
+
+def test_parts_are_chosen_by_the_results_place_alone(tree, tmp_path):
+    """Every job is in one part; order, other files, the output's name and the system's way to write
+    a name change nothing."""
+    names = [f"box {index % 5}/{index}.png" for index in range(90)] + ["\xe9.png"]
+    jobs = plan_jobs([tree(*names)], tmp_path / "out")
+    for parts in (1, 2, 3, 7):
+        shares = [files.shard(jobs, part, parts) for part in range(1, parts + 1)]
+        assert sorted(job.place for share in shares for job in share) == sorted(
+            job.place for job in jobs
+        )
+        assert min(map(len, shares)) > len(jobs) / parts / 3
+    third = {job.place for job in files.shard(jobs, 3, 3)}
+    fewer = plan_jobs([tmp_path / "source" / "box 1"], tmp_path / "elsewhere" / "box 1")
+    moved = [Job(job.source, job.target, home=tmp_path / "elsewhere") for job in fewer]
+    assert {job.place for job in files.shard(moved[::-1], 3, 3)} == {
+        place for place in third if place.startswith("box 1/")
+    }
+    one, two = (
+        Job(Path(name), tmp_path / name, home=tmp_path) for name in ("\xe9.png", "e\u0301.png")
+    )
+    assert one.place == two.place
+
+
+def test_part_numbers_are_for_ever():
+    """Machines of different versions must agree: SHA-256 of the place, as written down here."""
+    home = Path("out")
+    jobs = [Job(Path("x"), home / name, home=home) for name in ("a.png", "b/c.tif", "d.jpg")]
+    for job in jobs:
+        number = int(hashlib.sha256(job.place.encode()).hexdigest()[:16], 16)
+        assert files.shard([job], number % 4 + 1, 4) == [job]
 
 
 def test_a_folder_in_the_way_is_a_target_error(tmp_path):

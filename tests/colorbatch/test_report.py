@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -33,9 +34,24 @@ def filled():
 def test_the_summary_adds_up():
     """Every count and every reason, and what was not begun."""
     text = filled().summary()
-    assert "2 colored, 1 kept, 3 skipped, 1 failed, 3 not begun" in text
+    assert text.startswith("2 colored, 1 kept, 3 skipped (")
+    assert "1 failed, 3 not begun" in text
     assert "1 grey, 1 toned, 2 color" in text
-    assert "2 finished already, 1 in color" in text
+    assert "3 skipped (2 finished already, 1 in color), 1 failed" in text
+
+
+def test_the_summary_says_what_y_would_do():
+    """Outdated results are counted apart, with the option that does them again."""
+    report = Report(12)
+    for count, reason in ((8, "finished"), (3, "made with other settings"), (1, "source changed")):
+        for _ in range(count):
+            outdated = reason != "finished"
+            report.add(dataclasses.replace(outcome("skipped", "", reason), outdated=outdated))
+    expected = "12 skipped (8 finished, 3 made with other settings, 1 source changed; "
+    assert f"0 colored, {expected}-y redoes these 4); " in report.summary()
+    values = json.loads(report.to_json())["summary"]
+    assert values["skipped_because"]["made with other settings"] == 3
+    assert values["outdated"] == 4
 
 
 def test_the_summary_as_json_adds_up():

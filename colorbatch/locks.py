@@ -1,0 +1,90 @@
+"""Locks on a folder that the operating system holds, and gives back when their process ends.
+
+Beside `NAME.lock`, which stays and means nothing by itself, `NAME.holder` says which host and
+process hold the lock; it is gone after a clean end. The only file that knows filelock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import platform
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from colorbatch.errors import LockedError, TargetError
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds to wait for a lock, because others look whether it is free by taking it for a moment."""
+NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+class FolderLock:
+    """One lock in a folder that exists. Where the file system knows no locks there is a warning,
+    and `held` stays false after `acquire`."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._holder = folder / f"{name}.holder"
+        # no soft lock: a file that a dead run would leave behind
+        self._lock = FileLock(folder / f"{name}.lock", thread_local=False, fallback_to_soft=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._lock.is_locked
+
+    def acquire(self) -> None:
+        """Take the lock. Raises LockedError, which names the holder, and TargetError."""
+        try:
+            self._lock.acquire(timeout=PATIENCE, poll_interval=0.05)
+            note = {"host": platform.node(), "pid": os.getpid()}
+            self._holder.write_text(json.dumps(note), "utf-8")
+        except Timeout:
+            raise self._locked() from None
+        except OSError as error:
+            self._lock.release()
+            if error.errno not in NO_LOCKS:
+                message = f"{self._folder}: cannot be locked: {error.strerror or error}"
+                raise TargetError(message) from error
+            logger.warning("%s: no locks here; only one run may work in it", self._folder.parent)
+
+    def refuse_if_held(self) -> None:
+        """See that nobody holds the lock. Raises LockedError."""
+        try:
+            with self._lock.acquire(timeout=0):
+                pass
+        except Timeout:
+            raise self._locked() from None
+        except OSError:
+            logger.debug("%s: cannot be asked for", self._holder.stem, exc_info=True)
+
+    @property
+    def died_here(self) -> bool:
+        """Whether a process of this host held the lock and did not give it back; for free locks."""
+        return self._note().get("host") == platform.node()
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self.held:
+            with contextlib.suppress(OSError):
+                self._holder.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _locked(self) -> LockedError:
+        note = self._note()
+        who = f"process {note['pid']} on {note['host']}" if note else "a process that has no name"
+        return LockedError(f"{self._folder.parent}: another run is at work here: {who}")
+
+    def _note(self) -> dict[str, object]:
+        try:
+            note = json.loads(self._holder.read_text("utf-8"))
+            return {"host": note["host"], "pid": note["pid"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
