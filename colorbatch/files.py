@@ -9,16 +9,23 @@ import contextlib
 import hashlib
 import os
 import secrets
+import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from colorbatch.errors import TargetError, UsageError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jp2", ".dpx", ".exr"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
+)
+"""What is read and written."""
+READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
+"""What is read only, and the suffix of its results."""
+SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
 """Names of pictures, not of folders: nobody means a folder new.jp2."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 TEMPORARY_PREFIX = ".colorbatch-"
@@ -107,7 +114,7 @@ def plan_jobs(
         if output.suffix.lower() in PICTURE_SUFFIXES:
             raise UsageError(f"{output} names one picture, but there may be several")
         if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-            raise UsageError(f"{output}: results are JPEG, PNG, TIFF or WebP")
+            raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
     if single_file and output is not None and new_suffix not in (None, _plain_suffix(output)):
         raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
@@ -125,7 +132,7 @@ def plan_jobs(
         if source.is_dir():
             _refuse_output_as_source(source, output)
             below = Path(_real(source).name) if many else Path()
-            paths = list(walk(source, PICTURE_SUFFIXES, skip))
+            paths = list(walk(source, SOURCE_SUFFIXES, skip))
             results = set(_results(paths, ending))
             found = [(path, below / path.relative_to(source)) for path in paths]
             found = [(path, name) for path, name in found if path not in results]
@@ -140,7 +147,8 @@ def plan_jobs(
                 target = output
             else:
                 root = output / name.parent if output is not None else path.parent
-                target = root / f"{name.stem}{ending}{new_suffix or name.suffix}"
+                own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
+                target = root / f"{name.stem}{ending}{new_suffix or own_suffix}"
             jobs.append(Job(path, target, named=not source.is_dir()))
     _refuse_clashes(jobs)
     return jobs
@@ -209,20 +217,23 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, modified_ns: int | None = None) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
 
-    It is written in the target's own folder, flushed to the disk and then renamed, so that `path`
-    is at all times absent, old, or complete. Raises TargetError for what the disk refuses.
+    It is open for writing and reading, in the target's own folder, flushed to the disk and then
+    renamed, so that `path` is at all times absent, old, or complete. modified_ns: its modification
+    time, nanoseconds since 1970, if not now. Raises TargetError for what the disk refuses.
     """
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{digest}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if modified_ns is not None:
+            os.utime(temporary, ns=(time.time_ns(), modified_ns))
         temporary.replace(path)
     except OSError as error:
         raise TargetError(f"{path}: cannot write: {error.strerror or error}") from error

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from colorbatch.files import Job
     from colorbatch.report import Outcome, Report
 
-FORMAT_SUFFIXES = {"jpg": ".jpg", "png": ".png", "tif": ".tif", "webp": ".webp"}
+FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""
 
@@ -87,6 +87,16 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="What to do with pictures in color: copy, colorize or leave out. "
     "Files named one by one are always colorized.",
 )
+@option("--upright", is_flag=True, help="Turn pixels by the orientation tag.")
+@option("--no-times", is_flag=True, help="Do not give results their source's modification time.")
+@option(
+    "--max-pixels",
+    type=click.FloatRange(0, min_open=True),
+    default=1000,
+    show_default=True,
+    metavar="MEGAPIXELS",
+    help="Refuse larger pictures, by their header.",
+)
 @option("-y", "--overwrite", is_flag=True, help="Do finished pictures again.")
 @option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
@@ -99,7 +109,7 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
 @option("-q", "--quiet", is_flag=True, help="No progress and no summary; failures are still named.")
 @option("-v", "--verbose", is_flag=True, help="Name every picture, with what could not be kept.")
 def images(**options: Any) -> None:
-    """Color stills: files and folders (recursive) of JPEG, PNG, TIFF and WebP.
+    """Color stills: files and folders (recursive) of JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, HEIC.
 
     Finished pictures are skipped, so the same command again goes on where it stopped. Sources are
     never written to.
@@ -120,6 +130,9 @@ def _images(
     new_format: str | None,
     quality: int | None,
     on_color: Any,
+    upright: bool,
+    no_times: bool,
+    max_pixels: float,
     overwrite: bool,
     dry_run: bool,
     fail_fast: bool,
@@ -134,10 +147,15 @@ def _images(
     _set_up_logging(verbose)
     if math.isnan(saturation):
         raise UsageError("--saturation is a number")
+    if not math.isfinite(max_pixels):
+        raise UsageError("--max-pixels is a number of megapixels")
     new_suffix = FORMAT_SUFFIXES[new_format] if new_format else None
     jobs = plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
     if not jobs:
-        raise UsageError("no pictures found", "JPEG, PNG, TIFF and WebP files are looked for")
+        raise UsageError(
+            "no pictures found",
+            "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
+        )
     todo, skipped = batch.split_finished(jobs, overwrite=overwrite)
     report = Report(len(jobs))
     show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -150,7 +168,9 @@ def _images(
     if engine is not None:
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-        settings = batch.ImageSettings(saturation, quality, on_color)
+        settings = batch.ImageSettings(
+            saturation, quality, on_color, upright, not no_times, round(max_pixels * 1e6)
+        )
         if as_json:  # nothing else shows it, and hashing a model takes time
             report.made_by = _made_by(engine, settings)
         with _interrupt_flag() as interrupted, show.progress():
