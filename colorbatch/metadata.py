@@ -144,6 +144,8 @@ def image_resources(data: bytes) -> dict[int, bytes]:
         start = _data_start(data, position)
         [size] = struct.unpack_from(">L", data, start - 4)
         end = start + size + size % 2
+        if end > len(data) + 1:  # cut off
+            break
         [number] = struct.unpack_from(">H", data, position + 4)
         if number not in THUMBNAILS:
             found[number] = data[position:end].ljust(end - position, b"\0")
