@@ -10,20 +10,25 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import threading
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
-from colorbatch import color, encoding, images, pipeline
+import numpy as np
+
+from colorbatch import color, encoding, icc, images, pipeline
 from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, OutputFullError, one_line
-from colorbatch.files import Job, make_folder, write_bytes
+from colorbatch.files import Job, make_folder, replacing
 from colorbatch.journal import Journals
 from colorbatch.provenance import is_marked
 from colorbatch.records import Made, source_stamp, verdict
 from colorbatch.report import Outcome
+from colorbatch.still import FORMATS, MAX_PIXELS, Format, Still, stored, upright
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,12 @@ class ImageSettings:
     quality: int | None = None
     on_color: OnColor = "keep"
     """What happens to pictures that are in color already (those named one by one are colored)."""
+    upright: bool = False
+    """Whether pixels are turned by the orientation tag, rather than kept in their order."""
+    times: bool = True
+    """Whether results have the modification time of their source."""
+    max_pixels: int = MAX_PIXELS
+    """Larger pictures are refused by their header."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,18 @@ class _Held:
     """What a picture's reading leaves for its writing. Large pictures are read again then, so that
     memory is bounded by the number of threads, not by what waits for the model."""
 
-    still: images.Still | None
-    kind: color.Kind
+    still: Still | None
+    kinds: tuple[color.Kind, ...]
+    """One for each page."""
+    kept: tuple[bool, ...] = (False,)
+    """Which pages keep their own color."""
+    format: Format = "TIFF"
     skip: str = ""
+
+    @property
+    def kind(self) -> color.Kind:
+        """That of the first page that is colored; of the first one where none is."""
+        return self.kinds[self.kept.index(False) if False in self.kept else 0]
 
 
 Redo = Literal["nothing", "outdated", "all"]
@@ -146,13 +166,13 @@ def colorize_images(
             model = model_sha256 if status == "colored" else ""
             return Made(*stamp, digest, model, status, kind, reason)
 
-        def write(data: bytes, status: str) -> None:
+        def writing(status: str) -> AbstractContextManager[IO[bytes]]:
+            modified_ns = stamp[1] if settings.times else None
             if journals is None:
-                write_bytes(job.target, data)
-            else:
-                journals.write(job, data, made(status, held.kind))
+                return replacing(job.target, modified_ns)
+            return journals.writing(job, made(status, held.kind), modified_ns)
 
-        outcome = _finish(job, held, ab, settings, mark, write)
+        outcome = _finish(job, held, ab, settings, mark, writing)
         if journals is not None and outcome.status == "skipped":
             journals.skip(job, made("skipped", outcome.kind, outcome.reason))
         return outcome
@@ -194,19 +214,37 @@ def _failure(job: Job, error: Exception) -> Outcome:
 
 
 def _read(job: Job, settings: ImageSettings, size: tuple[int, int]) -> pipeline.Loaded[_Held]:
-    still = images.read(job.source)
-    if is_marked(still.xmp):
-        return pipeline.Loaded(_Held(None, "color", OURS), None)
-    kind: color.Kind = "grey" if still.rgb is None else color.kind_of(still.rgb)
-    if kind == "color" and not job.named and settings.on_color != "colorize":
-        skip = "in color" if settings.on_color == "skip" else ""
-        return pipeline.Loaded(_Held(_if_small(still), kind, skip), None)
-    upright = images.upright(still.luma, still.orientation)
-    view = color.network_view(upright, size)
-    return pipeline.Loaded(_Held(_if_small(replace(still, rgb=None)), kind), view)
+    kinds: list[color.Kind] = []
+    views: list[color.Float | None] = []
+    still = None
+    for still in images.pages(job.source, settings.max_pixels):
+        if is_marked(still.xmp):
+            return pipeline.Loaded(_Held(None, ("color",), skip=OURS), None)
+        codes = still.rgb_codes()
+        kind: color.Kind = "grey" if codes is None else color.kind_of(codes)
+        kinds.append(kind)
+        keep = kind == "color" and not job.named and settings.on_color != "colorize"
+        views.append(None if keep else _view(still, size))
+    assert still is not None  # a file without pages is a SourceError
+    kept = tuple(view is None for view in views)
+    skip = "in color" if all(kept) and settings.on_color == "skip" else ""
+    held = None
+    if len(kinds) == 1:  # of several only the last is in memory
+        held = _if_small(still if kept[0] else still.for_coloring())
+    seen = [view for view in views if view is not None]
+    return pipeline.Loaded(
+        _Held(held, tuple(kinds), kept, still.format, skip), np.stack(seen) if seen else None
+    )
 
 
-def _if_small(still: images.Still) -> images.Still | None:
+def _view(still: Still, size: tuple[int, int]) -> color.Float:
+    """What the model sees of a page."""
+    profile = icc.for_result(still.icc)
+    space = icc.space_of(profile) if profile else None
+    return color.network_view(upright(still.luma, still.orientation), size, space)
+
+
+def _if_small(still: Still) -> Still | None:
     return still if still.nbytes <= HELD_BYTES else None
 
 
@@ -216,29 +254,46 @@ def _finish(
     ab: color.Float | None,
     settings: ImageSettings,
     mark: str,
-    write: Callable[[bytes, str], None],
+    writing: Callable[[str], AbstractContextManager[IO[bytes]]],
 ) -> Outcome:
     if held.skip:
         kind = "" if held.skip == OURS else held.kind
         return Outcome(job.source, job.target, "skipped", held.skip, kind)
-    still = held.still or images.read(job.source)
-    format_ = images.FORMATS.get(job.target.suffix.lower(), still.format)  # by its name
+    format_ = FORMATS.get(job.target.suffix.lower(), held.format)  # by its name
     notes: tuple[str, ...] = ()
-    if images.FORMATS.get(job.source.suffix.lower(), still.format) != still.format:
-        notes = (f"a {still.format} file named {job.source.suffix}; written as {format_}",)
+    if FORMATS.get(job.source.suffix.lower(), held.format) != held.format:
+        notes = (f"a {held.format} file named {job.source.suffix}; written as {format_}",)
+    elif held.format == "HEIC":
+        notes = (f"HEIC is only read; written as {format_}",)
+    if ab is not None and any(held.kept):
+        notes = (*notes, f"{sum(held.kept)} of {len(held.kept)} pages were in color and kept it")
     make_folder(job.target.parent)
-    if ab is None and format_ == still.format:
-        write(job.source.read_bytes(), "kept")
-        return Outcome(job.source, job.target, "kept", "", held.kind, notes)
-    if ab is not None:
-        ab = images.stored(ab, still.orientation)
-        still = replace(still, rgb=None)  # only luma is needed from here on
-    encoded = encoding.encode(
-        still, ab, format_, mark=mark, saturation=settings.saturation, quality=settings.quality
-    )
     status: Literal["colored", "kept"] = "kept" if ab is None else "colored"
-    write(encoded.data, status)
-    return Outcome(job.source, job.target, status, "", held.kind, (*notes, *encoded.notes))
+    with writing(status) as file:
+        if ab is None and format_ == held.format:
+            with job.source.open("rb") as source:
+                shutil.copyfileobj(source, file)
+        else:
+            style = encoding.Style(mark, settings.saturation, settings.quality, settings.upright)
+            told = encoding.write(file, _with_chroma(job, held, ab, settings), format_, style)
+            notes = (*notes, *told)
+    return Outcome(job.source, job.target, status, "", held.kind, notes)
+
+
+def _with_chroma(
+    job: Job, held: _Held, ab: color.Float | None, settings: ImageSettings
+) -> Iterator[tuple[Still, color.Float | None]]:
+    """Every page with its chroma in stored orientation, None where it keeps its own color."""
+    chroma = iter(() if ab is None else ab)
+    if held.still is not None:
+        pages: Iterable[Still] = [held.still]
+    else:
+        pages = images.pages(job.source, settings.max_pixels)
+    for still, keep in zip(pages, held.kept, strict=True):
+        if keep:
+            yield still, None
+        else:
+            yield still.for_coloring(), stored(next(chroma), still.orientation)
 
 
 def check_target_folder(jobs: Sequence[Job], output: Path | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
@@ -76,10 +77,27 @@ def _linear_table(maximum: int) -> Float:
 
 @functools.cache
 def _lightness_table(maximum: int) -> Float:
-    y = linearize(np.arange(maximum + 1) / maximum)
-    # CIE 15:2004, section 8.2.1.1
+    return lightness_of_y(linearize(np.arange(maximum + 1) / maximum))
+
+
+def lightness_of_y(y: npt.NDArray[np.float64]) -> Float:
+    """Relative luminance in [0, 1] to L* in [0, 100] (CIE 15:2004, section 8.2.1.1); float32."""
     cube_root = np.where(y > (6 / 29) ** 3, np.cbrt(y), y * (841 / 108) + 4 / 29)
     return (116 * cube_root - 16).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """An RGB space other than sRGB: three tone curves and a matrix (see `icc.space_of`).
+
+    grey_lightness: L* of grey at the 65536 codes of 16 bits, float32. curves: (3, 65536) float32,
+    encoded R, G, B in [0, 1] over the square root of linear light. from_xyz: (3, 3), XYZ under D65
+    with Y = 1 for white, to linear RGB.
+    """
+
+    grey_lightness: Float
+    curves: Float
+    from_xyz: Float
 
 
 def max_code(dtype: npt.DTypeLike) -> int:
@@ -90,9 +108,15 @@ def max_code(dtype: npt.DTypeLike) -> int:
     return int(np.iinfo(kind).max)
 
 
-def lightness(grey: Codes) -> Float:
-    """L* in [0, 100] of grey codes (uint8 or uint16, any shape), float32, from an exact table."""
-    return _look_up(grey, _lightness_table(max_code(grey.dtype)))
+def lightness(grey: Codes, space: Space | None = None) -> Float:
+    """L* in [0, 100] of grey codes (uint8 or uint16, any shape), float32, from an exact table.
+
+    Without `space` the codes are sRGB.
+    """
+    maximum = max_code(grey.dtype)
+    if space is None:
+        return _look_up(grey, _lightness_table(maximum))
+    return _look_up(grey, space.grey_lightness[:: 65535 // maximum])
 
 
 def rgb_to_lab(rgb: Codes) -> Float:
@@ -119,6 +143,26 @@ def lab_to_rgb(lab: Float) -> Float:
     """L*a*b* (H, W, 3) float32 to encoded sRGB in [0, 1], float32; out of gamut is clipped."""
     linear = cv2.cvtColor(np.ascontiguousarray(lab, np.float32), cv2.COLOR_Lab2LRGB)
     return encode(np.asarray(linear, np.float32))
+
+
+# IEC 61966-2-1: the white of sRGB, D65
+WHITE_D65 = np.array([0.95047, 1.0, 1.08883], np.float32)
+
+
+def lab_to_space(lab: Float, space: Space) -> Float:
+    """L*a*b* (H, W, 3) float32 to encoded RGB of `space` in [0, 1]; out of gamut is clipped."""
+    light, a, b = cv2.split(np.ascontiguousarray(lab, np.float32))
+    fy = (light + np.float32(16)) / np.float32(116)
+    f = cv2.merge([fy + a / np.float32(500), fy, fy - b / np.float32(200)])
+    # CIE 15:2004, section 8.2.1.1, solved for X, Y and Z
+    xyz = np.where(f > 6 / 29, f**3, (f - np.float32(4 / 29)) * np.float32(108 / 841))
+    linear = cv2.transform(xyz.astype(np.float32), space.from_xyz * WHITE_D65)
+    root = np.sqrt(np.clip(linear, 0, 1)) * np.float32(65535)
+    planes = [
+        _look_up(np.rint(plane).astype(np.uint16), curve)
+        for plane, curve in zip(cv2.split(root), space.curves, strict=True)
+    ]
+    return np.asarray(cv2.merge(planes), np.float32)
 
 
 def to_codes(encoded: npt.ArrayLike, dtype: npt.DTypeLike = np.uint8) -> Codes:
@@ -200,7 +244,7 @@ def luma(rgb: Codes) -> npt.NDArray[np.float64]:
 def grey_of(rgb: Codes) -> Codes:
     """Luma of RGB codes (H, W, 3), rounded to codes of the same type: (H, W)."""
     grey = np.empty(rgb.shape[:2], rgb.dtype)
-    for start, stop in _strips(rgb.shape[0], rgb.shape[1]):
+    for start, stop in strips(rgb.shape[0], rgb.shape[1]):
         grey[start:stop] = np.rint(luma(rgb[start:stop]))
     return grey
 
@@ -211,12 +255,12 @@ def exact_luma_of(rgb: Codes) -> Float | None:
     if rgb.dtype != np.uint16:
         return None
     exact = np.empty(rgb.shape[:2], np.float32)
-    for start, stop in _strips(rgb.shape[0], rgb.shape[1]):
+    for start, stop in strips(rgb.shape[0], rgb.shape[1]):
         exact[start:stop] = luma(rgb[start:stop])
     return exact
 
 
-def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Rows (start, stop) of strips of about STRIP_PIXELS."""
     rows = max(1, STRIP_PIXELS // max(1, width))
     for start in range(0, height, rows):
@@ -237,9 +281,9 @@ def resize_area(picture: Codes, size: tuple[int, int]) -> Codes:
     return np.asarray(picture)
 
 
-def network_view(luma: Codes, size: tuple[int, int]) -> Float:
+def network_view(luma: Codes, size: tuple[int, int], space: Space | None = None) -> Float:
     """L* (h, w) at the network's `size` of luma codes (H, W): what a model sees of a picture."""
-    return lightness(resize_area(luma, size))
+    return lightness(resize_area(luma, size), space)
 
 
 def enlarge_rows(ab: Float, size: tuple[int, int], start: int, stop: int) -> Float:
@@ -296,13 +340,15 @@ def _rgb_offsets(cb: Float, cr: Float) -> tuple[Float, Float, Float]:
     return red, green, blue
 
 
-def chroma_of_lab(grey: Codes, ab: Float) -> tuple[Float, Float]:
+def chroma_of_lab(grey: Codes, ab: Float, space: Space | None = None) -> tuple[Float, Float]:
     """(Cb, Cr) of the color that has the lightness of grey codes (H, W) and chroma `ab` (H, W, 2).
 
     In codes of `grey`'s depth, centered on 0; not yet fitted to the luma (see `chroma_at_luma`).
+    The codes are those of `space`, of sRGB without one.
     """
-    lab = np.asarray(cv2.merge([lightness(grey), ab]), np.float32)
-    ycc = cv2.transform(lab_to_rgb(lab), _RGB_TO_YCC * np.float32(max_code(grey.dtype)))
+    lab = np.asarray(cv2.merge([lightness(grey, space), ab]), np.float32)
+    rgb = lab_to_rgb(lab) if space is None else lab_to_space(lab, space)
+    ycc = cv2.transform(rgb, _RGB_TO_YCC * np.float32(max_code(grey.dtype)))
     _, cb, cr = cv2.split(ycc)
     return np.asarray(cb, np.float32), np.asarray(cr, np.float32)
 
@@ -342,24 +388,54 @@ def colorize(
     if not np.isfinite(saturation):
         raise ValueError(f"saturation is a number, not {saturation}")
     height, width = grey.shape
-    maximum = max_code(grey.dtype)
     result = np.empty((height, width, 3), grey.dtype)
     ab = ab if saturation == 1.0 else ab * np.float32(saturation)
-    for start, stop in _strips(height, width):
-        strip = grey[start:stop]
-        kept = strip if exact_luma is None else exact_luma[start:stop]
-        y = kept.astype(np.float32)
-        full = enlarge_rows(ab, (height, width), start, stop)
-        cb, cr = chroma_at_luma(y, *chroma_of_lab(strip, full), maximum)
-        out = result[start:stop]
-        if output == "ycc":
-            half = (maximum + 1) // 2
-            out[..., 0] = strip
-            out[..., 1] = np.clip(np.rint(cb + half), 0, maximum)
-            out[..., 2] = np.clip(np.rint(cr + half), 0, maximum)
-        else:
-            _write_rgb(out, kept, y, cb, cr, maximum)
+    for start, stop in strips(height, width):
+        result[start:stop] = colorize_rows(
+            grey[start:stop],
+            ab,
+            start,
+            height,
+            exact_luma=None if exact_luma is None else exact_luma[start:stop],
+            output=output,
+        )
     return result
+
+
+def colorize_rows(
+    grey: Codes,
+    ab: Float,
+    start: int,
+    height: int,
+    *,
+    exact_luma: npt.NDArray[np.floating[Any]] | None = None,
+    output: Output = "rgb",
+    space: Space | None = None,
+    dtype: npt.DTypeLike | None = None,
+) -> Codes:
+    """`colorize` for the rows (h, W) of a picture that begin at `start` of its `height`: (h, W, 3).
+
+    A few rows at a time is how pictures of any size are made in bounded memory. space: the RGB
+    space of the codes, sRGB without one. dtype: of the result where it is not that of the codes;
+    floating point, 1.0 for the highest code, keeps exact luma to its own precision.
+    """
+    rows, width = grey.shape
+    maximum = max_code(grey.dtype)
+    kept = grey if exact_luma is None else exact_luma
+    y = kept.astype(np.float32)
+    full = enlarge_rows(ab, (height, width), start, start + rows)
+    cb, cr = chroma_at_luma(y, *chroma_of_lab(grey, full, space), maximum)
+    out = np.empty((rows, width, 3), grey.dtype if dtype is None else dtype)
+    if output == "ycc":
+        half = (maximum + 1) // 2
+        out[..., 0] = grey
+        out[..., 1] = np.clip(np.rint(cb + half), 0, maximum)
+        out[..., 2] = np.clip(np.rint(cr + half), 0, maximum)
+    elif np.issubdtype(out.dtype, np.floating):
+        _write_floats(out, kept.astype(np.float64), cb, cr, maximum)
+    else:
+        _write_rgb(out, kept, y, cb, cr, maximum)
+    return out
 
 
 def _write_rgb(
@@ -374,6 +450,17 @@ def _write_rgb(
     out[..., 0] = red
     out[..., 1] = np.clip(green, 0, maximum)
     out[..., 2] = blue
+
+
+def _write_floats(
+    out: Codes, kept: npt.NDArray[np.float64], cb: Float, cr: Float, maximum: int
+) -> None:
+    """The same without codes: G takes up the rounding of R and B to the type of `out`."""
+    red, _, blue = _rgb_offsets(cb, cr)
+    out[..., 0] = (kept + red) / maximum
+    out[..., 2] = (kept + blue) / maximum
+    rest = KR * out[..., 0].astype(np.float64) + KB * out[..., 2].astype(np.float64)
+    out[..., 1] = (kept / maximum - rest) / KG
 
 
 # --- differences -------------------------------------------------------------------------------

@@ -1,35 +1,48 @@
-"""Stills, the way out: a still and its new chroma to the bytes of a file."""
+"""Stills, the way out: stills and their new chroma to a file.
+
+A page's rows are colored when they are written: `write` holds one page of the source, and of TIFF
+one strip of the result. What a format cannot hold comes back as notes, in words.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import IO, Any
 
 import cv2
-import imagecodecs
 import numpy as np
-import tifffile
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngInfo, iTXt
 
-from colorbatch import color
+from colorbatch import color, icc, jpeg2000, metadata, tiff
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
-from colorbatch.images import EXIF_START, TAG_ORIENTATION, TAG_XMP, Format, Still, to_8_bits
+from colorbatch.metadata import EXIF_START, TAG_ORIENTATION
 from colorbatch.provenance import is_extensible, with_mark
+from colorbatch.still import Format, Still, to_codes, upright
 
 DEFAULT_QUALITY = 95
-PROFILE_STEPS = 1024
-RELATIVE_COLORIMETRIC = 1
-D65 = (0.3127, 0.3290, 1.0)
-SRGB_PRIMARIES = (0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0)
-"""xyY of red, green and blue (ITU-R BT.709-6, section 1)."""
-JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
-"""What one APP1 segment holds beside its length and its own name."""
+JPEG_XMP_BYTES, JPEG_EXIF_BYTES, SEGMENT_BYTES = 65502, 65533, 65533
+"""What one APP1 segment holds beside its length and its own name; what any segment holds."""
+LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
+NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How results are written. quality: of JPEG and WebP, None for the source's own. upright:
+    whether pixels are turned by the orientation tag. mark: what made the color, for XMP."""
+
+    mark: str
+    saturation: float = 1.0
+    quality: int | None = None
+    upright: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,140 +62,296 @@ def encode(
     saturation: float = 1.0,
     quality: int | None = None,
 ) -> Encoded:
-    """Color a still with chroma (h, w, 2) in Lab units, in its stored orientation, and encode it.
+    """`write` for one still, into memory."""
+    buffer = io.BytesIO()
+    notes = write(buffer, [(still, ab)], format_, Style(mark, saturation, quality))
+    return Encoded(buffer.getvalue(), notes)
 
-    Without `ab` the still keeps its own color (and gets no mark): for changing the format alone.
-    Depth, alpha, resolution, EXIF, XMP and an RGB profile are kept where the format holds them.
-    `mark` names what made the color and goes into XMP. JPEG without `quality` uses the source's
-    own tables; other sources get 95. Raises TargetError if the format cannot hold the picture.
+
+def write(
+    file: IO[bytes],
+    pages: Iterable[tuple[Still, color.Float | None]],
+    format_: Format,
+    style: Style,
+) -> tuple[str, ...]:
+    """Color pages and write them to an empty file that is open for reading and writing.
+
+    Each page comes with its chroma (h, w, 2) in Lab units, in its stored orientation; without it
+    the page keeps its own color (and gets no mark). Depth, alpha, resolution, EXIF, XMP, IPTC and
+    profile are kept where the format holds them. JPEG without quality uses the source's own tables;
+    other sources get 95. Returns what could not be kept. Raises TargetError if the format cannot
+    hold the picture, or more pictures than one.
     """
+    notes: dict[str, list[int]] = defaultdict(list)
+    count = 0
+
+    def prepared() -> Generator[_Page, None, None]:
+        nonlocal count
+        for still, ab in pages:
+            count += 1
+            page = _prepare(still, ab, format_, style)
+            for note in page.notes:
+                notes[note].append(count)
+            yield page
+
+    if format_ == "TIFF":
+        tiff.write(file, (_sheet(page) for page in prepared()))
+    else:
+        with contextlib.closing(prepared()) as found:
+            page = next(found)
+            said: list[str] = []
+            data = _ENCODERS[format_](page, said)
+            if next(found, None) is not None:
+                name = NAMES.get(format_, format_)
+                raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
+            file.write(data)
+            notes.update({note: [1] for note in said})
+    return tuple(
+        f"{note} (page{'s' * (len(on) > 1)} {', '.join(map(str, on))})" if count > 1 else note
+        for note, on in notes.items()
+    )
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page made ready for a format. ab: chroma in Lab units, None for a page that keeps its own
+    color."""
+
+    still: Still
+    ab: color.Float | None
+    icc: bytes
+    xmp: bytes
+    exif: bytes
+    quality: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.still.alpha is None else 4
+
+    @property
+    def output(self) -> color.Output:
+        """What an encoder of Y' is given."""
+        return "rgb" if self.ab is None else "ycc"
+
+    def rows(self, start: int, stop: int, output: color.Output = "rgb") -> Codes:
+        """Samples (stop - start, W, 3 or 4) of `still.dtype`; "ycc" is for pages without alpha."""
+        still = self.still
+        height, width = still.size
+        made = np.empty((stop - start, width, self.channels), still.dtype)
+        if still.alpha is not None:
+            made[..., 3] = still.alpha[start:stop]
+        if self.ab is None:
+            made[..., :3] = still.own_rgb(start, stop)
+            return made
+        space = icc.space_of(self.icc) if self.icc else None
+        for top, bottom in color.strips(stop - start, width):
+            first, last = start + top, start + bottom
+            part = color.colorize_rows(
+                still.luma[first:last],
+                self.ab,
+                first,
+                height,
+                exact_luma=still.exact_luma(first, last),
+                output=output,
+                space=space,
+                dtype=still.dtype,
+            )
+            made[top:bottom, :, :3] = (
+                part * still.dtype.type(still.white) if still.is_float else part
+            )
+        return made
+
+
+def _prepare(still: Still, ab: color.Float | None, format_: Format, style: Style) -> _Page:
+    """Fit a page to a format, and say what it cannot hold."""
+    name = NAMES.get(format_, format_)
     notes = list(still.notes)
-    if format_ in ("JPEG", "WEBP") and still.luma.dtype == np.uint16:
-        notes.append(f"16 bits became 8 for {format_}")
-        still = to_8_bits(still)
-    limit = {"JPEG": 65535, "WEBP": 16383}.get(format_)
-    if limit and max(still.size) > limit:
-        raise TargetError(f"{format_} holds at most {limit} pixels a side")
-    alpha = still.alpha
-    if alpha is not None and format_ == "JPEG":
+    most = LARGEST_SIDE.get(format_)
+    if most and max(still.size) > most:
+        raise TargetError(f"{name} holds at most {most} pixels a side")
+    deepest = {"JPEG": 1, "WEBP": 1, "BMP": 1, "TIFF": 8}.get(format_, 2)
+    if still.dtype.itemsize > deepest or (still.is_float and deepest < 8):
+        had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
+        notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")
+        still = to_codes(still, np.uint8 if deepest == 1 else np.uint16)
+    if still.alpha is not None and format_ == "JPEG":
         notes.append("JPEG holds no transparency: alpha was dropped")
-        alpha = None
-    icc = still.icc
-    if icc and icc[16:20] != b"RGB ":
-        icc = rgb_profile_of_grey(icc) if icc[16:20] == b"GRAY" else b""
-        if not icc:
-            notes.append("the color profile does not fit an RGB picture and was dropped")
-    xmp = still.xmp if ab is None else with_mark(still.xmp, mark)
-    if ab is not None and not is_extensible(still.xmp):
-        notes.append("the XMP packet is of an unusual form and was replaced")
+        still = replace(still, alpha=None)
+    orientation = still.orientation
+    if style.upright and orientation != 1:
+        ab = None if ab is None else upright(ab, orientation)
+        still, orientation = _turned(still), 1
+    if ab is not None and style.saturation != 1:
+        ab = ab * np.float32(style.saturation)
+    profile = icc.for_result(still.icc)
+    if still.icc and not profile:
+        notes.append("the color profile does not fit an RGB picture and was dropped")
+    xmp, exif = still.xmp, still.exif
+    if ab is not None or style.upright:
+        xmp, exif = metadata.cleaned_xmp(xmp, orientation), metadata.cleaned_exif(exif, orientation)
+    if ab is not None:
+        if not is_extensible(xmp):
+            notes.append("the XMP packet is of an unusual form and was replaced")
+        xmp = with_mark(xmp, style.mark)
     if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
         notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
-        xmp = b"" if ab is None else with_mark(b"", mark)
-    exif = still.exif
+        xmp = b"" if ab is None else with_mark(b"", style.mark)
     if format_ == "JPEG" and len(exif) > JPEG_EXIF_BYTES:
         notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
         exif = b""
-    if not exif and still.orientation != 1:  # of a TIFF it stood in a tag of its own
-        exif = _exif_of_orientation(still.orientation)
-    if still.encoding.get("tags") and format_ != "TIFF":
-        notes.append("the text tags of the TIFF were not kept")
-    if still.dpi and format_ == "WEBP":
-        notes.append("WebP holds no resolution (DPI)")
-    shared = {"icc": icc, "exif": exif, "xmp": xmp, "dpi": still.dpi}
-
-    if ab is None:
-        pixels = still.rgb if still.rgb is not None else np.dstack([still.luma] * 3)
-    else:
-        pixels = color.colorize(
-            still.luma,
-            ab,
-            saturation=saturation,
-            exact_luma=still.exact_luma,
-            output="ycc" if format_ == "JPEG" else "rgb",
-        )
-    if alpha is not None:
-        pixels = np.dstack([pixels, alpha])
-    if format_ == "JPEG":
-        image = _pillow_image(pixels, "RGB" if ab is None else "YCbCr")
-        return Encoded(_encode_jpeg(image, still, quality, shared), tuple(notes))
-    if format_ == "WEBP":
-        return _encode_webp(pixels, still, quality, shared, notes)
-    if format_ == "TIFF":
-        if still.exif:
-            notes.append("the camera's EXIF block was not kept")
-        return Encoded(_encode_tiff(pixels, still, shared), tuple(notes))
-    return Encoded(_encode_png(pixels, shared), tuple(notes))
+    if not exif and orientation != 1:
+        exif = metadata.exif_block({TAG_ORIENTATION: orientation}, {})
+    notes += _lost(still, format_, exif, xmp, profile, orientation)
+    return _Page(still, ab, profile, xmp, exif, style.quality, tuple(notes))
 
 
-def rgb_profile_of_grey(profile: bytes) -> bytes:
-    """An RGB profile (ICC.1:2022) with sRGB's primaries and the tone curve of a grey profile.
+def _turned(still: Still) -> Still:
+    """A still with its pixels turned upright."""
 
-    Codes of grey keep their meaning in it. Returns b"" for a profile that cannot be used.
-    """
-    ramp = np.linspace(0, 1, PROFILE_STEPS, dtype=np.float32)[None]
-    try:
-        xyz = imagecodecs.cms_transform(
-            ramp,
-            profile,
-            imagecodecs.cms_profile("xyz"),
-            colorspace="gray",
-            outcolorspace="xyz",
-            outdtype="f4",
-            intent=RELATIVE_COLORIMETRIC,
-        )
-        curve = np.clip(xyz[0, :, 1], 0, 1)
-        made = imagecodecs.cms_profile(
-            "rgb", whitepoint=D65, primaries=SRGB_PRIMARIES, transferfunction=curve
-        )
-        return bytes(made[:24] + bytes(12) + made[36:])  # no date: the same source, the same bytes
-    except Exception:  # profiles come from anywhere; one that is broken is dropped with a note
-        return b""
+    def turned(samples: Codes | None) -> Codes | None:
+        return None if samples is None else upright(samples, still.orientation)
 
-
-def _exif_of_orientation(orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[TAG_ORIENTATION] = orientation
-    return exif.tobytes()
+    encoding = dict(still.encoding)
+    dpi = still.dpi
+    if still.orientation >= 5:
+        dpi = None if dpi is None else (dpi[1], dpi[0])
+        if "resolution" in encoding:
+            x, y, unit = encoding["resolution"]
+            encoding["resolution"] = (y, x, unit)
+    return replace(
+        still,
+        luma=upright(still.luma, still.orientation),
+        rgb=turned(still.rgb),
+        float_grey=turned(still.float_grey),
+        alpha=turned(still.alpha),
+        orientation=1,
+        dpi=dpi,
+        encoding=encoding,
+    )
 
 
-def _pillow_image(pixels: Codes, mode: str) -> Image.Image:
-    height, width = pixels.shape[:2]
-    return Image.frombuffer(mode, (width, height), pixels.tobytes(), "raw", mode, 0, 1)
+def _lost(
+    still: Still, format_: Format, exif: bytes, xmp: bytes, profile: bytes, orientation: int
+) -> Iterator[str]:
+    """What the source has and the format cannot hold."""
+    name = NAMES.get(format_, format_)
+    bare = format_ == "BMP" or (format_ == "JPEG2000" and still.encoding.get("codestream"))
+    if bare:
+        held = {"EXIF": exif, "XMP": xmp, "a color profile": profile}
+        if any(held.values()):
+            what = " or ".join(text for text, block in held.items() if block)
+            name = name if format_ == "BMP" else "a JPEG 2000 codestream"
+            yield f"{name} holds no {what}: not kept"
+        if orientation != 1:
+            yield f"{name} holds no orientation: the picture lies as it was stored"
+    iptc = metadata.iptc_of(still.photoshop)
+    if iptc and (bare or format_ in ("PNG", "WEBP")):
+        yield f"{name} holds no IPTC block: not kept"
+    if (
+        still.photoshop
+        and format_ not in ("JPEG", "TIFF")
+        and set(still.photoshop) != {metadata.IPTC}
+    ):
+        yield f"{name} holds no Photoshop resources: not kept"
+    if still.encoding.get("comment") and format_ != "JPEG":
+        yield "the JPEG comment was not kept"
+    if still.encoding.get("extended_xmp") and format_ != "JPEG":
+        yield "the extended part of the XMP was not kept"
+    if still.encoding.get("texts") and format_ != "PNG":
+        yield "the text chunks of the PNG were not kept"
+    if still.dpi and (format_ == "WEBP" or (bare and format_ != "BMP")):
+        yield f"{name} holds no resolution (DPI)"
 
 
-def _pillow_options(shared: Mapping[str, Any]) -> dict[str, Any]:
-    options = {"icc_profile": shared["icc"], "exif": shared["exif"], "dpi": shared["dpi"]}
+def _sheet(page: _Page) -> tiff.Sheet:
+    """A page for `tiff.write`."""
+    output: color.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
+    return tiff.Sheet(
+        page.still,
+        lambda start, stop: page.rows(start, stop, output),
+        page.channels,
+        ycc=output == "ycc",
+        icc=page.icc,
+        xmp=page.xmp,
+        exif=page.exif,
+    )
+
+
+# --- one encoder for each format but TIFF ------------------------------------------------------
+
+
+def _all_rows(page: _Page, output: color.Output = "rgb") -> Codes:
+    return page.rows(0, page.still.size[0], output)
+
+
+def _pillow_options(page: _Page) -> dict[str, Any]:
+    options = {"icc_profile": page.icc, "exif": page.exif, "dpi": page.still.dpi}
     return {key: value for key, value in options.items() if value}
 
 
-def _encode_jpeg(
-    image: Image.Image, still: Still, quality: int | None, shared: Mapping[str, Any]
-) -> bytes:
-    tables = still.encoding.get("qtables") if still.format == "JPEG" else None
-    options = _pillow_options(shared)
-    if quality is None and tables:
-        ordered = [tables[key] for key in sorted(tables)]
-        # the source's luma table; a grey source has none for chroma, so luma's serves both
-        options["qtables"] = [ordered[0], ordered[1] if len(ordered) > 1 else ordered[0]]
+def _encode_jpeg(page: _Page, notes: list[str]) -> bytes:
+    still, encoding = page.still, page.still.encoding
+    pixels = _all_rows(page, page.output)
+    mode = "YCbCr" if page.output == "ycc" else "RGB"
+    size = (pixels.shape[1], pixels.shape[0])
+    image = Image.frombuffer(mode, size, pixels.tobytes(), "raw", mode, 0, 1)
+    options = _pillow_options(page)
+    tables = encoding.get("qtables") if still.format == "JPEG" else None
+    if page.quality is None and tables:
+        options["qtables"] = tiff.tables_for_color([tables[key] for key in sorted(tables)])
     else:
-        options["quality"] = DEFAULT_QUALITY if quality is None else quality
+        options["quality"] = DEFAULT_QUALITY if page.quality is None else page.quality
+    segments = [
+        _segment(0xED, part) for part in _photoshop_segments(still.photoshop.values(), notes)
+    ]
+    segments += [_segment(0xE1, part) for part in encoding.get("extended_xmp", ())]
     buffer = io.BytesIO()
     image.save(
         buffer,
         "JPEG",
         subsampling=0,
         optimize=True,
-        progressive=still.encoding.get("progressive", False),
-        xmp=shared["xmp"],
+        progressive=encoding.get("progressive", False),
+        comment=encoding.get("comment", b""),
+        xmp=page.xmp,
+        extra=b"".join(segments),
         **options,
     )
     return buffer.getvalue()
 
 
-def _encode_webp(
-    pixels: Codes, still: Still, quality: int | None, shared: Mapping[str, Any], notes: list[str]
-) -> Encoded:
-    lossless = quality is None and still.encoding.get("lossless", still.format != "JPEG")
+def _segment(marker: int, content: bytes) -> bytes:
+    """A marker segment of JPEG (ITU-T T.81, section B.1.1.4)."""
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+def _photoshop_segments(blocks: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
+    """Image resource blocks in APP13 segments of at most 64 kB."""
+    start = b"Photoshop 3.0\0"
+    segment = start
+    for block in blocks:
+        if len(start) + len(block) > SEGMENT_BYTES:
+            notes.append("JPEG holds 64 kB of a Photoshop resource at most: one was dropped")
+            continue
+        if len(segment) + len(block) > SEGMENT_BYTES:
+            yield segment
+            segment = start
+        segment += block
+    if segment != start:
+        yield segment
+
+
+def _encode_webp(page: _Page, notes: list[str]) -> bytes:
+    still = page.still
+    pixels = _all_rows(page)
+    lossy_sources = ("JPEG", "HEIC")
+    lossless = page.quality is None and still.encoding.get(
+        "lossless", still.format not in lossy_sources
+    )
+    quality = (75 if lossless else DEFAULT_QUALITY) if page.quality is None else page.quality
+    options = _pillow_options(page)
+    options.pop("dpi", None)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(
         buffer,
@@ -190,59 +359,59 @@ def _encode_webp(
         lossless=lossless,
         exact=True,
         method=4,
-        xmp=shared["xmp"],
-        quality=(75 if lossless else DEFAULT_QUALITY) if quality is None else quality,
-        **{key: value for key, value in _pillow_options(shared).items() if key != "dpi"},
+        xmp=page.xmp,
+        quality=quality,
+        **options,
     )
     if not lossless:
         with Image.open(buffer) as result:
             decoded = np.asarray(result.convert("RGB"))
         error = np.abs(color.luma(decoded) - color.luma(pixels)).mean()
         notes.append(f"lossy WebP: luma differs by {error:.2f} codes on average")
-    return Encoded(buffer.getvalue(), tuple(notes))
-
-
-def _encode_tiff(pixels: Codes, still: Still, shared: Mapping[str, Any]) -> bytes:
-    encoding: Mapping[str, Any] = {"compression": "adobe_deflate", "predictor": True}
-    if still.format == "TIFF":
-        encoding = still.encoding
-    tags = list(encoding.get("tags", ()))
-    tags.append((TAG_XMP, 1, len(shared["xmp"]), shared["xmp"], True))
-    if still.orientation != 1:
-        tags.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
-    extra = encoding.get("extrasamples") or [2]  # 2: unassociated alpha
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="rgb",
-        compression=encoding.get("compression"),
-        predictor=encoding.get("predictor"),
-        extrasamples=extra[:1] if pixels.shape[2] == 4 else None,
-        iccprofile=shared["icc"] or None,
-        resolution=shared["dpi"],
-        resolutionunit="INCH" if shared["dpi"] else None,
-        extratags=tags,
-        software=False,
-        metadata=None,
-        bigtiff=pixels.nbytes > 3_900_000_000,
-    )
     return buffer.getvalue()
 
 
-def _encode_png(pixels: Codes, shared: Mapping[str, Any]) -> bytes:
+def _encode_bmp(page: _Page, _: list[str]) -> bytes:
+    pixels = _all_rows(page)
+    if page.channels == 3:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "BMP", dpi=page.still.dpi or (96, 96))
+        return buffer.getvalue()
+    # Pillow writes alpha that readers, its own among them, do not look for
+    done, data = cv2.imencode(".bmp", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
+    if not done:
+        raise TargetError("OpenCV could not encode this BMP")
+    bmp = bytearray(bytes(data))
+    if page.still.dpi:  # biXPelsPerMeter and biYPelsPerMeter of BITMAPINFOHEADER
+        struct.pack_into("<ii", bmp, 38, *(round(dots / 0.0254) for dots in page.still.dpi))
+    return bytes(bmp)
+
+
+def _encode_jpeg2000(page: _Page, _: list[str]) -> bytes:
+    blocks = {
+        "icc": page.icc,
+        "xmp": page.xmp,
+        "exif": page.exif.removeprefix(EXIF_START),
+        "iptc": metadata.iptc_of(page.still.photoshop),
+    }
+    bare = page.still.format == "JPEG2000" and bool(page.still.encoding.get("codestream"))
+    return jpeg2000.encode(_all_rows(page), blocks, page.still.dpi, codestream=bare)
+
+
+def _encode_png(page: _Page, _: list[str]) -> bytes:
+    pixels = _all_rows(page)
+    info = _png_info(page)
     if pixels.dtype == np.uint8:
         buffer = io.BytesIO()
-        info = _png_text(shared["xmp"])
         Image.fromarray(pixels).save(
-            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(shared)
+            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(page)
         )
         return buffer.getvalue()
-    order = [2, 1, 0, 3][: pixels.shape[2]]
+    order = [2, 1, 0, 3][: page.channels]
     kinds, blocks = [], []
     for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, shared["exif"].removeprefix(EXIF_START)),
-        (cv2.IMAGE_METADATA_ICCP, shared["icc"]),
+        (cv2.IMAGE_METADATA_EXIF, page.exif.removeprefix(EXIF_START)),
+        (cv2.IMAGE_METADATA_ICCP, page.icc),
     ):
         if block:
             kinds.append(kind)
@@ -257,10 +426,10 @@ def _encode_png(pixels: Codes, shared: Mapping[str, Any]) -> bytes:
     if not done:
         raise TargetError("OpenCV could not encode this PNG")
     png = bytes(data)
-    # OpenCV knows no resolution, and writes XMP as Latin-1: these two chunks are added behind IHDR
-    chunks = _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + shared["xmp"])
-    if shared["dpi"]:
-        per_meter = [round(dots / 0.0254) for dots in shared["dpi"]]
+    # OpenCV knows no resolution and no texts: these chunks are added behind IHDR
+    chunks = b"".join(_png_chunk(chunk[0], chunk[1]) for chunk in info.chunks)
+    if page.still.dpi:
+        per_meter = [round(dots / 0.0254) for dots in page.still.dpi]
         chunks += _png_chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
     return png[:PNG_START_BYTES] + chunks + png[PNG_START_BYTES:]
 
@@ -279,7 +448,34 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
     )
 
 
-def _png_text(xmp: bytes) -> PngInfo:
+def _png_info(page: _Page) -> PngInfo:
+    """Texts, XMP, and what says how the codes are to be shown."""
     info = PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    if page.xmp:
+        info.add_itxt("XML:com.adobe.xmp", page.xmp.decode("utf-8", "replace"))
+    display: Mapping[str, Any] = page.still.encoding.get("display", {})
+    if "gamma" in display:
+        info.add(b"gAMA", struct.pack(">I", round(display["gamma"] * 100000)))
+    if "chromaticity" in display:
+        points = [round(value * 100000) for value in display["chromaticity"]]
+        info.add(b"cHRM", struct.pack(">8I", *points))
+    if "srgb" in display:
+        info.add(b"sRGB", struct.pack(">B", display["srgb"]))
+    for key, text in page.still.encoding.get("texts", {}).items():
+        if isinstance(text, iTXt):
+            info.add_itxt(key, text, text.lang or "", text.tkey or "", zip=len(text) > LONG_TEXT)
+        else:
+            info.add_text(key, text, zip=len(text) > LONG_TEXT)
     return info
+
+
+LONG_TEXT = 1024
+"""Texts of more characters than this are compressed."""
+
+_ENCODERS: Mapping[Format, Callable[[_Page, list[str]], bytes]] = {
+    "JPEG": _encode_jpeg,
+    "PNG": _encode_png,
+    "WEBP": _encode_webp,
+    "BMP": _encode_bmp,
+    "JPEG2000": _encode_jpeg2000,
+}

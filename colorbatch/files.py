@@ -10,16 +10,23 @@ import errno
 import hashlib
 import os
 import secrets
+import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from colorbatch.errors import OutputFullError, TargetError, UsageError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jp2", ".dpx", ".exr"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
+)
+"""What is read and written."""
+READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
+"""What is read only, and the suffix of its results."""
+SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
 """Names of pictures, not of folders: nobody means a folder new.jp2."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 TEMPORARY_PREFIX = ".colorbatch-"
@@ -127,7 +134,7 @@ def plan_jobs(
         if output.suffix.lower() in PICTURE_SUFFIXES:
             raise UsageError(f"{output} names one picture, but there may be several")
         if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-            raise UsageError(f"{output}: results are JPEG, PNG, TIFF or WebP")
+            raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
     if single_file and output is not None and new_suffix not in (None, _plain_suffix(output)):
         raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
@@ -145,7 +152,7 @@ def plan_jobs(
         if source.is_dir():
             _refuse_output_as_source(source, output)
             below = Path(_real(source).name) if many else Path()
-            paths = list(walk(source, PICTURE_SUFFIXES, skip))
+            paths = list(walk(source, SOURCE_SUFFIXES, skip))
             results = set(_results(paths, ending))
             found = [(path, below / path.relative_to(source)) for path in paths]
             found = [(path, name) for path, name in found if path not in results]
@@ -160,7 +167,8 @@ def plan_jobs(
                 target = output
             else:
                 root = output / name.parent if output is not None else path.parent
-                target = root / f"{name.stem}{ending}{new_suffix or name.suffix}"
+                own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
+                target = root / f"{name.stem}{ending}{new_suffix or own_suffix}"
             is_folder = source.is_dir()
             beside = source if is_folder else source.parent
             home = None if single_file else output or beside
@@ -241,13 +249,18 @@ def _refusal(what: str, error: OSError) -> TargetError:
 
 @contextlib.contextmanager
 def replacing(
-    path: Path, *, owner: str = "", before: Callable[[], None] = lambda: None
+    path: Path,
+    modified_ns: int | None = None,
+    *,
+    owner: str = "",
+    before: Callable[[IO[bytes]], None] = lambda file: None,
 ) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
 
-    It is written in the target's own folder, flushed to the disk and then renamed, so that `path`
-    is at all times absent, old, or complete. `owner` stands in the temporary's name, so that
-    `remove_temporaries` finds what a killed process left; `before` is called when the file is on
+    It is open for writing and reading, in the target's own folder, flushed to the disk and then
+    renamed, so that `path` is at all times absent, old, or complete. modified_ns: its modification
+    time, nanoseconds since 1970, if not now. `owner` stands in the temporary's name, so that
+    `remove_temporaries` finds what a killed process left; `before` is given the file when it is on
     the disk and does not bear its name yet. Raises TargetError for what the disk refuses.
     """
     # a hash, because the name itself may be as long as names can be
@@ -255,11 +268,13 @@ def replacing(
     start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
     temporary = path.with_name(f"{start}{secrets.token_hex(4)}-{digest}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        before()
+            before(file)
+        if modified_ns is not None:
+            os.utime(temporary, ns=(time.time_ns(), modified_ns))
         temporary.replace(path)
     except OSError as error:
         raise _refusal(f"{path}: cannot write", error) from error
@@ -267,11 +282,9 @@ def replacing(
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(
-    path: Path, data: bytes, *, owner: str = "", before: Callable[[], None] = lambda: None
-) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file through `replacing`."""
-    with replacing(path, owner=owner, before=before) as file:
+    with replacing(path) as file:
         file.write(data)
 
 

@@ -7,7 +7,8 @@ name (`named`); it gets its name; its folder is brought to the disk; a short lin
 A kill at any instant so leaves a target either without a file or known with its SHA-256: nothing is
 lost, and nothing is taken for ours that is not. A torn last line is ignored.
 
-Flows in: jobs, and results as bytes. Flows out: a `Record` per known target. Knows no pixels.
+Flows in: jobs, and results as they are written. Flows out: a `Record` per known target. Knows no
+pixels.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from colorbatch import files
 from colorbatch.errors import ColorbatchError, OutputFullError
@@ -41,7 +42,7 @@ class Journals:
     """The journals of one run: read at once, written to after `lock`.
 
     A job's `home` has its journal; most runs have one. What the journals of all shards tell, and
-    those of folders above and below a home, is known as well. `write` and `skip` may be called
+    those of folders above and below a home, is known as well. `writing` and `skip` may be called
     from any thread.
     """
 
@@ -83,17 +84,26 @@ class Journals:
             book.confirm(named.to_line("finished"), job.target.parent)
         return named
 
-    def write(self, job: Job, data: bytes, made: Made) -> None:
-        """Write a result and record it. Raises TargetError."""
+    @contextlib.contextmanager
+    def writing(self, job: Job, made: Made, modified_ns: int | None = None) -> Iterator[IO[bytes]]:
+        """A file that becomes the job's target, as `files.replacing`, and is recorded when the
+        block ends well. Raises TargetError."""
         if job.home is None:
-            files.write_bytes(job.target, data)
+            with files.replacing(job.target, modified_ns) as file:
+                yield file
             files.sync_folder(job.target.parent)
             return
         book = self._books[job.home]
-        record = record_of(job, made, len(data), hashlib.sha256(data).hexdigest())
-        line = record.to_line("named")
-        files.write_bytes(job.target, data, owner=book.owner, before=lambda: book.append(line))
-        book.confirm(line_of({"state": "finished", "target": record.target}), job.target.parent)
+
+        def announce(file: IO[bytes]) -> None:
+            size = file.seek(0, 2)
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            book.append(record_of(job, made, size, sha256).to_line("named"))
+
+        with files.replacing(job.target, modified_ns, owner=book.owner, before=announce) as file:
+            yield file
+        book.confirm(line_of({"state": "finished", "target": job.place}), job.target.parent)
 
     def skip(self, job: Job, made: Made) -> None:
         """Record that a source has no result, and why, so that it is not read again."""

@@ -26,7 +26,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Loaded(Generic[Held]):
-    """What `read` returns: something to hand to `finish`, and L* (H, W) for the network.
+    """What `read` returns: something to hand to `finish`, and L* (H, W) for the network, or
+    (N, H, W) where the item is several pictures; `finish` gets chroma of the same form.
 
     Without lightness the item passes the network by, and `finish` gets no chroma.
     """
@@ -125,13 +126,14 @@ def _infer(
         for _, future in batch
         if future.exception() is None and (loaded := future.result()).lightness is not None
     ]
-    chroma: Iterator[Float] = iter(())
+    chroma: Float | None = None
     failure: Exception | None = None
     if seen:
         try:
-            chroma = iter(predict(np.stack(seen)))
+            chroma = predict(np.concatenate([one[None] if one.ndim == 2 else one for one in seen]))
         except Exception as error:
             failure = error
+    used = 0
     for item, future in batch:
         if (unread := future.exception()) is not None:
             yield item, _failed(unread)
@@ -139,10 +141,15 @@ def _infer(
         loaded = future.result()
         if loaded.lightness is None:
             yield item, pool.submit(finish, item, loaded.held, None)
-        elif failure is not None:
-            yield item, _failed(failure)
+        elif failure is not None or chroma is None:
+            yield item, _failed(failure or RuntimeError("no chroma"))
+        elif loaded.lightness.ndim == 2:
+            yield item, pool.submit(finish, item, loaded.held, chroma[used])
+            used += 1
         else:
-            yield item, pool.submit(finish, item, loaded.held, next(chroma))
+            own = chroma[used : used + len(loaded.lightness)]
+            yield item, pool.submit(finish, item, loaded.held, own)
+            used += len(own)
 
 
 def _failed(error: BaseException) -> Future[Result]:

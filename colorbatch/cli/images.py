@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from colorbatch.files import Job
     from colorbatch.report import Outcome, Report
 
-FORMAT_SUFFIXES = {"jpg": ".jpg", "png": ".png", "tif": ".tif", "webp": ".webp"}
+FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""
 
@@ -89,6 +89,16 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="What to do with pictures in color: copy, colorize or leave out. "
     "Files named one by one are always colorized.",
 )
+@option("--upright", is_flag=True, help="Turn pixels by the orientation tag.")
+@option("--no-times", is_flag=True, help="Do not give results their source's modification time.")
+@option(
+    "--max-pixels",
+    type=click.FloatRange(0, min_open=True),
+    default=1000,
+    show_default=True,
+    metavar="MEGAPIXELS",
+    help="Refuse larger pictures, by their header.",
+)
 @option(
     "-y",
     "--overwrite",
@@ -113,7 +123,7 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
 @option("-q", "--quiet", is_flag=True, help="No progress and no summary; failures are still named.")
 @option("-v", "--verbose", is_flag=True, help="Name every picture, with what could not be kept.")
 def images(**options: Any) -> None:
-    """Color stills: files and folders (recursive) of JPEG, PNG, TIFF and WebP.
+    """Color stills: files and folders (recursive) of JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, HEIC.
 
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
@@ -134,6 +144,9 @@ def _images(
     new_format: str | None,
     quality: int | None,
     on_color: Any,
+    upright: bool,
+    no_times: bool,
+    max_pixels: float,
     overwrite: bool,
     redo_all: bool,
     shard: str | None,
@@ -151,12 +164,19 @@ def _images(
     _set_up_logging(verbose)
     if math.isnan(saturation):
         raise UsageError("--saturation is a number")
+    if not math.isfinite(max_pixels):
+        raise UsageError("--max-pixels is a number of megapixels")
     new_suffix = FORMAT_SUFFIXES[new_format] if new_format else None
     part = _part(shard)
-    settings = batch.ImageSettings(saturation, quality, on_color)
+    settings = batch.ImageSettings(
+        saturation, quality, on_color, upright, not no_times, round(max_pixels * 1e6)
+    )
     jobs = files.plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
     if not jobs:
-        raise UsageError("no pictures found", "JPEG, PNG, TIFF and WebP files are looked for")
+        raise UsageError(
+            "no pictures found",
+            "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
+        )
     jobs = files.shard(jobs, *part) if part else jobs
     report = Report(len(jobs))
     show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)

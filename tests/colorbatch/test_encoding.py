@@ -13,8 +13,9 @@ from PIL import Image, ImageCms
 
 from colorbatch import encoding
 from colorbatch.errors import SourceError
-from colorbatch.images import Still, read
+from colorbatch.images import read
 from colorbatch.provenance import with_mark
+from colorbatch.still import Still
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 

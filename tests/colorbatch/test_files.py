@@ -315,13 +315,15 @@ def test_what_comes_before_the_name_can_refuse_it(tmp_path):
     """`before` sees the whole file and no name; where it fails nothing is left."""
     seen = []
 
-    def before():
-        seen.extend(path.read_bytes() for path in tmp_path.iterdir())
+    def before(file):
+        file.seek(0)
+        seen.extend([file.read(), *(path.read_bytes() for path in tmp_path.iterdir())])
         raise TargetError("no")
 
-    with pytest.raises(TargetError, match="no"):
-        files.write_bytes(tmp_path / "a.png", b"whole", before=before)
-    assert seen == [b"whole"]
+    target = tmp_path / "a.png"
+    with pytest.raises(TargetError, match="no"), files.replacing(target, before=before) as file:
+        file.write(b"whole")
+    assert seen == [b"whole", b"whole"]
     assert not list(tmp_path.iterdir())
 
 

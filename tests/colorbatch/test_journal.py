@@ -36,7 +36,8 @@ def made(job, settings="s", model="m", outcome="colored", kind="grey", reason=""
 
 def write(journals, job, data=b"result", **values):
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    journals.write(job, data, made(job, **values))
+    with journals.writing(job, made(job, **values)) as file:
+        file.write(data)
 
 
 def lines(folder, name="journal"):
@@ -140,7 +141,7 @@ def announce_only(journals, job, data=b"result"):
     job.target.parent.mkdir(parents=True, exist_ok=True)
     book = journals._books[job.home]
     confirm, book.confirm = book.confirm, lambda *_: None
-    journals.write(job, data, made(job))
+    write(journals, job, data)
     book.confirm = confirm
 
 
