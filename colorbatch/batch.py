@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from colorbatch import color, encoding, images, pipeline
+from colorbatch import color, encoding, images, kinds, pipeline
 from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, one_line
 from colorbatch.files import Job, make_folder, write_bytes
@@ -23,6 +23,7 @@ from colorbatch.report import Outcome
 logger = logging.getLogger(__name__)
 
 OnColor = Literal["keep", "colorize", "skip"]
+OnToned = Literal["colorize", "keep"]
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""
@@ -37,6 +38,17 @@ class ImageSettings:
     quality: int | None = None
     on_color: OnColor = "keep"
     """What happens to pictures that are in color already (those named one by one are colored)."""
+    on_toned: OnToned = "colorize"
+    """What happens to toned ones: colored without their tone, or kept (named ones are colored)."""
+
+    def fate(self, kind: kinds.Kind, named: bool) -> Literal["colored", "kept", "skipped"]:
+        """What becomes of a source of a kind, `named` one by one or found in a folder."""
+        if named:
+            return "colored"
+        choice = {"grey": "colorize", "toned": self.on_toned, "color": self.on_color}[kind]
+        fates: dict[str, Literal["colored", "kept", "skipped"]]
+        fates = {"colorize": "colored", "keep": "kept", "skip": "skipped"}
+        return fates[choice]
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class _Held:
     memory is bounded by the number of threads, not by what waits for the model."""
 
     still: images.Still | None
-    kind: color.Kind
+    kind: kinds.Kind
     skip: str = ""
 
 
@@ -131,13 +143,49 @@ def _read(job: Job, settings: ImageSettings, size: tuple[int, int]) -> pipeline.
     still = images.read(job.source)
     if is_marked(still.xmp):
         return pipeline.Loaded(_Held(None, "color", OURS), None)
-    kind: color.Kind = "grey" if still.rgb is None else color.kind_of(still.rgb)
-    if kind == "color" and not job.named and settings.on_color != "colorize":
-        skip = "in color" if settings.on_color == "skip" else ""
+    kind = _kind_of(still)
+    if (fate := settings.fate(kind, job.named)) != "colored":
+        skip = "in color" if fate == "skipped" else ""
         return pipeline.Loaded(_Held(_if_small(still), kind, skip), None)
+    # Of toned sources too the network sees luma: taking the tone out is leaving ab out, and the
+    # model's prediction takes its place (docs/photographs.md has what other greys would change).
     upright = images.upright(still.luma, still.orientation)
     view = color.network_view(upright, size)
     return pipeline.Loaded(_Held(_if_small(replace(still, rgb=None)), kind), view)
+
+
+def _kind_of(still: images.Still) -> kinds.Kind:
+    return "grey" if still.rgb is None else kinds.kind_of(still.rgb)
+
+
+def foresee(
+    jobs: Sequence[Job],
+    settings: ImageSettings,
+    *,
+    workers: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
+    """What `colorize_images` would yield, without a model and without writing; in order.
+
+    Every source is read, JPEG at a reduced size, as `kinds` needs no more.
+    """
+
+    def read(job: Job) -> pipeline.Loaded[Outcome]:
+        still = images.read(job.source, at_least=2 * kinds.VIEW)
+        if is_marked(still.xmp):
+            return pipeline.Loaded(Outcome(job.source, job.target, "skipped", OURS), None)
+        kind = _kind_of(still)
+        fate = settings.fate(kind, job.named)
+        reason = "in color" if fate == "skipped" else ""
+        return pipeline.Loaded(Outcome(job.source, job.target, fate, reason, kind), None)
+
+    threads = workers or os.cpu_count() or 1
+    limits = pipeline.Limits(threads, in_flight=2 * threads, batch_size=1)
+    results = pipeline.run(
+        jobs, read, lambda view: view, lambda job, outcome, ab: outcome, limits, stop
+    )
+    for done in results:
+        yield done.result or _failure(done.item, done.error or RuntimeError("no result"))
 
 
 def _if_small(still: images.Still) -> images.Still | None:

@@ -94,10 +94,11 @@ class Still:
         return (self.luma.shape[0], self.luma.shape[1])
 
 
-def read(path: Path) -> Still:
+def read(path: Path, *, at_least: int = 0) -> Still:
     """Read a picture file. Raises SourceError with the reason, for anything that is wrong with it.
 
-    The format is told by the content, not by the name.
+    The format is told by the content, not by the name. at_least: pixels per side that are enough;
+    JPEG is then decoded at an eighth, a quarter or half of its size where that leaves as many.
     """
     try:
         mode = path.stat().st_mode
@@ -113,7 +114,7 @@ def read(path: Path) -> Still:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries warn about harmless oddities of metadata
-            return decode(data)
+            return decode(data, at_least=at_least)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     except MemoryError as error:
@@ -125,8 +126,11 @@ def read(path: Path) -> Still:
         raise SourceError(f"{path}: cannot decode: {reason}") from error
 
 
-def decode(data: bytes) -> Still:
-    """The content of a picture file. Raises SourceError, or what the decoders raise."""
+def decode(data: bytes, *, at_least: int = 0) -> Still:
+    """The content of a picture file, reduced as in `read`.
+
+    Raises SourceError, or what the decoders raise.
+    """
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _decode_tiff(data)
     try:
@@ -140,7 +144,7 @@ def decode(data: bytes) -> Still:
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise SourceError("it is animated; only single pictures are supported")
         if image.format in ("JPEG", "MPO"):
-            return _decode_jpeg(image)
+            return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
         return _decode_with_pillow(image, data)
 
 
@@ -156,7 +160,7 @@ def load_rgb(path: Path) -> Codes:
 # --- decoding ----------------------------------------------------------------------------------
 
 
-def _decode_jpeg(image: Image.Image) -> Still:
+def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
     encoding: dict[str, Any] = {
         "qtables": getattr(image, "quantization", None),
         "progressive": bool(image.info.get("progressive")),
@@ -172,7 +176,7 @@ def _decode_jpeg(image: Image.Image) -> Still:
     if image.mode == "L":
         luma, rgb = np.asarray(image), None
     elif image.mode == "RGB" and image.info.get("adobe_transform") != 0:
-        image.draft("YCbCr", image.size)  # the stored Y' itself, not one rounded through RGB
+        image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
         planes = np.asarray(image)
         if image.mode != "YCbCr":
             raise SourceError(f"JPEG of an unexpected kind ({image.mode})")

@@ -22,7 +22,8 @@ Status = Literal["colored", "kept", "skipped", "failed"]
 class Outcome:
     """The end of one source.
 
-    colored: the target was written; kept: it was in color already, and copied; skipped: nothing
+    colored: the target was written; kept: it was in color already, or toned and to stay so, and
+    copied; skipped: nothing
     was to be done, `reason` says why; failed: `reason` says why. `kind` is grey, toned or color.
     """
 
@@ -53,6 +54,8 @@ class Report:
     total: int
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    fates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many of a kind ended in a status."""
     reasons: Counter[str] = field(default_factory=Counter)
     noted: int = 0
     """How many outcomes say that something could not be kept."""
@@ -66,6 +69,7 @@ class Report:
         self.statuses[outcome.status] += 1
         if outcome.kind:
             self.kinds[outcome.kind] += 1
+            self.fates[outcome.kind, outcome.status] += 1
         self.noted += bool(outcome.notes)
         if outcome.status == "skipped":
             self.reasons[outcome.reason] += 1
@@ -89,21 +93,15 @@ class Report:
 
     def summary(self) -> str:
         """One line: what was done, to what, and how long it took."""
-        parts = [f"{self.statuses['colored']} colored"]
+        parts = [f"{self.statuses['colored']:,} colored"]
         for status in ("kept", "skipped", "failed"):
             if self.statuses[status]:
-                parts.append(f"{self.statuses[status]} {status}")
+                parts.append(f"{self.statuses[status]:,} {status}")
         if left := self.total - self.finished:
-            parts.append(f"{left} not begun")
+            parts.append(f"{left:,} not begun")
         text = ", ".join(parts)
         if self.kinds:
-            text += "; " + ", ".join(
-                f"{self.kinds[kind]} {kind}"
-                for kind in ("grey", "toned", "color")
-                if self.kinds[kind]
-            )
-            if self.statuses["kept"]:
-                text += " (kept; --on-color colorize)"
+            text += f"; {self.kinds_line()}"
         if self.reasons:
             text += "; skipped: " + ", ".join(
                 f"{count} {reason}" for reason, count in self.reasons.most_common()
@@ -111,6 +109,20 @@ class Report:
         if self.noted:
             text += f"; {self.noted} with notes (-v or --json shows them)"
         return f"{text}; {_duration(self.seconds)}"
+
+    def kinds_line(self) -> str:
+        """How many are grey, toned and in color; of those not colored, the option that does it."""
+        parts = []
+        for kind in ("grey", "toned", "color"):
+            if not (count := self.kinds[kind]):
+                continue
+            left = []
+            for status in ("kept", "skipped"):
+                if some := self.fates[kind, status]:
+                    left.append(status if some == count else f"{some:,} {status}")
+            remark = f" ({', '.join(left)}; --on-{kind} colorize)" if left else ""
+            parts.append(f"{count:,} {kind}{remark}")
+        return ", ".join(parts)
 
     def to_json(self) -> str:
         """The summary as one line of JSON."""

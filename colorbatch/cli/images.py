@@ -24,7 +24,6 @@ from colorbatch.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from colorbatch.batch import ImageSettings
     from colorbatch.engine import Engine
-    from colorbatch.files import Job
     from colorbatch.report import Outcome, Report
 
 FORMAT_SUFFIXES = {"jpg": ".jpg", "png": ".png", "tif": ".tif", "webp": ".webp"}
@@ -87,8 +86,16 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="What to do with pictures in color: copy, colorize or leave out. "
     "Files named one by one are always colorized.",
 )
+@option(
+    "--on-toned",
+    type=click.Choice(["colorize", "keep"]),
+    default="colorize",
+    show_default=True,
+    help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without their "
+    "tone, or copy. Files named one by one are always colorized.",
+)
 @option("-y", "--overwrite", is_flag=True, help="Do finished pictures again.")
-@option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
     "--json",
@@ -120,6 +127,7 @@ def _images(
     new_format: str | None,
     quality: int | None,
     on_color: Any,
+    on_toned: Any,
     overwrite: bool,
     dry_run: bool,
     fail_fast: bool,
@@ -141,8 +149,12 @@ def _images(
     todo, skipped = batch.split_finished(jobs, overwrite=overwrite)
     report = Report(len(jobs))
     show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)
+    settings = batch.ImageSettings(saturation, quality, on_color, on_toned)
     if dry_run:
-        return _dry_run(todo, skipped, show)
+        with _interrupt_flag() as interrupted:
+            return _dry_run(
+                batch.foresee(todo, settings, workers=workers, stop=interrupted), skipped, show
+            )
     engine = make_engine(model, device, gpu_id, batch_size) if todo else None
     batch.check_target_folder(jobs, output)
     for outcome in skipped:
@@ -150,7 +162,6 @@ def _images(
     if engine is not None:
         if not quiet:
             click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-        settings = batch.ImageSettings(saturation, quality, on_color)
         if as_json:  # nothing else shows it, and hashing a model takes time
             report.made_by = _made_by(engine, settings)
         with _interrupt_flag() as interrupted, show.progress():
@@ -181,18 +192,32 @@ def _made_by(engine: Engine, settings: ImageSettings) -> dict[str, object]:
     }
 
 
-def _dry_run(todo: list[Job], skipped: list[Outcome], show: _Shower) -> ExitCode:
-    """What a run would do, without reading a pixel."""
-    for job in todo:
+def _dry_run(planned: Iterator[Outcome], skipped: list[Outcome], show: _Shower) -> ExitCode:
+    """What a run would do: every source is read for its kind, and nothing is written."""
+    report = show.report
+    for outcome in planned:
+        if outcome.status == "failed":
+            show.outcome(outcome)
+            continue
+        report.add(outcome)
         if show.as_json:
-            planned = {"source": str(job.source), "target": str(job.target), "status": "planned"}
-            click.echo(json.dumps(planned))
-        elif not show.quiet:
-            click.echo(_escaped(f"{job.source} -> {job.target}"))
+            values = json.loads(outcome.to_json())
+            click.echo(json.dumps(values | {"status": "planned", "would_be": outcome.status}))
+        elif not show.quiet and outcome.status != "skipped":
+            what = outcome.kind + (", kept" if outcome.status == "kept" else "")
+            click.echo(_escaped(f"{outcome.source} -> {outcome.target} ({what})"))
     for outcome in skipped:
         show.outcome(outcome)
-    click.echo(f"dry run: {len(todo)} to do, {len(skipped)} finished already", err=True)
-    return ExitCode.DONE
+    report.interrupted = report.finished < report.total
+    to_do = report.statuses["colored"] + report.statuses["kept"]
+    parts = [f"{to_do:,} to do", f"{len(skipped):,} finished already"]
+    if others := report.statuses["skipped"] - len(skipped):
+        parts.append(f"{others:,} to be skipped")
+    if report.statuses["failed"]:
+        parts.append(f"{report.statuses['failed']:,} cannot be read")
+    kinds = f"; {report.kinds_line()}" if report.kinds else ""
+    click.echo(f"dry run: {', '.join(parts)}{kinds}", err=True)
+    return report.exit_code
 
 
 class _Shower:

@@ -34,8 +34,20 @@ def test_the_summary_adds_up():
     """Every count and every reason, and what was not begun."""
     text = filled().summary()
     assert "2 colored, 1 kept, 3 skipped, 1 failed, 3 not begun" in text
-    assert "1 grey, 1 toned, 2 color" in text
+    assert "1 grey, 1 toned, 2 color (1 kept, 1 skipped; --on-color colorize)" in text
     assert "2 finished already, 1 in color" in text
+
+
+def test_kinds_are_counted_with_what_became_of_them():
+    """Thousands are set apart; of what was not colored the option is named that would do it."""
+    report = Report(50_000)
+    report.kinds.update(grey=41_200, toned=8_100, color=700)
+    report.fates.update({("grey", "colored"): 41_200, ("toned", "colored"): 8_100})
+    report.fates["color", "kept"] = 700
+    line = "41,200 grey, 8,100 toned, 700 color (kept; --on-color colorize)"
+    assert report.kinds_line() == line
+    report.fates["toned", "kept"] = 8_000
+    assert "8,100 toned (8,000 kept; --on-toned colorize)" in report.kinds_line()
 
 
 def test_the_summary_as_json_adds_up():
