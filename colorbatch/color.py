@@ -177,43 +177,9 @@ def mean_chroma(lab: Float) -> float:
     return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
 
 
-Kind = Literal["grey", "toned", "color"]
-
 GREY_CHROMA = 2.0
-"""Mean C*ab up to which a picture is grey; JPEG's own chroma noise stays below."""
-TONED_SPREAD = 1.5
-"""Mean distance in ab from the picture's own tone curve, ab as a function of L*, up to which it is
-toned (sepia, yellowed, tinted). Toned photographs have 0.2 to 1.2, photographs in color from 2."""
-
-
-def kind_of(rgb: Codes) -> Kind:
-    """Whether a picture (H, W, 3) is grey, toned (all one hue) or in color.
-
-    In a toned picture lightness decides the color, and all its colors lie to one side of neutral
-    (more loosely, as strong tones turn their hue a little from shadows to lights).
-    """
-    height, width = rgb.shape[:2]
-    shrink = max(1.0, max(height, width) / 256)
-    small = resize_area(rgb, (max(1, round(height / shrink)), max(1, round(width / shrink))))
-    lab = rgb_to_lab(small).reshape(-1, 3).astype(np.float64)
-    ab = lab[:, 1:]
-    chroma = np.hypot(*ab.T).mean()
-    if chroma < GREY_CHROMA:
-        return "grey"
-    _, axes = np.linalg.eigh(ab.T @ ab)  # the one hue is the main axis through neutral
-    along, across = ab @ axes[:, 1], ab @ axes[:, 0]
-    other_side = min(np.maximum(along, 0).mean(), np.maximum(-along, 0).mean())
-    one_hue = np.abs(across).mean() + other_side < max(TONED_SPREAD, chroma / 4)
-    return "toned" if one_hue and _tone_spread(lab) < TONED_SPREAD else "color"
-
-
-def _tone_spread(lab: npt.NDArray[np.float64]) -> float:
-    """Mean distance in ab from the mean ab of pixels (N, 3) of about the same L*."""
-    steps = max(1, min(32, len(lab) // 64))
-    step = np.clip(lab[:, 0] * (steps / 100), 0, steps - 1).astype(np.int64)
-    count = np.maximum(np.bincount(step, minlength=steps), 1)
-    curve = [np.bincount(step, lab[:, axis], steps) / count for axis in (1, 2)]
-    return float(np.hypot(lab[:, 1] - curve[0][step], lab[:, 2] - curve[1][step]).mean())
+"""Mean C*ab up to which a photograph has too little color to learn from or to measure on; what a
+source is (grey, toned, in color) `kinds` decides."""
 
 
 # --- the network's range -----------------------------------------------------------------------

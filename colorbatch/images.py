@@ -65,11 +65,15 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Still:
         return next(found)
 
 
-def pages(path: Path, max_pixels: int = MAX_PIXELS) -> Generator[Still, None, None]:
+def pages(
+    path: Path, max_pixels: int = MAX_PIXELS, *, at_least: int = 0
+) -> Generator[Still, None, None]:
     """Every picture of a file, in order: of TIFF its pages, of other formats one.
 
-    One is decoded when it is asked for. Raises SourceError with the reason, for anything that is
-    wrong with the file, and for more than `max_pixels` before anything is decoded.
+    One is decoded when it is asked for. at_least: pixels per side that are enough, 0 for all; JPEG
+    is then decoded at an eighth, a quarter or half of its size where that leaves as many. Raises
+    SourceError with the reason, for anything that is wrong with the file, and for more than
+    `max_pixels` before anything is decoded.
     """
     with contextlib.ExitStack() as stack:
         with _translated(path):
@@ -79,7 +83,7 @@ def pages(path: Path, max_pixels: int = MAX_PIXELS) -> Generator[Still, None, No
             if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
                 raise SourceError("cannot read: not a regular file")
             file = stack.enter_context(path.open("rb"))
-            found = _pages(file, max_pixels)
+            found = _pages(file, max_pixels, at_least)
         while True:
             with _translated(path):
                 still = next(found, None)
@@ -122,7 +126,7 @@ def load_rgb(path: Path) -> Codes:
 # --- decoding ----------------------------------------------------------------------------------
 
 
-def _pages(file: IO[bytes], max_pixels: int) -> Iterator[Still]:
+def _pages(file: IO[bytes], max_pixels: int, at_least: int) -> Iterator[Still]:
     start = file.read(16)
     if not start:
         raise SourceError("the file is empty")
@@ -130,10 +134,10 @@ def _pages(file: IO[bytes], max_pixels: int) -> Iterator[Still]:
         yield from tiff.pages(file, max_pixels)
     else:
         file.seek(0)
-        yield _decode(file.read(), max_pixels)
+        yield _decode(file.read(), max_pixels, at_least)
 
 
-def _decode(data: bytes, max_pixels: int) -> Still:
+def _decode(data: bytes, max_pixels: int, at_least: int) -> Still:
     """The content of a picture file that is not TIFF."""
     if _is_heif(data):
         return _decode_heif(data, max_pixels)
@@ -148,13 +152,13 @@ def _decode(data: bytes, max_pixels: int) -> Still:
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise SourceError("it is animated; only single pictures are supported")
         if image.format in ("JPEG", "MPO"):
-            return _decode_jpeg(image)
+            return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
         if image.format == "JPEG2000":
             return _decode_jpeg2000(image, data)
         return _decode_with_pillow(image, data)
 
 
-def _decode_jpeg(image: Image.Image) -> Still:
+def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
     applist: list[tuple[str, bytes]] = getattr(image, "applist", [])
     resources = b"".join(
         block.removeprefix(PHOTOSHOP_START)
@@ -181,7 +185,7 @@ def _decode_jpeg(image: Image.Image) -> Still:
         notes.append("unreadable IPTC was dropped")
     luma = None
     if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
-        image.draft("YCbCr", image.size)  # the stored Y' itself, not one rounded through RGB
+        image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
         planes = np.asarray(image)
         if image.mode != "YCbCr":
             raise SourceError(f"JPEG of an unexpected kind ({image.mode})")

@@ -22,8 +22,9 @@ Status = Literal["colored", "kept", "skipped", "failed"]
 class Outcome:
     """The end of one source.
 
-    colored: the target was written; kept: it was in color already, and copied; skipped: nothing
-    was to be done, `reason` says why; failed: `reason` says why. `kind` is grey, toned or color.
+    colored: the target was written; kept: it was in color already, or toned and to stay so, and
+    copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why. `kind` is
+    grey, toned or color.
     """
 
     source: Path
@@ -32,6 +33,8 @@ class Outcome:
     reason: str = ""
     kind: str = ""
     notes: tuple[str, ...] = ()
+    pages: int = 1
+    """How many pictures the file holds; of those that were read."""
     outdated: bool = False
     """Whether it was skipped though another result would be made now; `-y` does."""
 
@@ -55,7 +58,11 @@ class Report:
     total: int
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    fates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many of a kind ended in a status."""
     reasons: Counter[str] = field(default_factory=Counter)
+    pages: int = 0
+    """How many pictures the colored and kept files hold."""
     noted: int = 0
     """How many outcomes say that something could not be kept."""
     outdated: int = 0
@@ -72,6 +79,9 @@ class Report:
         self.statuses[outcome.status] += 1
         if outcome.kind:
             self.kinds[outcome.kind] += 1
+            self.fates[outcome.kind, outcome.status] += 1
+        if outcome.status in ("colored", "kept"):
+            self.pages += outcome.pages
         self.noted += bool(outcome.notes)
         self.outdated += outcome.outdated
         if outcome.status == "skipped":
@@ -98,33 +108,47 @@ class Report:
 
     def skipped(self) -> str:
         """How many were skipped and why: `12 skipped (8 finished, 4 source changed since; ...)`."""
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
-        these = "this" if self.outdated == 1 else f"these {self.outdated}"
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
+        these = "this" if self.outdated == 1 else f"these {self.outdated:,}"
         again = f"; -y redoes {these}" if self.outdated else ""
-        return f"{self.statuses['skipped']} skipped" + (f" ({reasons}{again})" if reasons else "")
+        return f"{self.statuses['skipped']:,} skipped" + (f" ({reasons}{again})" if reasons else "")
 
     def summary(self) -> str:
         """One line: what was done, to what, and how long it took."""
-        parts = [f"{self.statuses['colored']} colored"]
+        parts = [f"{self.statuses['colored']:,} colored"]
         for status in ("kept", "skipped", "failed"):
             if self.statuses[status]:
-                parts.append(
-                    self.skipped() if status == "skipped" else f"{self.statuses[status]} {status}"
-                )
+                some = f"{self.statuses[status]:,} {status}"
+                parts.append(self.skipped() if status == "skipped" else some)
         if left := self.total - self.finished:
-            parts.append(f"{left} not begun")
+            parts.append(f"{left:,} not begun")
         text = ", ".join(parts)
         if self.kinds:
-            text += "; " + ", ".join(
-                f"{self.kinds[kind]} {kind}"
-                for kind in ("grey", "toned", "color")
-                if self.kinds[kind]
-            )
-            if self.statuses["kept"]:
-                text += " (kept; --on-color colorize)"
+            text += f"; {self.kinds_line()}"
+        if self.pages_line():
+            text += f"; {self.pages_line()}"
         if self.noted:
             text += f"; {self.noted} with notes (-v or --json shows them)"
         return f"{text}; {_duration(self.seconds)}"
+
+    def kinds_line(self) -> str:
+        """How many are grey, toned and in color; of those not colored, the option that does it."""
+        parts = []
+        for kind in ("grey", "toned", "color"):
+            if not (count := self.kinds[kind]):
+                continue
+            left = []
+            for status in ("kept", "skipped"):
+                if some := self.fates[kind, status]:
+                    left.append(status if some == count else f"{some:,} {status}")
+            remark = f" ({', '.join(left)}; --on-{kind} colorize)" if left else ""
+            parts.append(f"{count:,} {kind}{remark}")
+        return ", ".join(parts)
+
+    def pages_line(self) -> str:
+        """How many pages there are in how many files; nothing where each file has one."""
+        written = self.statuses["colored"] + self.statuses["kept"]
+        return f"{self.pages:,} pages in {written:,} files" if self.pages > written else ""
 
     def to_json(self) -> str:
         """The summary as one line of JSON."""
@@ -139,6 +163,7 @@ class Report:
                     "skipped_because": dict(self.reasons),
                     "outdated": self.outdated,
                     "kinds": dict(self.kinds),
+                    "pages": self.pages,
                     "noted": self.noted,
                     "made_by": self.made_by or None,
                     "interrupted": self.interrupted,

@@ -1,19 +1,15 @@
-"""`colorbatch images`: options to settings, the batch, and how its outcomes are shown."""
+"""`colorbatch images`: options to settings, then the batch."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
-import json
-import logging
 import math
 import re
-import signal
 import sys
-import time
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +17,17 @@ import click
 
 from colorbatch import __version__
 from colorbatch.cli.options import engine_line, make_engine, model_options, option
+from colorbatch.cli.showing import Shower, interrupt_flag, set_up_logging
 from colorbatch.errors import ExitCode, OutputFullError, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.batch import ImageSettings
     from colorbatch.engine import Engine
     from colorbatch.files import Job
-    from colorbatch.report import Outcome, Report
+    from colorbatch.journal import Journals
+    from colorbatch.report import Outcome
+    from colorbatch.settings import ImageSettings
 
 FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
-NO_TERMINAL_INTERVAL = 60.0
-"""Seconds between progress lines where stderr is not a terminal."""
 
 # whether a path can be read is found out, and reported, one by one
 ANY_PATH = click.Path(path_type=Path, readable=False)
@@ -89,6 +85,14 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="What to do with pictures in color: copy, colorize or leave out. "
     "Files named one by one are always colorized.",
 )
+@option(
+    "--on-toned",
+    type=click.Choice(["colorize", "keep"]),
+    default="colorize",
+    show_default=True,
+    help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without their "
+    "tone, or copy. Files named one by one are always colorized.",
+)
 @option("--upright", is_flag=True, help="Turn pixels by the orientation tag.")
 @option("--no-times", is_flag=True, help="Do not give results their source's modification time.")
 @option(
@@ -112,7 +116,7 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     metavar="K/N",
     help="Do the K-th of N parts of the work, so that several machines share a folder.",
 )
-@option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
     "--json",
@@ -128,116 +132,155 @@ def images(**options: Any) -> None:
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
     """
-    sys.exit(_images(**options))
+    sys.exit(_images(_Asked(**options)))
 
 
-def _images(
-    sources: tuple[Path, ...],
-    output: Path | None,
-    model: str | None,
-    device: str,
-    gpu_id: int | None,
-    batch_size: int,
-    workers: int,
-    saturation: float,
-    suffix: str | None,
-    new_format: str | None,
-    quality: int | None,
-    on_color: Any,
-    upright: bool,
-    no_times: bool,
-    max_pixels: float,
-    overwrite: bool,
-    redo_all: bool,
-    shard: str | None,
-    dry_run: bool,
-    fail_fast: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-) -> ExitCode:
-    from colorbatch import batch, files
+@dataclass(frozen=True)
+class _Asked:
+    """The options as they were given."""
+
+    sources: tuple[Path, ...]
+    output: Path | None
+    model: str | None
+    device: str
+    gpu_id: int | None
+    batch_size: int
+    workers: int
+    saturation: float
+    suffix: str | None
+    new_format: str | None
+    quality: int | None
+    on_color: Any
+    on_toned: Any
+    upright: bool
+    no_times: bool
+    max_pixels: float
+    overwrite: bool
+    redo_all: bool
+    shard: str | None
+    dry_run: bool
+    fail_fast: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    def settings(self) -> ImageSettings:
+        """Those that decide the look and the form of results. Raises UsageError."""
+        from colorbatch.settings import ImageSettings
+
+        if math.isnan(self.saturation):
+            raise UsageError("--saturation is a number")
+        if not math.isfinite(self.max_pixels):
+            raise UsageError("--max-pixels is a number of megapixels")
+        return ImageSettings(
+            saturation=self.saturation,
+            quality=self.quality,
+            on_color=self.on_color,
+            on_toned=self.on_toned,
+            upright=self.upright,
+            times=not self.no_times,
+            max_pixels=round(self.max_pixels * 1e6),
+        )
+
+    def part(self) -> tuple[int, int] | None:
+        """(2, 3) of "2/3". Raises UsageError."""
+        if self.shard is None:
+            return None
+        found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", self.shard)
+        if found is None or int(found[1]) > int(found[2]):
+            raise UsageError(f"--shard {self.shard}: K/N is wanted, with K from 1 to N")
+        return int(found[1]), int(found[2])
+
+    def jobs(self) -> list[Job]:
+        """What there is to make, of this part. Raises UsageError."""
+        from colorbatch import files
+
+        part = self.part()
+        new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
+        jobs = files.plan_jobs(self.sources, self.output, suffix=self.suffix, new_suffix=new_suffix)
+        if not jobs:
+            raise UsageError(
+                "no pictures found",
+                "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
+            )
+        return files.shard(jobs, *part) if part else jobs
+
+
+def _images(asked: _Asked) -> ExitCode:
+    from colorbatch import batch
     from colorbatch.contract import find_model, sha256
     from colorbatch.journal import Journals
     from colorbatch.report import Report
 
-    _set_up_logging(verbose)
-    if math.isnan(saturation):
-        raise UsageError("--saturation is a number")
-    if not math.isfinite(max_pixels):
-        raise UsageError("--max-pixels is a number of megapixels")
-    new_suffix = FORMAT_SUFFIXES[new_format] if new_format else None
-    part = _part(shard)
-    settings = batch.ImageSettings(
-        saturation, quality, on_color, upright, not no_times, round(max_pixels * 1e6)
-    )
-    jobs = files.plan_jobs(sources, output, suffix=suffix, new_suffix=new_suffix)
-    if not jobs:
-        raise UsageError(
-            "no pictures found",
-            "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
-        )
-    jobs = files.shard(jobs, *part) if part else jobs
+    set_up_logging(asked.verbose)
+    settings, jobs = asked.settings(), asked.jobs()
     report = Report(len(jobs))
-    show = _Shower(report, as_json=as_json, quiet=quiet, verbose=verbose)
-    journals = click.get_current_context().with_resource(Journals(jobs, part))
-    if not dry_run:
+    show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
+    journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
+    if not asked.dry_run:
         journals.lock(make=False)
-    redo: batch.Redo = "all" if redo_all else "outdated" if overwrite else "nothing"
-    model_sha256 = functools.cache(lambda: sha256(find_model(model)))
+    redo: batch.Redo = "all" if asked.redo_all else "outdated" if asked.overwrite else "nothing"
+    model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
-    if dry_run:
-        return _dry_run(todo, skipped, show)
-    engine = make_engine(model, device, gpu_id, batch_size) if todo else None
-    batch.check_target_folder(jobs, output)
+    if asked.dry_run:
+        return _dry_run(asked, todo, skipped, settings, show)
+    engine = None
+    if todo:
+        engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
+    batch.check_target_folder(jobs, asked.output)
     if todo:
         journals.lock()
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        if not quiet:
-            click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-        report.made_by = _made_by(engine, settings, model_sha256())
-        full: OutputFullError | None = None
-        with _interrupt_flag() as interrupted, show.progress():
-            # a second Ctrl-C ends the work at once, but not the account of it
-            outcomes = batch.colorize_images(
-                todo,
-                engine,
-                settings,
-                journals=journals,
-                model_sha256=model_sha256(),
-                workers=workers,
-                fail_fast=fail_fast,
-                stop=interrupted,
-            )
-            try:
-                with contextlib.closing(outcomes):
-                    for outcome in outcomes:
-                        show.outcome(outcome)
-            except KeyboardInterrupt:
-                pass
-            except OutputFullError as error:
-                full = error
-            report.interrupted = interrupted() and report.finished < report.total
-            report.stopped = full is not None
-            journals.close()
-        show.end(engine_line(engine))
-        if full is not None:
-            raise full
+        _run(asked, todo, engine, settings, journals, model_sha256, show)
     else:
         show.end("no model was needed")
     return report.exit_code
 
 
-def _part(shard: str | None) -> tuple[int, int] | None:
-    """(2, 3) of "2/3". Raises UsageError."""
-    if shard is None:
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", shard)
-    if found is None or int(found[1]) > int(found[2]):
-        raise UsageError(f"--shard {shard}: K/N is wanted, with K from 1 to N")
-    return int(found[1]), int(found[2])
+def _run(
+    asked: _Asked,
+    todo: Sequence[Job],
+    engine: Engine,
+    settings: ImageSettings,
+    journals: Journals,
+    model_sha256: Callable[[], str],
+    show: Shower,
+) -> None:
+    """The batch itself, shown. Raises OutputFullError when all is told."""
+    from colorbatch import batch
+
+    report = show.report
+    if not asked.quiet:
+        click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
+    report.made_by = _made_by(engine, settings, model_sha256())
+    full: OutputFullError | None = None
+    with interrupt_flag() as interrupted, show.progress():
+        outcomes = batch.colorize_images(
+            todo,
+            engine,
+            settings,
+            journals=journals,
+            model_sha256=model_sha256(),
+            workers=asked.workers,
+            fail_fast=asked.fail_fast,
+            stop=interrupted,
+        )
+        try:
+            with contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    show.outcome(outcome)
+        except KeyboardInterrupt:  # a second Ctrl-C ends the work at once, not the account of it
+            pass
+        except OutputFullError as error:
+            full = error
+        report.interrupted = interrupted() and report.finished < report.total
+        report.stopped = full is not None
+        journals.close()
+    show.end(engine_line(engine))
+    if full is not None:
+        raise full
 
 
 def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
@@ -252,103 +295,24 @@ def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict
     }
 
 
-def _dry_run(todo: list[Job], skipped: list[Outcome], show: _Shower) -> ExitCode:
-    """What a run would do, without reading a pixel."""
-    for job in todo:
-        if show.as_json:
-            planned = {"source": str(job.source), "target": str(job.target), "status": "planned"}
-            click.echo(json.dumps(planned))
-        elif not show.quiet:
-            click.echo(_escaped(f"{job.source} -> {job.target}"))
+def _dry_run(
+    asked: _Asked,
+    todo: Sequence[Job],
+    skipped: Sequence[Outcome],
+    settings: ImageSettings,
+    show: Shower,
+) -> ExitCode:
+    """What a run would do: every source is read for its kind, and nothing is written."""
+    from colorbatch import batch
+
+    report = show.report
+    with interrupt_flag() as interrupted:
+        planned = batch.foresee(todo, settings, workers=asked.workers, stop=interrupted)
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
+            for outcome in planned:
+                show.planned(outcome)
     for outcome in skipped:
         show.outcome(outcome)
-    click.echo(f"dry run: {len(todo)} to do, {show.report.skipped()}", err=True)
-    return ExitCode.DONE
-
-
-class _Shower:
-    """Shows outcomes as they come: progress, failures, JSON lines, and the summary."""
-
-    def __init__(self, report: Report, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-        self.report = report
-        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
-        self._bar: Any = None
-        self._last_line = time.monotonic()
-
-    @contextlib.contextmanager
-    def progress(self) -> Iterator[None]:
-        """A bar on a terminal, a line a minute elsewhere."""
-        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
-            yield
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=self.report.total, initial=self.report.finished, unit="picture") as bar:
-            self._bar = bar
-            yield
-            self._bar = None
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Count and show one."""
-        report = self.report
-        report.add(outcome)
-        if self.as_json:
-            click.echo(outcome.to_json())
-        if outcome.status == "failed":
-            self._line(f"failed: {outcome.source}: {outcome.reason}")
-        elif self.verbose and not self.as_json:
-            notes = "; ".join((*([outcome.reason] if outcome.reason else []), *outcome.notes))
-            self._line(f"{outcome.status}: {outcome.source}" + (f" ({notes})" if notes else ""))
-        if self._bar is not None:
-            self._bar.update()
-        elif not self.quiet and time.monotonic() - self._last_line >= NO_TERMINAL_INTERVAL:
-            self._last_line = time.monotonic()
-            rate = report.finished / max(report.seconds, 1e-9)
-            left = (report.total - report.finished) / max(rate, 1e-9) / 60
-            self._line(
-                f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
-            )
-
-    def end(self, where: str) -> None:
-        """The last line."""
-        if self.as_json:
-            click.echo(self.report.to_json())
-        if not self.quiet:
-            start = "interrupted: " if self.report.interrupted else ""
-            start = start or ("stopped: " if self.report.stopped else "")
-            click.echo(f"{start}{self.report.summary()}; {where}", err=True)
-
-    def _line(self, text: str) -> None:
-        text = _escaped(text)
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            click.echo(text, err=True)
-
-
-def _escaped(text: str) -> str:
-    """The text on one line: names may hold line breaks and what a terminal obeys."""
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-def _set_up_logging(verbose: bool) -> None:
-    level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("colorbatch").setLevel(level)
-
-
-@contextlib.contextmanager
-def _interrupt_flag() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the work to end cleanly; a second one ends it at once."""
-    caught: list[int] = []
-
-    def catch(signum: int, _: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signum)
-
-    previous = signal.signal(signal.SIGINT, catch)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    report.interrupted = report.finished < report.total
+    show.end_of_plan()
+    return report.exit_code

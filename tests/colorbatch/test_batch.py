@@ -12,12 +12,18 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorbatch.batch import ImageSettings, check_target_folder, colorize_images, split_finished
+from colorbatch.batch import (
+    check_target_folder,
+    colorize_images,
+    foresee,
+    split_finished,
+)
 from colorbatch.engine import Engine
 from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.files import Job, plan_jobs
 from colorbatch.journal import Journals
 from colorbatch.records import NOT_OURS
+from colorbatch.settings import ImageSettings
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +159,44 @@ def test_what_happens_to_color_is_the_users_choice(engine, photograph, tmp_path,
     ]
 
 
+@pytest.mark.parametrize("tone", [(1, 0.86, 0.62), (0.75, 0.9, 1)])
+def test_no_tone_is_left_over(engine, grey_photograph, tmp_path, tone):
+    """A toned source gets the very result of its own grey: nothing of the tone comes through."""
+    rgb = (grey_photograph("coffee")[:160, :240, None] * np.array(tone)).astype(np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "toned.png")
+    Image.fromarray(rgb).convert("L").save(tmp_path / "grey.png")  # BT.601, rounded as ours
+    jobs = plan_jobs([tmp_path / "toned.png", tmp_path / "grey.png"], tmp_path / "out")
+    outcomes = list(colorize_images(jobs, engine, ImageSettings(saturation=0.0)))
+    assert [one.kind for one in outcomes] == ["toned", "grey"]
+    without_color = np.asarray(Image.open(jobs[0].target)).astype(int)
+    assert np.ptp(without_color, axis=2).max() <= 1  # rounding; the tone had up to 97
+    list(colorize_images(jobs, engine, ImageSettings()))
+    first, second = (np.asarray(Image.open(job.target)).astype(int) for job in jobs)
+    assert np.abs(first - second).max() <= 4  # Pillow truncates some luma codes one lower
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+def test_foreseen_kinds_are_those_of_the_run(
+    engine, photograph, grey_photograph, tmp_path, quality
+):
+    """Reading JPEG at a reduced size decides as reading it whole does."""
+    (tmp_path / "src").mkdir()
+    for name in ("astronaut", "coffee", "chelsea", "motorcycle_left"):
+        large = cv2.resize(photograph(name), None, fx=3, fy=3)
+        plain = cv2.cvtColor(large, cv2.COLOR_RGB2GRAY)[..., None]
+        for kind, rgb in (
+            ("c", large), ("g", np.repeat(plain, 3, axis=2)), ("t", plain * np.array([1, 0.9, 0.7]))
+        ):  # fmt: skip
+            picture = Image.fromarray(rgb.astype(np.uint8))
+            picture.save(tmp_path / "src" / f"{kind}-{name}.jpg", quality=quality)
+    jobs = plan_jobs([tmp_path / "src"], tmp_path / "out")
+    foreseen = list(foresee(jobs, ImageSettings(), workers=2))
+    assert [one.kind for one in foreseen] == ["color"] * 4 + ["grey"] * 4 + ["toned"] * 4
+    assert not (tmp_path / "out").exists()
+    done = list(colorize_images(jobs, engine, ImageSettings()))
+    assert [(one.status, one.kind) for one in done] == [(one.status, one.kind) for one in foreseen]
+
+
 def test_color_kept_in_another_format_keeps_its_pixels(engine, photograph, tmp_path):
     """--format applies to pictures in color as well; they get no mark and can be colored later."""
     rgb = photograph("astronaut")[:90, :90]
@@ -224,7 +268,7 @@ def test_large_pictures_are_read_again_rather_than_held(engine, source, tmp_path
     """What is too large to wait in memory gives the same results, file by file."""
     held, again = (plan_jobs([source], tmp_path / name) for name in ("held", "again"))
     list(colorize_images(held, engine, ImageSettings()))
-    monkeypatch.setattr("colorbatch.batch.HELD_BYTES", 0)
+    monkeypatch.setattr("colorbatch.picture.HELD_BYTES", 0)
     assert statuses(colorize_images(again, engine, ImageSettings())) == ["colored"] * len(again)
     for one, other in zip(held, again, strict=True):
         assert one.target.read_bytes() == other.target.read_bytes()

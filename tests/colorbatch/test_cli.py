@@ -89,18 +89,18 @@ def test_a_folder_is_colored_and_a_second_run_skips(run_cli, tiny_model, folder,
         assert_colored(tmp_path / "out" / name, pixels)
     assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
 
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("[!.]*.*")}
+    stamps = {path: path.stat().st_ctime_ns for path in (tmp_path / "out").rglob("[!.]*.*")}
     second = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model)
     assert second.returncode == 0
     assert "0 colored, 5 skipped (5 finished);" in summary_line(second)
     results = [tmp_path / "out" / name for name in files_below(tmp_path / "out")]
-    assert all(path.stat().st_mtime_ns == stamps[path] for path in results)
+    assert all(path.stat().st_ctime_ns == stamps[path] for path in results)
 
     third = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--overwrite")
     assert "0 colored, 5 skipped (5 finished);" in summary_line(third)  # nothing is outdated
     fourth = run_cli("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--redo-all")
     assert "5 colored" in summary_line(fourth)
-    assert all(path.stat().st_mtime_ns != stamps[path] for path in results)
+    assert all(path.stat().st_ctime_ns != stamps[path] for path in results)
 
 
 def test_beside_the_source_twice(run_cli, tiny_model, folder):
@@ -170,12 +170,53 @@ def test_grey_toned_and_color_are_told_apart(
     )
     assert result.returncode == 0, result.stderr
     assert summary in summary_line(result)
-    assert "1 grey, 1 toned, 1 color" in summary_line(result)
+    remark = {"keep": " (kept; --on-color colorize)", "skip": " (skipped; --on-color colorize)"}
+    kinds = f"1 grey, 1 toned, 1 color{remark.get(on_color, '')};"
+    assert kinds in summary_line(result)
+    planned = ("images", source, "-o", tmp_path / "p", "-m", tiny_model, "--dry-run", "--on-color")
+    dry = run_cli(*planned, on_color)
+    assert kinds.rstrip(";") in summary_line(dry)  # the same words before the work
+    assert not (tmp_path / "p").exists()
     assert files_below(tmp_path / "out") == written
     if on_color == "keep":
         assert (tmp_path / "out/c.png").read_bytes() == (source / "c.png").read_bytes()
     named = run_cli("images", source / "c.png", "-o", tmp_path / "n", "-m", tiny_model)
     assert "1 colored" in summary_line(named)  # named one by one: colored in any case
+
+
+def test_toned_pictures_are_kept_if_asked(run_cli, tiny_model, grey_photograph, tmp_path):
+    """--on-toned keep copies them byte for byte and counts them, but colors the one named."""
+    plain = grey_photograph("coffee")[:120, :160]
+    tinted = (plain[..., None] * np.array([1, 0.9, 0.7])).astype(np.uint8)
+    save(tmp_path / "source/t.jpg", tinted)
+    save(tmp_path / "source/g.png", plain)
+    env = {"COLORBATCH_ON_TONED": "keep"}
+    result = run_cli("images", "source", "-o", "out", "-m", tiny_model, "--json", env=env)
+    assert result.returncode == 0, result.stderr
+    assert "1 colored, 1 kept; 1 grey, 1 toned (kept; --on-toned colorize)" in summary_line(result)
+    *lines, last = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(one["kind"], one["status"]) for one in lines] == [
+        ("grey", "colored"), ("toned", "kept"),
+    ]  # fmt: skip
+    assert last["summary"]["kinds"] == {"grey": 1, "toned": 1}
+    assert last["summary"]["made_by"]["settings"]["on_toned"] == "keep"
+    assert (tmp_path / "out/t.jpg").read_bytes() == (tmp_path / "source/t.jpg").read_bytes()
+    named = run_cli("images", "source/t.jpg", "-o", "n.jpg", "-m", tiny_model, env=env)
+    assert "1 colored; 1 toned;" in summary_line(named)
+
+
+def test_dry_run_as_json_says_what_would_become_of_each(run_cli, tiny_model, photograph, tmp_path):
+    """Kind and fate of every source, one line each, as the run itself then has them."""
+    save(tmp_path / "src/c.png", photograph("coffee")[:120, :160])
+    save(tmp_path / "src/g.png", grey())
+    dry = run_cli("images", "src", "-o", "out", "-m", tiny_model, "--dry-run", "--json")
+    lines = [json.loads(line) for line in dry.stdout.splitlines()]
+    assert [(one["status"], one["kind"], one["would_be"]) for one in lines] == [
+        ("planned", "color", "kept"), ("planned", "grey", "colored"),
+    ]  # fmt: skip
+    result = run_cli("images", "src", "-o", "out", "-m", tiny_model, "--json")
+    done = [json.loads(line) for line in result.stdout.splitlines()[:-1]]
+    assert [one["status"] for one in done] == [one["would_be"] for one in lines]
 
 
 def test_dry_run_writes_nothing(run_cli, tiny_model, folder, tmp_path):
@@ -358,8 +399,9 @@ def test_names_that_are_not_text_are_done_and_shown_on_one_line(run_cli, tiny_mo
         out = tmp_path / locale
         env = {"LC_ALL": locale, "PYTHONIOENCODING": "utf-8:strict"} if locale != "C" else {}
         dry = run_cli("images", source, "-o", out, "-m", tiny_model, "--dry-run", env=env)
-        assert dry.returncode == 0, dry.stderr
-        assert len(dry.stdout.splitlines()) == 8
+        assert dry.returncode == 3, dry.stderr  # reading for kinds finds what cannot be read
+        assert len(dry.stdout.splitlines()) == 4
+        assert len([line for line in dry.stderr.splitlines() if line.startswith("failed")]) == 4
         result = run_cli("images", source, "-o", out, "-m", tiny_model, "--json", env=env)
         assert result.returncode == 3, result.stderr
         failures = [line for line in result.stderr.splitlines() if line.startswith("failed")]
@@ -752,7 +794,7 @@ def test_bad_values_are_refused_before_work(run_cli, tiny_model, folder, tmp_pat
         [source, "-o", tmp_path / "out", "--device", "cuda:\u00b2"],
         [source, "-o", tmp_path / "out", "--device", "cuda:"],
         [source, "-o", tmp_path / "out", "--suffix", "../x"],
-        [one, "-o", tmp_path / "out.jp2"],
+        [one, "-o", tmp_path / "out.avif"],
         [source, "-o", tmp_path / "out.jpg"],
         [one, "-o", tmp_path / "out.jpg", "--format", "png"],
     ):

@@ -44,7 +44,7 @@ def tree(folder):
 def stamps(folder):
     """When and as which file each result was made."""
     return {
-        path: (path.stat().st_ino, path.stat().st_mtime_ns)
+        path: (path.stat().st_ino, path.stat().st_ctime_ns)
         for path in folder.rglob("*")
         if path.is_file()
         and not path.name.startswith(TEMPORARY_PREFIX)

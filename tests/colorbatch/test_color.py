@@ -314,59 +314,6 @@ def test_strips_leave_no_seam(monkeypatch, grey_photograph):
     assert np.abs(narrow - whole).max() <= 1  # float sums may round the other way
 
 
-# --- kinds -------------------------------------------------------------------------------------
-
-
-def toned(grey, kind):
-    """A grey photograph toned by code: the tones that old prints and scans have."""
-    value = grey.astype(np.float64) / 255
-    if kind == "sepia":  # the matrix in common use, on grey
-        rgb = value[..., None] * np.array([1.351, 1.203, 0.937])
-    elif kind == "yellowed":
-        rgb = value[..., None] * np.array([1.0, 0.94, 0.78])
-    else:  # cyanotype: white paper, blue shadows
-        rgb = value[..., None] * (1 - np.array([0.1, 0.25, 0.5])) + np.array([0.1, 0.25, 0.5])
-    return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
-
-
-@pytest.mark.parametrize("name", [*PHOTOGRAPHS, "retina", "ihc"])
-def test_photographs_in_color_are_color(photograph, name):
-    """Real photographs are in color."""
-    assert color.kind_of(photograph(name)) == "color"
-
-
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_grey_photographs_are_grey(grey_photograph, name):
-    """Grey stored as RGB is grey, and so it is after JPEG at low quality with subsampled chroma."""
-    rgb = np.dstack([grey_photograph(name)] * 3)
-    assert color.kind_of(rgb) == "grey"
-    _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 30])
-    assert color.kind_of(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)) == "grey"
-
-
-@pytest.mark.parametrize("tone", ["sepia", "yellowed", "cyanotype"])
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_toned_photographs_are_toned(grey_photograph, name, tone):
-    """One hue over the whole picture is not color."""
-    rgb = toned(grey_photograph(name), tone)
-    assert color.kind_of(rgb) == "toned"
-    assert color.kind_of(rgb.astype(np.uint16) * 257) == "toned"
-
-
-def test_flat_graphics_of_two_hues_are_color():
-    """A flag is no toned photograph, though its lightness decides its color."""
-    flag = np.zeros((60, 90, 3), np.uint8)
-    flag[:20], flag[20:40], flag[40:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
-    assert color.kind_of(flag) == "color"
-    assert color.kind_of(flag[::15, ::30]) == "color"
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (3, 2)])
-def test_kind_of_takes_any_shape(shape):
-    """Thin and tiny pictures have a kind as well."""
-    assert color.kind_of(np.full((*shape, 3), 90, np.uint8)) == "grey"
-
-
 # --- differences -------------------------------------------------------------------------------
 
 

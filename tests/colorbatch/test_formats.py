@@ -21,11 +21,12 @@ import tifffile
 from PIL import Image, PngImagePlugin
 
 from colorbatch import encoding, images
-from colorbatch.batch import ImageSettings, colorize_images
+from colorbatch.batch import colorize_images
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
 from colorbatch.files import Job, plan_jobs
 from colorbatch.provenance import is_marked
+from colorbatch.settings import ImageSettings
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from colorbatch import color, encoding, images
+from colorbatch import encoding, images, kinds
 from colorbatch import still as stills
 from colorbatch.errors import ColorbatchError, SourceError, TargetError
 from colorbatch.provenance import is_marked
@@ -728,4 +728,4 @@ def test_kind_of_matches_what_a_still_holds(grey_photograph, tmp_path):
     still = images.read(save(tmp_path / "a.png", np.dstack([grey] * 3)))
     assert np.array_equal(still.luma, grey)
     assert still.exact_luma(0, 64) is None
-    assert color.kind_of(still.rgb) == "grey"
+    assert kinds.kind_of(still.rgb) == "grey"

@@ -36,8 +36,20 @@ def test_the_summary_adds_up():
     text = filled().summary()
     assert text.startswith("2 colored, 1 kept, 3 skipped (")
     assert "1 failed, 3 not begun" in text
-    assert "1 grey, 1 toned, 2 color" in text
+    assert "1 grey, 1 toned, 2 color (1 kept, 1 skipped; --on-color colorize)" in text
     assert "3 skipped (2 finished already, 1 in color), 1 failed" in text
+    assert " pages" not in text
+
+
+def test_pages_are_counted_where_files_have_several():
+    """Files and pages are told apart, in the last line and for programs."""
+    report = Report(3)
+    report.add(dataclasses.replace(outcome("colored", "grey"), pages=3))
+    report.add(outcome("kept", "color"))
+    report.add(outcome("failed"))
+    assert "1 colored, 1 kept, 1 failed; " in report.summary()
+    assert "; 4 pages in 2 files; " in report.summary()
+    assert json.loads(report.to_json())["summary"]["pages"] == 4
 
 
 def test_the_summary_says_what_y_would_do():
@@ -52,6 +64,18 @@ def test_the_summary_says_what_y_would_do():
     values = json.loads(report.to_json())["summary"]
     assert values["skipped_because"]["made with other settings"] == 3
     assert values["outdated"] == 4
+
+
+def test_kinds_are_counted_with_what_became_of_them():
+    """Thousands are set apart; of what was not colored the option is named that would do it."""
+    report = Report(50_000)
+    report.kinds.update(grey=41_200, toned=8_100, color=700)
+    report.fates.update({("grey", "colored"): 41_200, ("toned", "colored"): 8_100})
+    report.fates["color", "kept"] = 700
+    line = "41,200 grey, 8,100 toned, 700 color (kept; --on-color colorize)"
+    assert report.kinds_line() == line
+    report.fates["toned", "kept"] = 8_000
+    assert "8,100 toned (8,000 kept; --on-toned colorize)" in report.kinds_line()
 
 
 def test_the_summary_as_json_adds_up():

@@ -1,0 +1,135 @@
+"""How a batch of stills is shown: progress, outcomes as they come, JSON lines, the last line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from colorbatch.report import Outcome, Report
+
+NO_TERMINAL_INTERVAL = 60.0
+"""Seconds between progress lines where stderr is not a terminal."""
+
+
+class Shower:
+    """Shows outcomes as they come: progress, failures, JSON lines, and the summary."""
+
+    def __init__(self, report: Report, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.report = report
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self._bar: Any = None
+        self._last_line = time.monotonic()
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[None]:
+        """A bar on a terminal, a line a minute elsewhere."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            yield
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=self.report.total, initial=self.report.finished, unit="picture") as bar:
+            self._bar = bar
+            yield
+            self._bar = None
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Count and show one."""
+        report = self.report
+        report.add(outcome)
+        if self.as_json:
+            click.echo(outcome.to_json())
+        if outcome.status == "failed":
+            self._line(f"failed: {outcome.source}: {outcome.reason}")
+        elif self.verbose and not self.as_json:
+            notes = "; ".join((*([outcome.reason] if outcome.reason else []), *outcome.notes))
+            self._line(f"{outcome.status}: {outcome.source}" + (f" ({notes})" if notes else ""))
+        if self._bar is not None:
+            self._bar.update()
+        elif not self.quiet and time.monotonic() - self._last_line >= NO_TERMINAL_INTERVAL:
+            self._last_line = time.monotonic()
+            rate = report.finished / max(report.seconds, 1e-9)
+            left = (report.total - report.finished) / max(rate, 1e-9) / 60
+            self._line(
+                f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
+            )
+
+    def planned(self, outcome: Outcome) -> None:
+        """Count and show what a run would do to a source."""
+        if outcome.status == "failed":
+            self.outcome(outcome)
+            return
+        self.report.add(outcome)
+        if self.as_json:
+            values = json.loads(outcome.to_json())
+            click.echo(json.dumps(values | {"status": "planned", "would_be": outcome.status}))
+        elif not self.quiet and outcome.status != "skipped":
+            what = outcome.kind + (", kept" if outcome.status == "kept" else "")
+            click.echo(_escaped(f"{outcome.source} -> {outcome.target} ({what})"))
+
+    def end_of_plan(self) -> None:
+        """The last line of a dry run."""
+        report = self.report
+        to_do = report.statuses["colored"] + report.statuses["kept"]
+        parts = [f"{to_do:,} to do", report.skipped()]
+        if report.statuses["failed"]:
+            parts.append(f"{report.statuses['failed']:,} cannot be read")
+        text = "; ".join(
+            [", ".join(parts), *filter(None, [report.kinds_line(), report.pages_line()])]
+        )
+        start = "interrupted: " if report.interrupted else ""
+        click.echo(f"dry run: {start}{text}", err=True)
+
+    def end(self, where: str) -> None:
+        """The last line."""
+        if self.as_json:
+            click.echo(self.report.to_json())
+        if not self.quiet:
+            start = "interrupted: " if self.report.interrupted else ""
+            start = start or ("stopped: " if self.report.stopped else "")
+            click.echo(f"{start}{self.report.summary()}; {where}", err=True)
+
+    def _line(self, text: str) -> None:
+        text = _escaped(text)
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            click.echo(text, err=True)
+
+
+def _escaped(text: str) -> str:
+    """The text on one line: names may hold line breaks and what a terminal obeys."""
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
+def set_up_logging(verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("colorbatch").setLevel(level)
+
+
+@contextlib.contextmanager
+def interrupt_flag() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks the work to end cleanly; a second one ends it at once."""
+    caught: list[int] = []
+
+    def catch(signum: int, _: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(signum)
+
+    previous = signal.signal(signal.SIGINT, catch)
+    try:
+        yield lambda: bool(caught)
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,170 @@
+"""One source, from its file to its outcome: reading and judging, then coloring and writing.
+
+Flows in: a job, its settings, and the chroma that a model saw in it. Flows out: what the model is
+to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a time. No models.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from colorbatch import color, encoding, icc, images, kinds
+from colorbatch.files import Job, make_folder
+from colorbatch.provenance import is_marked
+from colorbatch.report import Outcome
+from colorbatch.settings import Fate, ImageSettings
+from colorbatch.still import FORMATS, Format, Still, stored, upright
+
+HELD_BYTES = 64_000_000
+"""Pictures with more decoded bytes than this are not held in memory between reading and writing."""
+OURS = "made by colorbatch"
+Writing = Callable[[str], AbstractContextManager[IO[bytes]]]
+"""From "colored", "kept" or "copied" (byte for byte) to a file that becomes the target."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a source is, page by page, and what is to become of it."""
+
+    kinds: tuple[kinds.Kind, ...]
+    """None for a picture that bears our mark."""
+    fates: tuple[Fate, ...]
+
+    @property
+    def fate(self) -> Fate:
+        """That of the file: colored where any page is, kept where none is and any is kept."""
+        return next((fate for fate in ("colored", "kept") if fate in self.fates), "skipped")
+
+    @property
+    def kind(self) -> str:
+        """That of the first page which has the file's fate."""
+        return self.kinds[self.fates.index(self.fate)] if self.kinds else ""
+
+    @property
+    def all_kinds(self) -> str:
+        """Each kind that a page has, with spaces between."""
+        return " ".join(sorted(set(self.kinds)))
+
+    def outcome(self, job: Job, notes: tuple[str, ...] = ()) -> Outcome:
+        """The source's end, if all goes well."""
+        reason = ("in color" if self.kinds else OURS) if self.fate == "skipped" else ""
+        pages = max(1, len(self.kinds))
+        return Outcome(job.source, job.target, self.fate, reason, self.kind, notes, pages)
+
+
+@dataclass(frozen=True)
+class Held(Judged):
+    """What a picture's reading leaves for its writing. Large pictures are read again then, so that
+    memory is bounded by the number of threads, not by what waits for the model."""
+
+    still: Still | None = None
+    format: Format = "TIFF"
+
+
+def foresee(job: Job, settings: ImageSettings) -> Outcome:
+    """How a source would end, without a model. JPEG is read at a reduced size, as `kinds` needs no
+    more. Raises SourceError."""
+    found, fates = [], []
+    for still in images.pages(job.source, settings.max_pixels, at_least=2 * kinds.VIEW):
+        if is_marked(still.xmp):
+            return Judged((), ()).outcome(job)
+        found.append(_kind_of(still))
+        fates.append(settings.fate(found[-1], job.named))
+    return Judged(tuple(found), tuple(fates)).outcome(job)
+
+
+def read(
+    job: Job, settings: ImageSettings, size: tuple[int, int]
+) -> tuple[Held, color.Float | None]:
+    """Read and judge a source; with it comes L* (N, *size) of those pages that are to be colored,
+    upright, or None. Raises SourceError."""
+    found, fates, views = [], [], []
+    still = None
+    for still in images.pages(job.source, settings.max_pixels):
+        if is_marked(still.xmp):
+            return Held((), (), format=still.format), None
+        found.append(_kind_of(still))
+        fates.append(settings.fate(found[-1], job.named))
+        if fates[-1] == "colored":
+            views.append(_view(still, size))
+    assert still is not None  # a file without pages is a SourceError
+    held = None
+    if len(found) == 1:  # of several only the last is in memory
+        held = still.for_coloring() if views else still
+        held = held if held.nbytes <= HELD_BYTES else None
+    lightness = np.stack(views) if views else None
+    return Held(tuple(found), tuple(fates), held, still.format), lightness
+
+
+def _kind_of(still: Still) -> kinds.Kind:
+    codes = still.rgb_codes()
+    return "grey" if codes is None else kinds.kind_of(codes)
+
+
+def _view(still: Still, size: tuple[int, int]) -> color.Float:
+    """What the model sees of a page.
+
+    Of toned ones too it is luma: taking the tone out is leaving ab out, and the model's prediction
+    takes its place (docs/photographs.md has what other greys would change).
+    """
+    profile = icc.for_result(still.icc)
+    space = icc.space_of(profile) if profile else None
+    return color.network_view(upright(still.luma, still.orientation), size, space)
+
+
+def finish(
+    job: Job,
+    held: Held,
+    ab: color.Float | None,
+    settings: ImageSettings,
+    mark: str,
+    writing: Writing,
+) -> Outcome:
+    """Color what was read and write it. ab: chroma (N, h, w, 2) of the pages to be colored, in Lab
+    units, upright. Raises SourceError (it is read again) and TargetError."""
+    if held.fate == "skipped":
+        return held.outcome(job)
+    format_ = FORMATS.get(job.target.suffix.lower(), held.format)  # by its name
+    notes = tuple(_told(job, held, format_))
+    make_folder(job.target.parent)
+    if ab is None and format_ == held.format:
+        with job.source.open("rb") as source, writing("copied") as file:
+            shutil.copyfileobj(source, file)
+    else:
+        style = encoding.Style(mark, settings.saturation, settings.quality, settings.upright)
+        pages = _with_chroma(job, held, ab, settings)
+        with writing(held.fate) as file:
+            notes += encoding.write(file, pages, format_, style)
+    return held.outcome(job, notes)
+
+
+def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:
+    """What there is to say before a page is written."""
+    if FORMATS.get(job.source.suffix.lower(), held.format) != held.format:
+        yield f"a {held.format} file named {job.source.suffix}; written as {format_}"
+    elif held.format == "HEIC":
+        yield f"HEIC is only read; written as {format_}"
+    own = len(held.fates) - held.fates.count("colored")
+    if own and held.fate == "colored":
+        yield f"{own} of {len(held.fates)} pages kept their own color"
+
+
+def _with_chroma(
+    job: Job, held: Held, ab: color.Float | None, settings: ImageSettings
+) -> Iterator[tuple[Still, color.Float | None]]:
+    """Every page with its chroma in stored orientation, None where it keeps its own color."""
+    chroma = iter(() if ab is None else ab)
+    pages: Iterable[Still] = (
+        [held.still] if held.still else images.pages(job.source, settings.max_pixels)
+    )
+    for still, fate in zip(pages, held.fates, strict=True):
+        if fate == "colored":
+            yield still.for_coloring(), stored(next(chroma), still.orientation)
+        else:
+            yield still, None
