@@ -64,9 +64,10 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
     file.seek(0)
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
+        chain, notes = _chain(tiff.pages)
         found = [
             (index, page)
-            for index, page in enumerate(tiff.pages)
+            for index, page in enumerate(chain)
             if not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False))
         ]
         if not found:
@@ -81,13 +82,26 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             "bigtiff": tiff.is_bigtiff
             or samples * 4 * max(1, found[0][1].bitspersample // 8) > BIG_BYTES,
         }
-        dropped = len(tiff.pages) - len(found)
+        if dropped := len(chain) - len(found):
+            notes.append(f"{dropped} reduced copies or masks were dropped")
         for index, page in found:
             still = _still(file, index, page, shared)
-            if dropped and index == found[0][0]:
-                note = f"{dropped} reduced copies or masks were dropped"
-                still = replace(still, notes=(*still.notes, note))
+            if index == found[0][0]:
+                still = replace(still, notes=(*still.notes, *notes))
             yield still
+
+
+def _chain(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
+    """The pages that a file lists, and a note where the list leads back to one of them: followed
+    further, as tifffile does, it would never end."""
+    chain: list[Any] = []
+    seen: set[int] = set()
+    for page in found:
+        if page.offset in seen:
+            return chain, [f"its list of pages leads back to an earlier one after {len(chain)}"]
+        seen.add(page.offset)
+        chain.append(page)
+    return chain, []
 
 
 def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> Still:

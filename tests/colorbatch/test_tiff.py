@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -434,3 +435,25 @@ def test_too_many_pixels_are_refused_before_anything_is_decoded(tmp_path: Path) 
         next(images.pages(path))
     with pytest.raises(SourceError, match="more than 6e-05 million"):
         next(images.pages(path, 60))
+
+
+@pytest.mark.parametrize(("count", "back_to"), [(1, 0), (3, 0), (3, 1), (3, 2), (150, 120)])
+def test_pages_that_lead_in_a_circle_are_read_once(
+    tmp_path: Path, count: int, back_to: int
+) -> None:
+    """The last page's link leads back to one: each is read once, and the first one says so."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for index in range(count):
+            writer.write(np.full((4, 5), index, np.uint8), metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        offsets = [page.offset for page in tiff.pages]
+    data = bytearray(path.read_bytes())
+    [entries] = struct.unpack_from("<H", data, offsets[-1])
+    struct.pack_into("<I", data, offsets[-1] + 2 + 12 * entries, offsets[back_to])
+    path.write_bytes(data)
+    found = list(images.pages(path))
+    assert [int(still.luma[0, 0]) for still in found] == list(range(count))
+    assert [any("leads back" in note for note in still.notes) for still in found] == (
+        [True] + [False] * (count - 1)
+    )
