@@ -165,7 +165,7 @@ def _finish(figure: matplotlib.figure.Figure, panels: Sequence[Axes], target: Pa
     for axes in panels:
         axes.grid(alpha=0.3)
         if axes.has_data():
-            axes.legend(loc="best")
+            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))  # beside, where it hides no curve
     panels[-1].set_xlabel("step")
     with replacing(target) as file:
         figure.savefig(file, format="png", dpi=100)

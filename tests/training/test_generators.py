@@ -105,29 +105,37 @@ def test_activations(full: UNet) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("block", range(1, 6))
-def test_every_skip_matters(small: UNet, block: int) -> None:
-    """Blanking the skip into any up-block changes the picture: no concatenation is decoration."""
+def _assert_skip_matters(network: UNet | ResNetUNet, block: int) -> None:
     lightness = torch.randn(2, 1, 64, 64, dtype=torch.float64)
-    whole = small(lightness)
+    whole = network(lightness)
 
     def blank(_: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
         x = inputs[0].clone()
         x[:, x.shape[1] // 2 :] = 0
         return x
 
-    hook = small.up[block].register_forward_pre_hook(blank)
-    without = small(lightness)
+    hook = network.up[block].register_forward_pre_hook(blank)
+    without = network(lightness)
     hook.remove()
     # far above double rounding (1e-16) of values below 1
     assert (whole - without).abs().max() > 1e-8
 
 
+def _assert_all_learn(network: UNet | ResNetUNet) -> None:
+    network(torch.randn(2, 1, 64, 64, dtype=torch.float64)).square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("block", range(1, 6))
+def test_every_skip_matters(small: UNet, block: int) -> None:
+    """Blanking the skip into any up-block changes the picture: no concatenation is decoration."""
+    _assert_skip_matters(small, block)
+
+
 def test_every_parameter_learns(small: UNet) -> None:
     """A gradient reaches every parameter."""
-    small(torch.randn(2, 1, 64, 64, dtype=torch.float64)).square().sum().backward()
-    for name, parameter in small.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+    _assert_all_learn(small)
 
 
 @pytest.mark.parametrize("init", ["normal", "xavier", "kaiming"])
@@ -217,30 +225,15 @@ def test_resnet_layers() -> None:
     assert not any(isinstance(m, nn.Dropout | nn.Linear) for m in network.encoder.modules())
 
 
-@torch.no_grad()
 @pytest.mark.parametrize("block", range(1, 5))
 def test_every_resnet_skip_matters(resnet: ResNetUNet, block: int) -> None:
     """Blanking the skip into any up-block changes the picture."""
-    lightness = torch.randn(2, 1, 64, 64, dtype=torch.float64)
-    whole = resnet(lightness)
-
-    def blank(_: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
-        x = inputs[0].clone()
-        x[:, x.shape[1] // 2 :] = 0
-        return x
-
-    hook = resnet.up[block].register_forward_pre_hook(blank)
-    without = resnet(lightness)
-    hook.remove()
-    # far above double rounding (1e-16) of values below 1
-    assert (whole - without).abs().max() > 1e-8
+    _assert_skip_matters(resnet, block)
 
 
 def test_every_resnet_parameter_learns(resnet: ResNetUNet) -> None:
     """A gradient reaches every parameter, the encoder's first to last."""
-    resnet(torch.randn(2, 1, 64, 64, dtype=torch.float64)).square().sum().backward()
-    for name, parameter in resnet.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+    _assert_all_learn(resnet)
 
 
 @torch.no_grad()
