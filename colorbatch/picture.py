@@ -6,6 +6,7 @@ to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a 
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from colorbatch import color, encoding, icc, images, kinds
+from colorbatch.errors import SourceError
 from colorbatch.files import Job, make_folder
 from colorbatch.provenance import is_marked
 from colorbatch.report import Outcome
@@ -158,12 +160,15 @@ def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:
 def _with_chroma(
     job: Job, held: Held, ab: color.Float | None, settings: ImageSettings
 ) -> Iterator[tuple[Still, color.Float | None]]:
-    """Every page with its chroma in stored orientation, None where it keeps its own color."""
+    """Every page with its chroma in stored orientation, None where it keeps its own color. Raises
+    SourceError for a file that has other pages than it had."""
     chroma = iter(() if ab is None else ab)
     pages: Iterable[Still] = (
         [held.still] if held.still else images.pages(job.source, settings.max_pixels)
     )
-    for still, fate in zip(pages, held.fates, strict=True):
+    for still, fate in itertools.zip_longest(pages, held.fates):
+        if still is None or fate is None:
+            raise SourceError(f"{job.source}: it changed while it was being colored")
         if fate == "colored":
             yield still.for_coloring(), stored(next(chroma), still.orientation)
         else:
