@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Any
+from typing import IO
 
-import cv2
 import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo, iTXt
 
-from colorbatch import color, icc, jpeg2000, metadata, tiff
+from colorbatch import color, icc, metadata, tiff
 from colorbatch.color import Codes
+from colorbatch.encoders import ENCODERS, Page
 from colorbatch.errors import TargetError
-from colorbatch.metadata import EXIF_START, TAG_ORIENTATION
+from colorbatch.metadata import TAG_ORIENTATION
 from colorbatch.provenance import is_extensible, with_mark
 from colorbatch.still import Format, Still, to_codes, upright
 
-DEFAULT_QUALITY = 95
-JPEG_XMP_BYTES, JPEG_EXIF_BYTES, SEGMENT_BYTES = 65502, 65533, 65533
-"""What one APP1 segment holds beside its length and its own name; what any segment holds."""
+JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
+"""What one APP1 segment holds beside its length and its own name."""
 LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
 NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
 
@@ -85,7 +80,7 @@ def write(
     notes: dict[str, list[int]] = defaultdict(list)
     count = 0
 
-    def prepared() -> Generator[_Page, None, None]:
+    def prepared() -> Generator[Page, None, None]:
         nonlocal count
         for still, ab in pages:
             count += 1
@@ -100,7 +95,7 @@ def write(
         with contextlib.closing(prepared()) as found:
             page = next(found)
             said: list[str] = []
-            data = _ENCODERS[format_](page, said)
+            data = ENCODERS[format_](page, said)
             if next(found, None) is not None:
                 name = NAMES.get(format_, format_)
                 raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
@@ -112,58 +107,7 @@ def write(
     )
 
 
-@dataclass(frozen=True)
-class _Page:
-    """A page made ready for a format. ab: chroma in Lab units, None for a page that keeps its own
-    color."""
-
-    still: Still
-    ab: color.Float | None
-    icc: bytes
-    xmp: bytes
-    exif: bytes
-    quality: int | None
-    notes: tuple[str, ...]
-
-    @property
-    def channels(self) -> int:
-        return 3 if self.still.alpha is None else 4
-
-    @property
-    def output(self) -> color.Output:
-        """What an encoder of Y' is given."""
-        return "rgb" if self.ab is None else "ycc"
-
-    def rows(self, start: int, stop: int, output: color.Output = "rgb") -> Codes:
-        """Samples (stop - start, W, 3 or 4) of `still.dtype`; "ycc" is for pages without alpha."""
-        still = self.still
-        height, width = still.size
-        made = np.empty((stop - start, width, self.channels), still.dtype)
-        if still.alpha is not None:
-            made[..., 3] = still.alpha[start:stop]
-        if self.ab is None:
-            made[..., :3] = still.own_rgb(start, stop)
-            return made
-        space = icc.space_of(self.icc) if self.icc else None
-        for top, bottom in color.strips(stop - start, width):
-            first, last = start + top, start + bottom
-            part = color.colorize_rows(
-                still.luma[first:last],
-                self.ab,
-                first,
-                height,
-                exact_luma=still.exact_luma(first, last),
-                output=output,
-                space=space,
-                dtype=still.dtype,
-            )
-            made[top:bottom, :, :3] = (
-                part * still.dtype.type(still.white) if still.is_float else part
-            )
-        return made
-
-
-def _prepare(still: Still, ab: color.Float | None, format_: Format, style: Style) -> _Page:
+def _prepare(still: Still, ab: color.Float | None, format_: Format, style: Style) -> Page:
     """Fit a page to a format, and say what it cannot hold."""
     name = NAMES.get(format_, format_)
     notes = list(still.notes)
@@ -203,7 +147,7 @@ def _prepare(still: Still, ab: color.Float | None, format_: Format, style: Style
     if not exif and orientation != 1:
         exif = metadata.exif_block({TAG_ORIENTATION: orientation}, {})
     notes += _lost(still, format_, exif, xmp, profile, orientation)
-    return _Page(still, ab, profile, xmp, exif, style.quality, tuple(notes))
+    return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes))
 
 
 def _turned(still: Still) -> Still:
@@ -264,7 +208,7 @@ def _lost(
         yield f"{name} holds no resolution (DPI)"
 
 
-def _sheet(page: _Page) -> tiff.Sheet:
+def _sheet(page: Page) -> tiff.Sheet:
     """A page for `tiff.write`."""
     output: color.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
     return tiff.Sheet(
@@ -276,206 +220,3 @@ def _sheet(page: _Page) -> tiff.Sheet:
         xmp=page.xmp,
         exif=page.exif,
     )
-
-
-# --- one encoder for each format but TIFF ------------------------------------------------------
-
-
-def _all_rows(page: _Page, output: color.Output = "rgb") -> Codes:
-    return page.rows(0, page.still.size[0], output)
-
-
-def _pillow_options(page: _Page) -> dict[str, Any]:
-    options = {"icc_profile": page.icc, "exif": page.exif, "dpi": page.still.dpi}
-    return {key: value for key, value in options.items() if value}
-
-
-def _encode_jpeg(page: _Page, notes: list[str]) -> bytes:
-    still, encoding = page.still, page.still.encoding
-    pixels = _all_rows(page, page.output)
-    mode = "YCbCr" if page.output == "ycc" else "RGB"
-    size = (pixels.shape[1], pixels.shape[0])
-    image = Image.frombuffer(mode, size, pixels.tobytes(), "raw", mode, 0, 1)
-    options = _pillow_options(page)
-    tables = encoding.get("qtables") if still.format == "JPEG" else None
-    if page.quality is None and tables:
-        options["qtables"] = tiff.tables_for_color([tables[key] for key in sorted(tables)])
-    else:
-        options["quality"] = DEFAULT_QUALITY if page.quality is None else page.quality
-    segments = [
-        _segment(0xED, part) for part in _photoshop_segments(still.photoshop.values(), notes)
-    ]
-    segments += [_segment(0xE1, part) for part in encoding.get("extended_xmp", ())]
-    buffer = io.BytesIO()
-    image.save(
-        buffer,
-        "JPEG",
-        subsampling=0,
-        optimize=True,
-        progressive=encoding.get("progressive", False),
-        comment=encoding.get("comment", b""),
-        xmp=page.xmp,
-        extra=b"".join(segments),
-        **options,
-    )
-    return buffer.getvalue()
-
-
-def _segment(marker: int, content: bytes) -> bytes:
-    """A marker segment of JPEG (ITU-T T.81, section B.1.1.4)."""
-    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
-
-
-def _photoshop_segments(blocks: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
-    """Image resource blocks in APP13 segments of at most 64 kB."""
-    start = b"Photoshop 3.0\0"
-    segment = start
-    for block in blocks:
-        if len(start) + len(block) > SEGMENT_BYTES:
-            notes.append("JPEG holds 64 kB of a Photoshop resource at most: one was dropped")
-            continue
-        if len(segment) + len(block) > SEGMENT_BYTES:
-            yield segment
-            segment = start
-        segment += block
-    if segment != start:
-        yield segment
-
-
-def _encode_webp(page: _Page, notes: list[str]) -> bytes:
-    still = page.still
-    pixels = _all_rows(page)
-    lossy_sources = ("JPEG", "HEIC")
-    lossless = page.quality is None and still.encoding.get(
-        "lossless", still.format not in lossy_sources
-    )
-    quality = (75 if lossless else DEFAULT_QUALITY) if page.quality is None else page.quality
-    options = _pillow_options(page)
-    options.pop("dpi", None)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(
-        buffer,
-        "WEBP",
-        lossless=lossless,
-        exact=True,
-        method=4,
-        xmp=page.xmp,
-        quality=quality,
-        **options,
-    )
-    if not lossless:
-        with Image.open(buffer) as result:
-            decoded = np.asarray(result.convert("RGB"))
-        error = np.abs(color.luma(decoded) - color.luma(pixels)).mean()
-        notes.append(f"lossy WebP: luma differs by {error:.2f} codes on average")
-    return buffer.getvalue()
-
-
-def _encode_bmp(page: _Page, _: list[str]) -> bytes:
-    pixels = _all_rows(page)
-    if page.channels == 3:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "BMP", dpi=page.still.dpi or (96, 96))
-        return buffer.getvalue()
-    # Pillow writes alpha that readers, its own among them, do not look for
-    done, data = cv2.imencode(".bmp", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
-    if not done:
-        raise TargetError("OpenCV could not encode this BMP")
-    bmp = bytearray(bytes(data))
-    if page.still.dpi:  # biXPelsPerMeter and biYPelsPerMeter of BITMAPINFOHEADER
-        struct.pack_into("<ii", bmp, 38, *(round(dots / 0.0254) for dots in page.still.dpi))
-    return bytes(bmp)
-
-
-def _encode_jpeg2000(page: _Page, _: list[str]) -> bytes:
-    blocks = {
-        "icc": page.icc,
-        "xmp": page.xmp,
-        "exif": page.exif.removeprefix(EXIF_START),
-        "iptc": metadata.iptc_of(page.still.photoshop),
-    }
-    bare = page.still.format == "JPEG2000" and bool(page.still.encoding.get("codestream"))
-    return jpeg2000.encode(_all_rows(page), blocks, page.still.dpi, codestream=bare)
-
-
-def _encode_png(page: _Page, _: list[str]) -> bytes:
-    pixels = _all_rows(page)
-    info = _png_info(page)
-    if pixels.dtype == np.uint8:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(
-            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(page)
-        )
-        return buffer.getvalue()
-    order = [2, 1, 0, 3][: page.channels]
-    kinds, blocks = [], []
-    for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, page.exif.removeprefix(EXIF_START)),
-        (cv2.IMAGE_METADATA_ICCP, page.icc),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
-    done, data = cv2.imencodeWithMetadata(
-        ".png",
-        np.ascontiguousarray(pixels[..., order]),
-        kinds,
-        blocks,
-        [cv2.IMWRITE_PNG_COMPRESSION, 4],
-    )
-    if not done:
-        raise TargetError("OpenCV could not encode this PNG")
-    png = bytes(data)
-    # OpenCV knows no resolution and no texts: these chunks are added behind IHDR
-    chunks = b"".join(_png_chunk(chunk[0], chunk[1]) for chunk in info.chunks)
-    if page.still.dpi:
-        per_meter = [round(dots / 0.0254) for dots in page.still.dpi]
-        chunks += _png_chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
-    return png[:PNG_START_BYTES] + chunks + png[PNG_START_BYTES:]
-
-
-PNG_START_BYTES = 33
-"""Signature and IHDR chunk (ISO/IEC 15948:2004, sections 5.2 and 11.2.2)."""
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG file (ISO/IEC 15948:2004, section 5.3)."""
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
-
-
-def _png_info(page: _Page) -> PngInfo:
-    """Texts, XMP, and what says how the codes are to be shown."""
-    info = PngInfo()
-    if page.xmp:
-        info.add_itxt("XML:com.adobe.xmp", page.xmp.decode("utf-8", "replace"))
-    display: Mapping[str, Any] = page.still.encoding.get("display", {})
-    if "gamma" in display:
-        info.add(b"gAMA", struct.pack(">I", round(display["gamma"] * 100000)))
-    if "chromaticity" in display:
-        points = [round(value * 100000) for value in display["chromaticity"]]
-        info.add(b"cHRM", struct.pack(">8I", *points))
-    if "srgb" in display:
-        info.add(b"sRGB", struct.pack(">B", display["srgb"]))
-    for key, text in page.still.encoding.get("texts", {}).items():
-        if isinstance(text, iTXt):
-            info.add_itxt(key, text, text.lang or "", text.tkey or "", zip=len(text) > LONG_TEXT)
-        else:
-            info.add_text(key, text, zip=len(text) > LONG_TEXT)
-    return info
-
-
-LONG_TEXT = 1024
-"""Texts of more characters than this are compressed."""
-
-_ENCODERS: Mapping[Format, Callable[[_Page, list[str]], bytes]] = {
-    "JPEG": _encode_jpeg,
-    "PNG": _encode_png,
-    "WEBP": _encode_webp,
-    "BMP": _encode_bmp,
-    "JPEG2000": _encode_jpeg2000,
-}
