@@ -193,17 +193,19 @@ class _Asked:
 
     def jobs(self) -> list[Job]:
         """What there is to make, of this part. Raises UsageError."""
-        from colorbatch import files
+        from colorbatch import finding
 
         part = self.part()
         new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
-        jobs = files.plan_jobs(self.sources, self.output, suffix=self.suffix, new_suffix=new_suffix)
+        jobs = finding.plan_jobs(
+            self.sources, self.output, suffix=self.suffix, new_suffix=new_suffix
+        )
         if not jobs:
             raise UsageError(
                 "no pictures found",
                 "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
             )
-        return files.shard(jobs, *part) if part else jobs
+        return finding.shard(jobs, *part) if part else jobs
 
 
 def _images(asked: _Asked) -> ExitCode:
