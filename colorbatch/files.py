@@ -14,9 +14,10 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from pathlib import Path, PureWindowsPath
+from typing import IO, TypeVar
 
+from colorbatch import names
 from colorbatch.errors import OutputFullError, TargetError
 
 TEMPORARY_PREFIX = ".colorbatch-"
@@ -40,22 +41,100 @@ class Job:
         return unicodedata.normalize("NFC", below.as_posix())
 
 
+HELD_ON_WINDOWS = (5, 32, 33)
+"""Access denied, sharing violation, lock violation: what viewers and virus scanners cause."""
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
+"""Seconds to wait for another program, time after time."""
+NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+Result = TypeVar("Result")
+
+
+def reachable(path: Path, room: int = 0) -> Path:
+    """The path as the system takes it at any length; to be opened, not to be shown.
+
+    room: characters that names below it may take.
+    """
+    if os.name != "nt":
+        return path
+    absolute = PureWindowsPath(os.path.abspath(path))  # noqa: PTH100 - links stay
+    return Path(names.extended(absolute, names.LONGEST_PLAIN - room))
+
+
+def patiently(
+    action: Callable[[], Result],
+    *,
+    held: Callable[[OSError], bool] | None = None,
+    waits: Sequence[float] = WAITS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Do what another program may keep from being done for a moment; again after each wait.
+
+    held: whether an error is of that sort, `is_held` if not given. Raises what the action raises.
+    """
+    for wait in waits:
+        try:
+            return action()
+        except OSError as error:
+            if not (held or is_held)(error):
+                raise
+        sleep(wait)
+    return action()
+
+
+def is_held(error: OSError) -> bool:
+    """Whether another program holds the file (or, on Windows, somebody has forbidden it)."""
+    return error.errno == errno.EBUSY or getattr(error, "winerror", None) in HELD_ON_WINDOWS
+
+
+def check_target(path: Path) -> None:
+    """Refuse before the work on it: a name that its system cannot hold. Raises TargetError."""
+    if os.name == "nt":
+        for part in path.parts[bool(path.anchor) :]:
+            if part not in (".", "..") and (why := names.refused_by_windows(part)):
+                raise TargetError(f"{path}: Windows refuses the name {part}: {why}")
+    folder, parts = reachable(path).parent, [path.name]
+    try:
+        while not os.path.lexists(folder) and folder != folder.parent:  # its own disk is asked
+            parts.append(folder.name)
+            folder = folder.parent
+        for part in parts:
+            (folder / part).lstat()
+    except OSError as error:
+        if error.errno in NAME_ERRORS:
+            raise _refusal(f"{path}: cannot write", error, path) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a target folder and see that it can be written to. Raises TargetError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        reachable(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refusal(f"{folder}: cannot make this folder", error) from error
-    if not os.access(folder, os.W_OK):
+        raise _refusal(f"{folder}: cannot make this folder", error, folder) from error
+    if not os.access(reachable(folder), os.W_OK):
         raise TargetError(f"{folder}: this folder is not writable")
 
 
-def _refusal(what: str, error: OSError) -> TargetError:
+def _refusal(what: str, error: OSError, path: Path) -> TargetError:
     """The error for what the system refused: a full disk concerns every target."""
     message = f"{what}: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputFullError(message, "make room; the same command then goes on from there")
+    if is_held(error):
+        reason = "it is open in another program, or may not be replaced"
+        return TargetError(f"{what}: {reason}", "close it; the same command then does it")
+    if error.errno == errno.EINVAL and (why := names.refused_by_windows(path.name)):
+        return TargetError(f"{what}: this disk takes names as Windows does: {why}")
     return TargetError(message)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Give a file its name, also where a viewer holds the old one open for a few seconds."""
+
+    def may_pass(error: OSError) -> bool:
+        forbidden = path.is_dir() or (path.exists() and not os.access(path, os.W_OK))
+        return is_held(error) and not forbidden
+
+    patiently(lambda: temporary.replace(path), held=may_pass)
 
 
 @contextlib.contextmanager
@@ -77,7 +156,7 @@ def replacing(
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
-    temporary = path.with_name(f"{start}{secrets.token_hex(4)}-{digest}")
+    temporary = reachable(path.with_name(f"{start}{secrets.token_hex(4)}-{digest}"))
     try:
         with temporary.open("w+b") as file:
             yield file
@@ -86,11 +165,12 @@ def replacing(
             before(file)
         if modified_ns is not None:
             os.utime(temporary, ns=(time.time_ns(), modified_ns))
-        temporary.replace(path)
+        _replace(temporary, reachable(path))
     except OSError as error:
-        raise _refusal(f"{path}: cannot write", error) from error
+        raise _refusal(f"{path}: cannot write", error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays goes with the next run
+            patiently(lambda: temporary.unlink(missing_ok=True))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -109,7 +189,7 @@ def remove_temporaries(folder: Path, owners: Sequence[str]) -> None:
     Only for one who knows that none of the owners is at work.
     """
     starts = tuple(_temporaries_of(owner) for owner in owners)
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(reachable(folder)) as entries:
         for entry in entries:
             if entry.name.startswith(starts):
                 with contextlib.suppress(OSError):
