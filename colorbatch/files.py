@@ -88,20 +88,20 @@ def is_held(error: OSError) -> bool:
 
 def check_target(path: Path) -> None:
     """Refuse before the work on it: a name that its system cannot hold. Raises TargetError."""
-    if os.name == "nt":
-        for part in path.parts[bool(path.anchor) :]:
-            if part not in (".", "..") and (why := names.refused_by_windows(part)):
-                raise TargetError(f"{path}: Windows refuses the name {part}: {why}")
-    folder, parts = reachable(path).parent, [path.name]
-    try:
-        while not os.path.lexists(folder) and folder != folder.parent:  # its own disk is asked
-            parts.append(folder.name)
-            folder = folder.parent
-        for part in parts:
-            (folder / part).lstat()
-    except OSError as error:
-        if error.errno in NAME_ERRORS:
-            raise _refusal(f"{path}: cannot write", error, path) from error
+    if os.name == "nt" and (why := names.refused_part(path)):  # some it would change silently
+        raise TargetError(f"{path}: Windows refuses the name {why}")
+    place = reachable(path)
+    folder, asked = place.parent, [place]
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder, part = folder.parent, folder.name
+        asked.append(folder / part)
+    # where folders are missing, each name has to be asked of the disk that will hold it
+    for one in (*asked, *(folder / one.name for one in asked)):
+        try:
+            one.lstat()
+        except OSError as error:
+            if error.errno in NAME_ERRORS:
+                raise _refusal(f"{path}: cannot write", error, path) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ntpath
-from pathlib import PureWindowsPath
+from pathlib import PurePath, PureWindowsPath
 
 FORBIDDEN = frozenset('<>:"|?*\\/')
 RESERVED = frozenset(
@@ -26,6 +26,14 @@ def refused_by_windows(name: str) -> str:
         return f"it ends with a {'dot' if name.endswith('.') else 'space'}"
     stem = name.partition(".")[0].rstrip(" ").upper()
     return f"{stem} is a device" if stem in RESERVED else ""
+
+
+def refused_part(path: PurePath) -> str:
+    """The first name in a path that Windows refuses, and why; empty if there is none."""
+    for part in path.parts[bool(path.anchor) :]:
+        if part not in (".", "..") and (why := refused_by_windows(part)):
+            return f"{part}: {why}"
+    return ""
 
 
 def extended(path: PureWindowsPath, longest_plain: int = LONGEST_PLAIN) -> PureWindowsPath:

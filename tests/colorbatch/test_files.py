@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -90,6 +91,85 @@ def test_a_folder_in_the_way_is_a_target_error(tmp_path):
     with pytest.raises(TargetError, match="cannot write"):
         files.write_bytes(tmp_path / "a.png", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+class Held:
+    """A file operation that fails a number of times, as Windows says it."""
+
+    def __init__(self, times, winerror=32, number=errno.EACCES):
+        self.left, self.error = times, PermissionError(number, "Access is denied")
+        if winerror is not None:
+            self.error.winerror = winerror
+
+    def __call__(self):
+        self.left -= 1
+        if self.left >= 0:
+            raise self.error
+        return "done"
+
+
+@pytest.mark.parametrize(("winerror", "number"), [(5, 13), (32, 13), (33, 13), (None, errno.EBUSY)])
+def test_what_a_viewer_holds_is_done_when_it_lets_go(winerror, number):
+    """Again after each wait, ever longer, at most a few seconds in all."""
+    waits = []
+    action = Held(3, winerror, number)
+    assert files.patiently(action, sleep=waits.append) == "done"
+    assert waits == list(files.WAITS[:3]) == sorted(waits)
+    assert 2 < sum(files.WAITS) < 10
+
+
+def test_patience_ends():
+    """What stays held is the caller's error, after the last wait."""
+    waits = []
+    with pytest.raises(PermissionError):
+        files.patiently(Held(1000), sleep=waits.append)
+    assert waits == list(files.WAITS)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EISDIR])
+def test_what_no_waiting_helps_is_said_at_once(number):
+    """Rights on Linux, a full disk, a folder in the way."""
+    waits = []
+    with pytest.raises(OSError, match="denied"):
+        files.patiently(Held(1, None, number), sleep=waits.append)
+    assert not waits
+
+
+def test_a_target_that_is_held_is_one_clear_line(tmp_path):
+    """Errors of a viewer are told from others; the advice says what to do."""
+    with pytest.raises(TargetError, match=r"open in another program.*close it"):  # noqa: SIM117
+        with files.replacing(tmp_path / "a.png"):
+            Held(1)()
+    with pytest.raises(TargetError, match="cannot write: Access is denied"):  # noqa: SIM117
+        with files.replacing(tmp_path / "a.png"):
+            Held(1, None)()
+
+
+def test_a_disk_of_windows_says_what_it_does_not_like(tmp_path):
+    """exFAT and the like answer EINVAL; the reason is the name, where it is one."""
+    refused = OSError(errno.EINVAL, "Invalid argument")
+    with pytest.raises(TargetError, match="names as Windows does: it has : in it"):  # noqa: SIM117
+        with files.replacing(tmp_path / "12-30.png".replace("-", ":")):
+            raise refused
+    with pytest.raises(TargetError, match="cannot write: Invalid argument"):  # noqa: SIM117
+        with files.replacing(tmp_path / "a.png"):
+            raise refused
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits whole paths")
+def test_names_too_long_are_found_before_the_work(tmp_path):
+    """Of files and of folders that are not there yet; nothing is made."""
+    files.check_target(tmp_path / ("x" * 251 + ".png"))
+    files.check_target(tmp_path / "new" / "er" / "a.png")
+    for path in (
+        tmp_path / ("x" * 252 + ".png"),
+        tmp_path / "new" / ("x" * 252 + ".png"),
+        tmp_path / ("\u65e5" * 86) / "a.png",
+        tmp_path / "/".join(["x" * 200] * 30),
+    ):
+        with pytest.raises(TargetError, match="cannot write: File name too long"):
+            files.check_target(path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits whole paths")

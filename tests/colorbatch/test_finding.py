@@ -13,6 +13,7 @@ from colorbatch import finding
 from colorbatch.errors import UsageError
 from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
+from colorbatch.patterns import Patterns
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 needs_bytes_names = pytest.mark.skipif(
@@ -185,6 +186,170 @@ def test_names_that_are_not_text(tree, tmp_path):
         Path(os.fsdecode(os.fsencode(source) + b"/" + name)).write_bytes(b"")
     jobs = plan_jobs([source], tmp_path / "out")
     assert [os.fsencode(job.target.name) for job in jobs] == [b"caf\xe9.png", b"two\nlines.png"]
+
+
+# --- patterns ----------------------------------------------------------------------------------
+
+
+def test_a_pattern_without_folders_is_what_a_shell_makes_of_it(tree, tmp_path):
+    """Named files, flat below the output, sorted; no hidden ones, no junk."""
+    source = tree("b.png", "a.png", "c.jpg", "x/d.png", "y/d2.png", ".h.png", "Thumbs.db")
+    out = tmp_path / "out"
+    jobs = plan_jobs([source / "*.png"], out)
+    assert jobs == plan_jobs([source / "a.png", source / "b.png"], out)
+    assert all(job.named for job in jobs)
+    assert targets(plan_jobs([source / "?" / "*.png"], out), out) == ["d.png", "d2.png"]
+    # folders that match are folders
+    jobs = plan_jobs([source / "[xy]"], out)
+    assert targets(jobs, out) == ["x/d.png", "y/d2.png"] and not any(job.named for job in jobs)
+    assert targets(plan_jobs([source / "*"], source / "x"), source / "x") == [
+        "a.png", "b.png", "c.jpg", "d2.png",
+    ]  # fmt: skip
+
+
+def test_a_pattern_with_folders_is_a_part_of_a_folder(tree, tmp_path):
+    """`**`: the tree is mirrored, links to folders and junk passed over, nothing is named."""
+    source = tree("a.tif", "b.PNG", "x/c.TIF", "x/y/d.tif", "x/.h.tif", ".git/e.tif")
+    out = tmp_path / "out"
+    jobs = plan_jobs([source / "**" / "*.tif"], out)
+    assert targets(jobs, out) == ["a.tif", "x/c.TIF", "x/y/d.tif"]
+    assert not any(job.named for job in jobs)
+    assert targets(plan_jobs([source / "x*" / "**"], out), out) == ["x/c.TIF", "x/y/d.tif"]
+    two = plan_jobs([source / "**" / "*.png", source / "**" / "c.*"], out)
+    assert targets(two, out) == ["b.PNG", "x/c.TIF"]  # of one folder, which is not named then
+    beside = plan_jobs([source / "**" / "d.tif"], None)
+    assert [job.home for job in beside] == [source]
+
+
+def test_a_pattern_is_expanded_from_here(tree, monkeypatch):
+    """Relative patterns, with nothing before the wildcard."""
+    monkeypatch.chdir(tree("a.png", "x/b.png"))
+    assert [job.source for job in plan_jobs([Path("*.png")], Path("out"))] == [Path("a.png")]
+    assert targets(plan_jobs([Path("**/*.png")], Path("out")), Path("out")) == ["a.png", "x/b.png"]
+
+
+def test_a_file_is_taken_literally_first(tree, tmp_path):
+    """A name with brackets is that name, whatever it would match."""
+    source = tree("a[1].png", "a1.png", "[x]/**/b.png" if sys.platform != "win32" else "b.png")
+    out = tmp_path / "out"
+    assert targets(plan_jobs([source / "a[1].png"], out), out) == ["a[1].png"]
+    if sys.platform != "win32":
+        assert targets(plan_jobs([source / "[x]" / "**"], out), out) == ["b.png"]
+
+
+@pytest.mark.parametrize("pattern", ["*.bmp", "**/*.bmp", "no/**/*.png", "[z].png", "**/*.txt"])
+def test_a_pattern_that_matches_nothing_is_refused(tree, tmp_path, pattern):
+    """In one line that names it; also beside one that does match."""
+    source = tree("a.png", "notes.txt")
+    with pytest.raises(UsageError, match=r"pattern|no such folder") as caught:
+        plan_jobs([source / "*.png", source / pattern], tmp_path / "out")
+    assert str(source / pattern) in str(caught.value)
+
+
+def test_sources_of_every_sort_go_together(tree, tmp_path):
+    """Files, folders, both sorts of patterns; each picture once."""
+    one, two = tree("a.png", "s/b.png", root="one"), tree("c.png", "d.jpg", root="two")
+    jobs = plan_jobs([one / "a.png", one, two / "*.png", two / "**" / "*.jpg"], tmp_path / "out")
+    assert targets(jobs, tmp_path / "out") == ["a.png", "one/s/b.png", "c.png", "two/d.jpg"]
+
+
+def test_include_and_exclude_choose_from_folders(tree, tmp_path):
+    """Not from files that are named; the tree keeps its form."""
+    source = tree("a.tif", "b.jpg", "x/c.tif", "x/thumbs/d.tif", "y/e.tif")
+    out = tmp_path / "out"
+    patterns = Patterns(("*.tif",), ("thumbs", "/y/"))
+    assert targets(plan_jobs([source], out, patterns=patterns), out) == ["a.tif", "x/c.tif"]
+    jobs = plan_jobs([source / "b.jpg", source], out, patterns=patterns)
+    assert targets(jobs, out) == ["b.jpg", "a.tif", "x/c.tif"]
+    jobs = plan_jobs([source / "**" / "c.*"], out, patterns=patterns)
+    assert targets(jobs, out) == ["x/c.tif"]
+    assert plan_jobs([source], out, patterns=Patterns(("*.png",))) == []
+
+
+@needs_links
+def test_an_excluded_folder_is_not_entered(tree, tmp_path, monkeypatch):
+    """The system is not asked for what it holds: it may be slow, huge, or forbidden."""
+    source = tree("a.png", "skip/b.png", "skip/deep/c.png")
+    asked = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: asked.append(Path(path)) or scandir(path))
+    assert len(plan_jobs([source], tmp_path / "out", patterns=Patterns(exclude=("skip",)))) == 1
+    assert asked == [source]
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+def test_a_list_keeps_its_folders(tree, tmp_path, monkeypatch):
+    """Relative to SOURCE, else to the working directory; not named, in its order, each once."""
+    source = tree("a.png", "x/b.png", "x/y/c.png")
+    out = tmp_path / "out"
+    listed = ["x/y/c.png", "a.png", "./x/../a.png", "gone/d.png"]
+    jobs = plan_jobs([source], out, listed=listed)
+    assert targets(jobs, out) == ["x/y/c.png", "a.png", "gone/d.png"]
+    assert not any(job.named for job in jobs)
+    monkeypatch.chdir(tmp_path)
+    jobs = plan_jobs([], Path("out"), listed=["source/x/b.png", str(source / "a.png")])
+    assert [job.source for job in jobs] == [Path("source/x/b.png"), Path("source/a.png")]
+    assert targets(jobs, Path("out")) == ["source/x/b.png", "source/a.png"]
+    beside = plan_jobs([Path("source")], None, listed=["x/b.png"])
+    assert [(job.home, job.place) for job in beside] == [(Path("source"), "x/b_colorized.png")]
+
+
+def test_absolute_paths_share_a_folder(tree, tmp_path, monkeypatch):
+    """Elsewhere than here the tree begins where the listed files part."""
+    source = tree("box/a.png", "box/x/b.png")
+    monkeypatch.chdir(tree(root="here"))
+    listed = [str(source / "box" / "a.png"), str(source / "box" / "x" / "b.png")]
+    out = tmp_path / "out"
+    assert targets(plan_jobs([], out, listed=listed), out) == ["a.png", "x/b.png"]
+    assert targets(plan_jobs([source], out, listed=listed), out) == ["box/a.png", "box/x/b.png"]
+    assert targets(plan_jobs([], out, listed=["../source/box/a.png"]), out) == ["a.png"]
+
+
+@needs_links
+def test_a_list_may_know_the_folder_by_another_name(tree, tmp_path):
+    """A link to SOURCE, or SOURCE given as a link."""
+    source = tree("x/a.png")
+    (tmp_path / "link").symlink_to(source)
+    out = tmp_path / "out"
+    for one, other in ((source, tmp_path / "link"), (tmp_path / "link", source)):
+        jobs = plan_jobs([one], out, listed=[str(other / "x" / "a.png")])
+        assert targets(jobs, out) == ["x/a.png"] and jobs[0].source == one / "x" / "a.png"
+
+
+def test_what_is_listed_outside_of_its_folder_is_refused(tree, tmp_path):
+    """It has no place below the output; so have several folders, and files, as SOURCE."""
+    source = tree("a.png", "x/b.png")
+    for outside in ("../a.png", "x/../../a.png", str(tmp_path / "a.png"), ".."):
+        with pytest.raises(UsageError, match="not below"):
+            plan_jobs([source], tmp_path / "out", listed=["a.png", outside])
+    for sources in ([source, source / "x"], [source / "a.png"]):
+        with pytest.raises(UsageError, match="at most one SOURCE"):
+            plan_jobs(sources, tmp_path / "out", listed=["a.png"])
+    with pytest.raises(UsageError, match="there may be several"):
+        plan_jobs([source], tmp_path / "out.png", listed=["a.png"])
+
+
+def test_patterns_and_the_output_folder_hold_for_lists(tree, tmp_path):
+    """Results of earlier runs, and what is left out, are no sources."""
+    source = tree("a.png", "b.jpg", "out/a.png", "a_colorized.png")
+    listed = ["a.png", "b.jpg", "out/a.png", ".", "a_colorized.png"]
+    jobs = plan_jobs([source], source / "out", listed=listed, patterns=Patterns(exclude=("*.jpg",)))
+    assert targets(jobs, source / "out") == ["a.png", "a_colorized.png"]
+    assert targets(plan_jobs([source], None, listed=listed[:2] + listed[-1:]), source) == [
+        "a_colorized.png", "b_colorized.jpg",
+    ]  # fmt: skip
+    assert plan_jobs([source], source / "out", listed=[]) == []
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="these are usual names there")
+def test_a_list_from_windows_is_understood(tree, tmp_path):
+    """Backslashes are folders, unless there is a file of that name."""
+    source = tree("x/a.png", "x/b.png", "x\\b.png")
+    out = tmp_path / "out"
+    jobs = plan_jobs([source], out, listed=["x\\a.png", "x\\b.png", "x\\gone.png"])
+    assert targets(jobs, out) == ["x/a.png", "x\\b.png", "x\\gone.png"]
 
 
 # --- refusing ----------------------------------------------------------------------------------
