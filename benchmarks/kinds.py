@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch import kinds
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 
 Picture = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from colorbatch.contract import find_model
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 
 
 def plain_loop(source: Path, target: Path) -> None:

@@ -20,7 +20,8 @@ def run(command: click.Command) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        command.main(standalone_mode=False)
+        # patterns are ours to expand: on Windows click would do it to those of options as well
+        command.main(standalone_mode=False, windows_expand_args=False)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)

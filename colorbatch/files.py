@@ -1,4 +1,4 @@
-"""Files: finding sources, naming targets, and writing so that nothing half-written bears a name.
+"""Files: a job's two names, and writing so that nothing half-written bears a name.
 
 Names and bytes only; no pixels. A target either does not exist or is complete.
 """
@@ -12,25 +12,15 @@ import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from pathlib import Path, PureWindowsPath
+from typing import IO, TypeVar
 
-from colorbatch.errors import OutputFullError, TargetError, UsageError
+from colorbatch import names
+from colorbatch.errors import OutputFullError, TargetError
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
-)
-"""What is read and written."""
-READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
-"""What is read only, and the suffix of its results."""
-SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
-"""Names of pictures, not of folders: nobody means a folder new.jp2."""
-JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 TEMPORARY_PREFIX = ".colorbatch-"
-DEFAULT_SUFFIX = "_colorized"
 
 
 @dataclass(frozen=True)
@@ -51,200 +41,100 @@ class Job:
         return unicodedata.normalize("NFC", below.as_posix())
 
 
-def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
-    """The jobs of part 1 to `parts`: chosen by each target's place alone, so that machines that
-    know nothing of each other share a folder's work, whatever the order or the other files."""
-
-    def part_of(job: Job) -> int:
-        digest = hashlib.sha256(job.place.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") % parts + 1
-
-    return [job for job in jobs if part_of(job) == part]
+HELD_ON_WINDOWS = (5, 32, 33)
+"""Access denied, sharing violation, lock violation: what viewers and virus scanners cause."""
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
+"""Seconds to wait for another program, time after time."""
+NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+Result = TypeVar("Result")
 
 
-def is_junk(name: str) -> bool:
-    """Hidden files, thumbnails of file managers, our own temporaries."""
-    return name.startswith(".") or name.lower() in JUNK_NAMES
+def reachable(path: Path, room: int = 0) -> Path:
+    """The path as the system takes it at any length; to be opened, not to be shown.
 
-
-def walk(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> Iterator[Path]:
-    """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
-
-    Junk, links to folders and the folder `skip` are passed over. A folder that cannot be listed is
-    yielded itself: whoever reads it finds out, and reports it.
+    room: characters that names below it may take.
     """
-    unlisted: list[Path] = []
-    for parent, folders, names in os.walk(
-        folder, onerror=lambda error: unlisted.append(Path(error.filename))
-    ):
-        yield from unlisted
-        unlisted.clear()
-        here = Path(parent)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not is_junk(name) and not (skip and _real(here / name) == skip)
-        )
-        for name in sorted(names):
-            if not is_junk(name) and Path(name).suffix.lower() in suffixes:
-                yield here / name
-    yield from unlisted
+    if os.name != "nt":
+        return path
+    absolute = PureWindowsPath(os.path.abspath(path))  # noqa: PTH100 - links stay
+    return Path(names.extended(absolute, names.LONGEST_PLAIN - room))
 
 
-def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
-    """All pictures below a folder but those below `skip`, recursive and sorted.
-
-    Raises UsageError if it is no folder.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
-    return list(walk(folder, PICTURE_SUFFIXES, _real(skip) if skip is not None else None))
-
-
-def plan_jobs(
-    sources: Sequence[Path],
-    output: Path | None,
+def patiently(
+    action: Callable[[], Result],
     *,
-    suffix: str | None = None,
-    new_suffix: str | None = None,
-) -> list[Job]:
-    """Name a target for every picture of `sources` (files and folders, recursive).
+    held: Callable[[OSError], bool] | None = None,
+    waits: Sequence[float] = WAITS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Do what another program may keep from being done for a moment; again after each wait.
 
-    With a folder as `output` a source folder's tree is mirrored below it (several folders keep
-    their own names); one file with `output` NAME.ext writes that file; without `output` results
-    stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
-    ".png". Results of earlier runs by name and the output folder itself are never sources.
-
-    Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
-    one target (also when their names differ only in case or Unicode form).
+    held: whether an error is of that sort, `is_held` if not given. Raises what the action raises.
     """
-    if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
-        raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
-    for source in sources:
-        if not _exists(source):
-            raise UsageError(f"{source}: no such file or folder")
-    single_file = (
-        output is not None
-        and len(sources) == 1
-        and not sources[0].is_dir()
-        and not output.is_dir()
-        and output.suffix.lower() in PICTURE_SUFFIXES
-    )
-    if output is not None and not single_file and not output.is_dir():
-        if output.suffix.lower() in PICTURE_SUFFIXES:
-            raise UsageError(f"{output} names one picture, but there may be several")
-        if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-            raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
-    if single_file and output is not None and new_suffix not in (None, _plain_suffix(output)):
-        raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
-    ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
-    folders = [source for source in sources if source.is_dir()]
-    many = len(folders) > 1
-    if output is not None:
-        _refuse_equal_names(folders)
-    skip = _real(output) if output is not None and not single_file else None
-    named = [source.absolute() for source in sources if not source.is_dir()]
-    left_out = set(_results(named, ending))  # of `colorbatch images *.jpg`, given once more
-
-    jobs = []
-    seen: set[Path] = set()
-    for source in sources:
-        if source.is_dir():
-            _refuse_output_as_source(source, output)
-            below = Path(_real(source).name) if many else Path()
-            paths = list(walk(source, SOURCE_SUFFIXES, skip))
-            results = set(_results(paths, ending))
-            found = [(path, below / path.relative_to(source)) for path in paths]
-            found = [(path, name) for path, name in found if path not in results]
-        else:
-            found = [(source, Path(source.name))] if source.absolute() not in left_out else []
-        for path, name in found:
-            # the same file given twice; a link and what it leads to are two names, both made
-            if (key := path.absolute()) in seen:
-                continue
-            seen.add(key)
-            if single_file and output is not None:
-                target = output
-            else:
-                root = output / name.parent if output is not None else path.parent
-                own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
-                target = root / f"{name.stem}{ending}{new_suffix or own_suffix}"
-            is_folder = source.is_dir()
-            beside = source if is_folder else source.parent
-            home = None if single_file else output or beside
-            jobs.append(Job(path, target, named=not is_folder, home=home))
-    _refuse_clashes(jobs)
-    return jobs
+    for wait in waits:
+        try:
+            return action()
+        except OSError as error:
+            if not (held or is_held)(error):
+                raise
+        sleep(wait)
+    return action()
 
 
-def _plain_suffix(path: Path) -> str:
-    """The suffix in lower case, with three letters where there are two spellings."""
-    suffix = path.suffix.lower()
-    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+def is_held(error: OSError) -> bool:
+    """Whether another program holds the file (or, on Windows, somebody has forbidden it)."""
+    return error.errno == errno.EBUSY or getattr(error, "winerror", None) in HELD_ON_WINDOWS
 
 
-def _refuse_equal_names(folders: Sequence[Path]) -> None:
-    names: dict[str, Path] = {}
-    for folder in folders:
-        if _real(other := names.setdefault(_real(folder).name.casefold(), folder)) != _real(folder):
-            raise UsageError(f"{other} and {folder} would share one folder below the output")
-
-
-def _refuse_output_as_source(source: Path, output: Path | None) -> None:
-    if output is not None and _real(output) == _real(source):
-        raise UsageError(f"{output}: the output folder is a source; sources are never written to")
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is such a file; never for names that the system refuses."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def _real(path: Path) -> Path:
-    """The path without links. Unlike `Path.resolve` it takes links that lead in a circle."""
-    return Path(os.path.realpath(path))
-
-
-def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
-    """Those of the paths that are earlier results of others of them: `a_colorized.png` beside
-    `a.png`, or beside `a.jpg` where the format was changed."""
-    originals = {path.with_suffix("") for path in paths}
-    for path in paths:
-        stem = path.stem.removesuffix(ending)
-        if stem not in ("", path.stem) and path.with_name(stem) in originals:
-            yield path
-
-
-def _refuse_clashes(jobs: Sequence[Job]) -> None:
-    targets: dict[str, Job] = {}
-    sources = {_real(job.source) for job in jobs}
-    for job in jobs:
-        if _real(job.target) in sources:
-            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
-        key = unicodedata.normalize("NFC", str(job.target)).casefold()
-        if (other := targets.setdefault(key, job)) is not job:
-            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+def check_target(path: Path) -> None:
+    """Refuse before the work on it: a name that its system cannot hold. Raises TargetError."""
+    if os.name == "nt" and (why := names.refused_part(path)):  # some it would change silently
+        raise TargetError(f"{path}: Windows refuses the name {why}")
+    place = reachable(path)
+    folder, asked = place.parent, [place]
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder, part = folder.parent, folder.name
+        asked.append(folder / part)
+    # where folders are missing, each name has to be asked of the disk that will hold it
+    for one in (*asked, *(folder / one.name for one in asked)):
+        try:
+            one.lstat()
+        except OSError as error:
+            if error.errno in NAME_ERRORS:
+                raise _refusal(f"{path}: cannot write", error, path) from error
 
 
 def make_folder(folder: Path) -> None:
     """Make a target folder and see that it can be written to. Raises TargetError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        reachable(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refusal(f"{folder}: cannot make this folder", error) from error
-    if not os.access(folder, os.W_OK):
+        raise _refusal(f"{folder}: cannot make this folder", error, folder) from error
+    if not os.access(reachable(folder), os.W_OK):
         raise TargetError(f"{folder}: this folder is not writable")
 
 
-def _refusal(what: str, error: OSError) -> TargetError:
+def _refusal(what: str, error: OSError, path: Path) -> TargetError:
     """The error for what the system refused: a full disk concerns every target."""
     message = f"{what}: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputFullError(message, "make room; the same command then goes on from there")
+    if is_held(error):
+        reason = "it is open in another program, or may not be replaced"
+        return TargetError(f"{what}: {reason}", "close it; the same command then does it")
+    if error.errno == errno.EINVAL and (why := names.refused_by_windows(path.name)):
+        return TargetError(f"{what}: this disk takes names as Windows does: {why}")
     return TargetError(message)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Give a file its name, also where a viewer holds the old one open for a few seconds."""
+
+    def may_pass(error: OSError) -> bool:
+        forbidden = path.is_dir() or (path.exists() and not os.access(path, os.W_OK))
+        return is_held(error) and not forbidden
+
+    patiently(lambda: temporary.replace(path), held=may_pass)
 
 
 @contextlib.contextmanager
@@ -266,7 +156,7 @@ def replacing(
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
-    temporary = path.with_name(f"{start}{secrets.token_hex(4)}-{digest}")
+    temporary = reachable(path.with_name(f"{start}{secrets.token_hex(4)}-{digest}"))
     try:
         with temporary.open("w+b") as file:
             yield file
@@ -275,11 +165,12 @@ def replacing(
             before(file)
         if modified_ns is not None:
             os.utime(temporary, ns=(time.time_ns(), modified_ns))
-        temporary.replace(path)
+        _replace(temporary, reachable(path))
     except OSError as error:
-        raise _refusal(f"{path}: cannot write", error) from error
+        raise _refusal(f"{path}: cannot write", error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays goes with the next run
+            patiently(lambda: temporary.unlink(missing_ok=True))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -298,7 +189,7 @@ def remove_temporaries(folder: Path, owners: Sequence[str]) -> None:
     Only for one who knows that none of the owners is at work.
     """
     starts = tuple(_temporaries_of(owner) for owner in owners)
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(reachable(folder)) as entries:
         for entry in entries:
             if entry.name.startswith(starts):
                 with contextlib.suppress(OSError):

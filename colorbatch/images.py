@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import stat
 import struct
 import warnings
@@ -26,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 from colorbatch import jpeg2000, metadata, tiff
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
+from colorbatch.files import reachable
 from colorbatch.metadata import EXIF_START, TAG_ORIENTATION
 from colorbatch.modes import samples_of
 from colorbatch.still import (
@@ -77,12 +79,13 @@ def pages(
     """
     with contextlib.ExitStack() as stack:
         with _translated(path):
-            mode = path.stat().st_mode
+            mode = reachable(path).stat().st_mode
             if stat.S_ISDIR(mode):
-                raise SourceError("cannot read: a folder that cannot be listed")
+                os.scandir(reachable(path)).close()  # of one that cannot be listed: why
+                raise SourceError("cannot read: it is a folder")
             if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
                 raise SourceError("cannot read: not a regular file")
-            file = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(reachable(path).open("rb"))
             found = _pages(file, max_pixels, at_least)
         while True:
             with _translated(path):

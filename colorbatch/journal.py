@@ -146,7 +146,7 @@ class _Known:
         """Add the journals of a home, if it has any; of several words the latest holds."""
         start = f"{home.as_posix().rstrip('/')}/"
         try:
-            paths = sorted((home / FOLDER).glob("journal*.jsonl"))
+            paths = sorted(files.reachable(home / FOLDER, room=40).glob("journal*.jsonl"))
         except OSError:
             return
         for path in paths:
@@ -202,8 +202,9 @@ class _Book:
         part, parts = shard or (1, 1)
         self._name = f"journal-{part}-of-{parts}" if shard else "journal"
         self._at_work_beside = re.compile(rf"journal-\d+-of-{parts}" if shard else "journal")
-        self._path = self.folder / f"{self._name}.jsonl"
-        self._lock = FolderLock(self.folder, self._name)
+        self._place = files.reachable(self.folder, room=40)
+        self._path = self._place / f"{self._name}.jsonl"
+        self._lock = FolderLock(self._place, self._name)
         self._torn = False
         self._queue: list[bytes] = []
         self._queued = self._written = 0
@@ -260,7 +261,7 @@ class _Book:
                 del self._queue[:lines]
 
     def _write(self, data: bytes) -> None:
-        with self._path.open("ab", buffering=0) as file:
+        with files.patiently(lambda: self._path.open("ab", buffering=0)) as file:
             while data:
                 data = data[file.write(data) :]
             os.fsync(file.fileno())
@@ -307,11 +308,11 @@ class _Book:
         temporaries are left by runs that died on this host. (Of another host this is not asked:
         not every share tells one of the other's locks.)"""
         owners = []
-        for path in sorted(self.folder.glob("journal*.lock")):
+        for path in sorted(self._place.glob("journal*.lock")):
             if path.stem == self._name or self._at_work_beside.fullmatch(path.stem):
                 continue
-            other = FolderLock(self.folder, path.stem)
+            other = FolderLock(self._place, path.stem)
             other.refuse_if_held()
             if other.died_here:
-                owners += _owners(self.folder / f"{path.stem}.jsonl")
+                owners += _owners(self._place / f"{path.stem}.jsonl")
         return owners

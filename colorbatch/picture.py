@@ -17,7 +17,7 @@ import numpy as np
 
 from colorbatch import color, encoding, icc, images, kinds
 from colorbatch.errors import SourceError
-from colorbatch.files import Job, make_folder
+from colorbatch.files import Job, check_target, make_folder, reachable
 from colorbatch.provenance import is_marked
 from colorbatch.report import Outcome
 from colorbatch.settings import Fate, ImageSettings
@@ -71,7 +71,8 @@ class Held(Judged):
 
 def foresee(job: Job, settings: ImageSettings) -> Outcome:
     """How a source would end, without a model. JPEG is read at a reduced size, as `kinds` needs no
-    more. Raises SourceError."""
+    more. Raises SourceError, and TargetError for a name that cannot be written."""
+    check_target(job.target)
     found, fates = [], []
     for still in images.pages(job.source, settings.max_pixels, at_least=2 * kinds.VIEW):
         if is_marked(still.xmp):
@@ -85,7 +86,8 @@ def read(
     job: Job, settings: ImageSettings, size: tuple[int, int]
 ) -> tuple[Held, color.Float | None]:
     """Read and judge a source; with it comes L* (N, *size) of those pages that are to be colored,
-    upright, or None. Raises SourceError."""
+    upright, or None. Raises SourceError, and TargetError for a name that cannot be written."""
+    check_target(job.target)
     found, fates, views = [], [], []
     still = None
     for still in images.pages(job.source, settings.max_pixels):
@@ -136,7 +138,7 @@ def finish(
     notes = tuple(_told(job, held, format_))
     make_folder(job.target.parent)
     if ab is None and format_ == held.format:
-        with job.source.open("rb") as source, writing("copied") as file:
+        with reachable(job.source).open("rb") as source, writing("copied") as file:
             shutil.copyfileobj(source, file)
     else:
         style = encoding.Style(mark, settings.saturation, settings.quality, settings.upright)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from colorbatch.files import Job
+from colorbatch.files import Job, reachable
 
 FINISHED = "finished"
 OTHER_SETTINGS = "made with other settings"
@@ -94,7 +94,7 @@ def line_of(values: dict[str, object]) -> bytes:
 def source_stamp(path: Path) -> tuple[int, int]:
     """Size in bytes and time of the last change in ns; (-1, 0) for what cannot be asked."""
     try:
-        status = path.stat()
+        status = reachable(path).stat()
     except OSError:
         return -1, 0
     return status.st_size, status.st_mtime_ns
@@ -136,6 +136,7 @@ def _same_source(made: Made, path: Path) -> bool:
 
 def _size(path: Path) -> int:
     """A file's size; 0 where there is none. What cannot be asked fails when it is written."""
+    path = reachable(path)
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
@@ -147,7 +148,7 @@ def is_file(path: Path, record: Record) -> bool:
     if not record.target_size or _size(path) != record.target_size:
         return False
     try:
-        with path.open("rb") as file:
+        with reachable(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == record.target_sha256
     except OSError:
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,8 @@ class Report:
     interrupted: bool = False
     stopped: bool = False
     """Whether the batch ended because nothing could be written any more."""
+    unlogged: int = 0
+    """How many lines the log lacks that was asked for."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, outcome: Outcome) -> None:
@@ -102,7 +105,7 @@ class Report:
         """What the process should return."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        if self.stopped:
+        if self.stopped or self.unlogged:
             return ExitCode.COULD_NOT_RUN
         return ExitCode.SOME_FAILED if self.statuses["failed"] else ExitCode.DONE
 
@@ -129,6 +132,8 @@ class Report:
             text += f"; {self.pages_line()}"
         if self.noted:
             text += f"; {self.noted} with notes (-v or --json shows them)"
+        if self.unlogged:
+            text += f"; the log lacks {self.unlogged:,} lines"
         return f"{text}; {_duration(self.seconds)}"
 
     def kinds_line(self) -> str:
@@ -168,11 +173,17 @@ class Report:
                     "made_by": self.made_by or None,
                     "interrupted": self.interrupted,
                     "stopped": self.stopped,
+                    "unlogged": self.unlogged,
                     "seconds": round(self.seconds, 3),
                     "exit_code": int(self.exit_code),
                 }
             }
         )
+
+
+def escaped(text: str) -> str:
+    """The text on one line: names may hold line breaks and what a terminal obeys."""
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
 def _duration(seconds: float) -> str:

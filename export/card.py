@@ -10,7 +10,7 @@ from typing import Any
 from colorbatch import color
 from colorbatch.contract import ModelCard
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from export.parity import reference
 from export.wrapper import Exportable

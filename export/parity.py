@@ -12,7 +12,7 @@ from colorbatch import color
 from colorbatch.contract import sha256
 from colorbatch.engine import Engine
 from colorbatch.errors import ParityError, SourceError
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from colorbatch.parity import (
     ROUNDED_WEIGHTS,

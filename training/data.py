@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
-from colorbatch.files import find_pictures, replacing, write_bytes
+from colorbatch.files import replacing, write_bytes
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from training import spaces
 from training.config import TrainConfig

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from colorbatch import color
 from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from training.photographs import is_grey
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.files import find_pictures, make_folder, replacing
+from colorbatch.files import make_folder, replacing
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from training.metrics import colored_picture
 from training.models import Model

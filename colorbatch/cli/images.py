@@ -6,11 +6,9 @@ import contextlib
 import dataclasses
 import functools
 import math
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +16,7 @@ import click
 from colorbatch import __version__
 from colorbatch.cli.options import engine_line, make_engine, model_options, option
 from colorbatch.cli.showing import Shower, interrupt_flag, set_up_logging
+from colorbatch.cli.sources import ANY_PATH, FORMAT_SUFFIXES, Sources, finding_options
 from colorbatch.errors import ExitCode, OutputFullError, UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +26,9 @@ if TYPE_CHECKING:
     from colorbatch.report import Outcome
     from colorbatch.settings import ImageSettings
 
-FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
-
-# whether a path can be read is found out, and reported, one by one
-ANY_PATH = click.Path(path_type=Path, readable=False)
-
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=ANY_PATH, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, type=ANY_PATH, metavar="SOURCE...")
 @option(
     "-o",
     "--output",
@@ -42,6 +36,7 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="Folder for results (the source's tree is mirrored below it), or a file name for one "
     "picture. Without it results stand beside their sources, named *_colorized.",
 )
+@finding_options
 @option("-m", "--model", type=str, help="ONNX file or name of an embedded model.")
 @model_options
 @option(
@@ -124,10 +119,18 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     is_flag=True,
     help="One JSON object per picture and a last one for all, on standard output.",
 )
+@option(
+    "--log",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Add a line for every outcome to this file; JSON lines if it ends in .jsonl.",
+)
 @option("-q", "--quiet", is_flag=True, help="No progress and no summary; failures are still named.")
 @option("-v", "--verbose", is_flag=True, help="Name every picture, with what could not be kept.")
 def images(**options: Any) -> None:
     """Color stills: files and folders (recursive) of JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, HEIC.
+
+    SOURCE may be a pattern, "scans/**/*.tif": of the folder scans those at any depth.
 
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
@@ -136,19 +139,15 @@ def images(**options: Any) -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Asked(Sources):
     """The options as they were given."""
 
-    sources: tuple[Path, ...]
-    output: Path | None
     model: str | None
     device: str
     gpu_id: int | None
     batch_size: int
     workers: int
     saturation: float
-    suffix: str | None
-    new_format: str | None
     quality: int | None
     on_color: Any
     on_toned: Any
@@ -157,8 +156,6 @@ class _Asked:
     max_pixels: float
     overwrite: bool
     redo_all: bool
-    shard: str | None
-    dry_run: bool
     fail_fast: bool
     as_json: bool
     quiet: bool
@@ -182,40 +179,22 @@ class _Asked:
             max_pixels=round(self.max_pixels * 1e6),
         )
 
-    def part(self) -> tuple[int, int] | None:
-        """(2, 3) of "2/3". Raises UsageError."""
-        if self.shard is None:
-            return None
-        found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", self.shard)
-        if found is None or int(found[1]) > int(found[2]):
-            raise UsageError(f"--shard {self.shard}: K/N is wanted, with K from 1 to N")
-        return int(found[1]), int(found[2])
-
-    def jobs(self) -> list[Job]:
-        """What there is to make, of this part. Raises UsageError."""
-        from colorbatch import files
-
-        part = self.part()
-        new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
-        jobs = files.plan_jobs(self.sources, self.output, suffix=self.suffix, new_suffix=new_suffix)
-        if not jobs:
-            raise UsageError(
-                "no pictures found",
-                "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
-            )
-        return files.shard(jobs, *part) if part else jobs
-
 
 def _images(asked: _Asked) -> ExitCode:
-    from colorbatch import batch
-    from colorbatch.contract import find_model, sha256
-    from colorbatch.journal import Journals
     from colorbatch.report import Report
 
     set_up_logging(asked.verbose)
     settings, jobs = asked.settings(), asked.jobs()
-    report = Report(len(jobs))
-    show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
+    with asked.open_log(jobs) or contextlib.nullcontext() as log:
+        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
+        return _work(asked, jobs, settings, Shower(Report(len(jobs)), log=log, **words))
+
+
+def _work(asked: _Asked, jobs: Sequence[Job], settings: ImageSettings, show: Shower) -> ExitCode:
+    from colorbatch import batch
+    from colorbatch.contract import find_model, sha256
+    from colorbatch.journal import Journals
+
     journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
     if not asked.dry_run:
         journals.lock(make=False)
@@ -236,7 +215,7 @@ def _images(asked: _Asked) -> ExitCode:
         _run(asked, todo, engine, settings, journals, model_sha256, show)
     else:
         show.end("no model was needed")
-    return report.exit_code
+    return show.report.exit_code
 
 
 def _run(

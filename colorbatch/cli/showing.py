@@ -8,13 +8,15 @@ import logging
 import signal
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorbatch.report import escaped
+
 if TYPE_CHECKING:
+    from colorbatch.log import Log
     from colorbatch.report import Outcome, Report
 
 NO_TERMINAL_INTERVAL = 60.0
@@ -22,10 +24,18 @@ NO_TERMINAL_INTERVAL = 60.0
 
 
 class Shower:
-    """Shows outcomes as they come: progress, failures, JSON lines, and the summary."""
+    """Shows outcomes as they come: progress, failures, JSON lines, the log, and the summary."""
 
-    def __init__(self, report: Report, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-        self.report = report
+    def __init__(
+        self,
+        report: Report,
+        *,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        log: Log | None = None,
+    ) -> None:
+        self.report, self.log = report, log
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None
         self._last_line = time.monotonic()
@@ -47,6 +57,8 @@ class Shower:
         """Count and show one."""
         report = self.report
         report.add(outcome)
+        if self.log is not None:
+            self.log.outcome(outcome)
         if self.as_json:
             click.echo(outcome.to_json())
         if outcome.status == "failed":
@@ -75,7 +87,7 @@ class Shower:
             click.echo(json.dumps(values | {"status": "planned", "would_be": outcome.status}))
         elif not self.quiet and outcome.status != "skipped":
             what = outcome.kind + (", kept" if outcome.status == "kept" else "")
-            click.echo(_escaped(f"{outcome.source} -> {outcome.target} ({what})"))
+            click.echo(escaped(f"{outcome.source} -> {outcome.target} ({what})"))
 
     def end_of_plan(self) -> None:
         """The last line of a dry run."""
@@ -92,6 +104,9 @@ class Shower:
 
     def end(self, where: str) -> None:
         """The last line."""
+        if self.log is not None:
+            self.log.end(self.report, where)
+            self.report.unlogged = self.log.missing
         if self.as_json:
             click.echo(self.report.to_json())
         if not self.quiet:
@@ -100,16 +115,11 @@ class Shower:
             click.echo(f"{start}{self.report.summary()}; {where}", err=True)
 
     def _line(self, text: str) -> None:
-        text = _escaped(text)
+        text = escaped(text)
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
             click.echo(text, err=True)
-
-
-def _escaped(text: str) -> str:
-    """The text on one line: names may hold line breaks and what a terminal obeys."""
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
 def set_up_logging(verbose: bool) -> None:

@@ -20,7 +20,8 @@ from colorbatch.batch import (
 )
 from colorbatch.engine import Engine
 from colorbatch.errors import OutputFullError, TargetError
-from colorbatch.files import Job, plan_jobs
+from colorbatch.files import Job
+from colorbatch.finding import plan_jobs
 from colorbatch.journal import Journals
 from colorbatch.records import NOT_OURS
 from colorbatch.settings import ImageSettings

@@ -24,7 +24,8 @@ from colorbatch import encoding, images
 from colorbatch.batch import colorize_images
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
-from colorbatch.files import Job, plan_jobs
+from colorbatch.files import Job
+from colorbatch.finding import plan_jobs
 from colorbatch.provenance import is_marked
 from colorbatch.settings import ImageSettings
 

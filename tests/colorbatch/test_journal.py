@@ -15,7 +15,8 @@ import pytest
 
 from colorbatch import files, journal
 from colorbatch.errors import ColorbatchError, LockedError, OutputFullError
-from colorbatch.files import Job, plan_jobs
+from colorbatch.files import Job
+from colorbatch.finding import plan_jobs
 from colorbatch.journal import FOLDER, Journals
 from colorbatch.records import Made, source_stamp
 

@@ -14,7 +14,8 @@ from colorbatch import picture
 from colorbatch.batch import colorize_images, foresee, split_finished
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
-from colorbatch.files import Job, plan_jobs
+from colorbatch.files import Job
+from colorbatch.finding import plan_jobs
 from colorbatch.journal import Journals
 from colorbatch.settings import ImageSettings
 

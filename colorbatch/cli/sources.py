@@ -1,0 +1,146 @@
+"""Which pictures a command is for: options for sources, lists, patterns, parts and the log."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from colorbatch import __version__
+from colorbatch.cli.options import option
+from colorbatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from colorbatch.files import Job
+    from colorbatch.log import Log
+
+FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
+
+# whether a path can be read is found out, and reported, one by one
+ANY_PATH = click.Path(path_type=Path, readable=False)
+
+
+def finding_options(command: Any) -> Any:
+    """The options that say which of the sources are meant."""
+    options: tuple[Callable[[Any], Any], ...] = (
+        option(
+            "--column",
+            metavar="NAME",
+            help="Column of a CSV list that holds the paths; otherwise the one named path, file, "
+            "filename or source, or the only one.",
+        ),
+        option(
+            "--files-from",
+            metavar="LIST",
+            help="Files that a list names: text with one path a line (or NUL between), CSV with a "
+            "header, or - for standard input. SOURCE, if given, is the folder of its paths.",
+        ),
+        option(
+            "--exclude",
+            type=click.Path(),  # in the environment it is a list as PATH is
+            multiple=True,
+            metavar="PATTERN",
+            help="Leave out what matches, below a source folder; may be repeated.",
+        ),
+        option(
+            "--include",
+            type=click.Path(),
+            multiple=True,
+            metavar="PATTERN",
+            help="Of what folders hold, take only what matches (*, ?, [..] in names, ** over "
+            "folders; in any letter case); may be repeated.",
+        ),
+    )
+    for decorate in options:
+        command = decorate(command)
+    return command
+
+
+def read_files_from(name: str, column: str | None) -> list[str]:
+    """The paths of --files-from. Raises UsageError."""
+    from colorbatch.files import reachable
+    from colorbatch.lists import read_list
+
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        else:
+            data = reachable(Path(name)).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name}: cannot read this list: {error.strerror or error}") from error
+    return read_list(data, name, column)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The options that say what is to be made of what, as they were given."""
+
+    sources: tuple[Path, ...]
+    output: Path | None
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    files_from: str | None
+    column: str | None
+    suffix: str | None
+    new_format: str | None
+    shard: str | None
+    dry_run: bool
+    log: Path | None
+
+    def part(self) -> tuple[int, int] | None:
+        """(2, 3) of "2/3". Raises UsageError."""
+        if self.shard is None:
+            return None
+        found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", self.shard)
+        if found is None or int(found[1]) > int(found[2]):
+            raise UsageError(f"--shard {self.shard}: K/N is wanted, with K from 1 to N")
+        return int(found[1]), int(found[2])
+
+    def jobs(self) -> list[Job]:
+        """What there is to make, of this part. Raises UsageError."""
+        from colorbatch import finding
+        from colorbatch.patterns import Patterns
+
+        part, listed = self.part(), None
+        new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
+        if self.files_from is not None:
+            listed = read_files_from(self.files_from, self.column)
+        elif self.column is not None:
+            raise UsageError("--column is for --files-from")
+        elif not self.sources:
+            raise UsageError("no SOURCE", "give files, folders or patterns, or --files-from LIST")
+        jobs = finding.plan_jobs(
+            self.sources,
+            self.output,
+            suffix=self.suffix,
+            new_suffix=new_suffix,
+            patterns=Patterns(self.include, self.exclude),
+            listed=listed,
+        )
+        if not jobs and (self.include or self.exclude):
+            raise UsageError("--include and --exclude leave no pictures")
+        if not jobs:
+            raise UsageError(
+                "no pictures found",
+                "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
+            )
+        return finding.shard(jobs, *part) if part else jobs
+
+    def open_log(self, jobs: Sequence[Job]) -> Log | None:
+        """The log with its first line; none for a dry run. Raises UsageError, TargetError."""
+        from colorbatch.finding import source_folders
+        from colorbatch.log import Log, refuse_log
+
+        if self.log is None or self.dry_run:
+            return None
+        refuse_log(self.log, jobs, source_folders(self.sources), self.output)
+        log = Log(self.log)
+        sources = [str(source) for source in self.sources]
+        sources += [self.files_from] if self.files_from else []
+        log.start(f"colorbatch {__version__}", len(jobs), sources, str(self.output or ""))
+        return log

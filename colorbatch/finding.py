@@ -1,0 +1,370 @@
+"""Finding sources and naming their jobs.
+
+Flows in: the files and folders that a user gave. Flows out: one `Job` per picture, in a fixed
+order. Names only: nothing is read or written.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorbatch.errors import UsageError
+from colorbatch.files import Job, reachable
+from colorbatch.names import LONGEST_PLAIN
+from colorbatch.patterns import EVERYTHING, Patterns, expand, is_pattern, split
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
+)
+"""What is read and written."""
+READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
+"""What is read only, and the suffix of its results."""
+SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
+"""Names of pictures, not of folders: nobody means a folder new.jp2."""
+JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
+DEFAULT_SUFFIX = "_colorized"
+
+
+def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
+    """The jobs of part 1 to `parts`: chosen by each target's place alone, so that machines that
+    know nothing of each other share a folder's work, whatever the order or the other files."""
+
+    def part_of(job: Job) -> int:
+        digest = hashlib.sha256(job.place.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") % parts + 1
+
+    return [job for job in jobs if part_of(job) == part]
+
+
+def is_junk(name: str) -> bool:
+    """Hidden files, thumbnails of file managers, our own temporaries."""
+    return name.startswith(".") or name.lower() in JUNK_NAMES
+
+
+def walk(
+    folder: Path,
+    suffixes: frozenset[str],
+    skip: Path | None = None,
+    patterns: Patterns = EVERYTHING,
+) -> Iterator[Path]:
+    """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
+
+    Junk, links to folders, the folder `skip` and what the patterns leave out are passed over. A
+    folder that cannot be listed is yielded itself: whoever reads it finds out, and reports it.
+    """
+    unlisted: list[Path] = []
+    top = reachable(folder, room=LONGEST_PLAIN)
+    for parent, folders, names in os.walk(
+        top, onerror=lambda error: unlisted.append(folder / Path(error.filename).relative_to(top))
+    ):
+        yield from unlisted
+        unlisted.clear()
+        below = Path(parent).relative_to(top)
+        here = folder / below
+        start = "" if below == Path() else f"{below.as_posix()}/"
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not is_junk(name)
+            and patterns.enter(start + name)
+            and not (skip and _real(here / name) == skip)
+        )
+        for name in sorted(names):
+            if is_junk(name) or os.path.splitext(name)[1].lower() not in suffixes:  # noqa: PTH122
+                continue
+            if patterns.take(start + name):
+                yield here / name
+    yield from unlisted
+
+
+def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
+    """All pictures below a folder but those below `skip`, recursive and sorted.
+
+    Raises UsageError if it is no folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    return list(walk(folder, PICTURE_SUFFIXES, _real(skip) if skip is not None else None))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Pictures that belong together: one file, what a folder holds, or a list."""
+
+    place: Path
+    """The folder that has the journal of results beside their sources."""
+    pictures: Sequence[tuple[Path, Path]]
+    """Each with its path below the output."""
+    named: bool = False
+
+
+def plan_jobs(
+    sources: Sequence[Path],
+    output: Path | None,
+    *,
+    suffix: str | None = None,
+    new_suffix: str | None = None,
+    patterns: Patterns = EVERYTHING,
+    listed: Sequence[str] | None = None,
+) -> list[Job]:
+    """Name a target for every picture of `sources`: files, folders (recursive) and patterns.
+
+    With a folder as `output` a source folder's tree is mirrored below it (several folders keep
+    their own names); one file with `output` NAME.ext writes that file; without `output` results
+    stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
+    ".png". Results of earlier runs by name and the output folder itself are never sources.
+
+    A source that is no file may be a pattern. It stands for the files and folders that it means,
+    as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are
+    for what folders and lists hold. `listed`: paths below the one folder in `sources`, or else
+    below the working directory; their folders are kept below the output. They are not asked for.
+
+    Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
+    one target (also when their names differ only in case or Unicode form).
+    """
+    if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
+        raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
+    for memory in (_real_folder, _folder_below):  # the working directory may be another now
+        memory.cache_clear()
+    wanted = list(_expanded(sources, output, patterns))
+    is_single = len(wanted) == 1 and listed is None and wanted[0][1] is None
+    single_file = is_single and _names_a_picture(output, new_suffix)
+    _refuse_picture_as_folder(output, single_file)
+    ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
+    skip = _real(output) if output is not None and not single_file else None
+    if listed is not None:
+        groups = [_listed(sources, listed, patterns, skip)]
+    else:
+        groups = list(_groups(wanted, output, skip))
+    jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
+    if single_file and output is not None:
+        jobs = [Job(job.source, output, named=True) for job in jobs]
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def source_folders(sources: Sequence[Path]) -> list[Path]:
+    """Those sources that are folders, or patterns for what a folder holds."""
+    found = []
+    for source in sources:
+        if _exists(source):
+            found += [source] if source.is_dir() else []
+        elif (parts := split(source)) is not None:
+            found.append(parts[0])
+        else:
+            found += [path for path in expand(source) if path.is_dir()]
+    return found
+
+
+def _expanded(
+    sources: Sequence[Path], output: Path | None, patterns: Patterns
+) -> Iterator[tuple[Path, Patterns | None]]:
+    """Files, each with None, and folders, each with what to take of it. Raises UsageError."""
+    for source in sources:
+        if _exists(source):
+            yield source, patterns if source.is_dir() else None
+            continue
+        if not is_pattern(source):
+            raise UsageError(f"{source}: no such file or folder")
+        if (parts := split(source)) is not None:
+            folder, below = parts
+            if not folder.is_dir():
+                raise UsageError(f"{source}: no such folder: {folder}")
+            taken = patterns.and_below(below)
+            if next(walk(folder, SOURCE_SUFFIXES, None, taken), None) is None:
+                raise UsageError(f"{source}: this pattern matches no picture")
+            yield folder, taken
+            continue
+        found = [path for path in expand(source) if not is_junk(path.name)]
+        if not found:
+            raise UsageError(f"{source}: no such file or folder, and no name matches the pattern")
+        for path in found:
+            if output is None or _real(path) != _real(output):
+                yield path, patterns if path.is_dir() else None
+
+
+def _names_a_picture(output: Path | None, new_suffix: str | None) -> bool:
+    """Whether `output` is the name for one result. Raises UsageError where the format differs."""
+    if output is None or output.is_dir() or output.suffix.lower() not in PICTURE_SUFFIXES:
+        return False
+    if new_suffix not in (None, _plain_suffix(output)):
+        raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
+    return True
+
+
+def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
+    if output is None or single_file or output.is_dir():
+        return
+    if output.suffix.lower() in PICTURE_SUFFIXES:
+        raise UsageError(f"{output} names one picture, but there may be several")
+    if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
+        raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
+
+
+def _groups(
+    wanted: Sequence[tuple[Path, Patterns | None]], output: Path | None, skip: Path | None
+) -> Iterator[_Group]:
+    """The pictures of files and folders. Raises UsageError."""
+    folders = [path for path, patterns in wanted if patterns is not None]
+    many = len({_real(folder) for folder in folders}) > 1
+    if output is not None:
+        _refuse_equal_names(folders)
+    for source, patterns in wanted:
+        if patterns is None:
+            yield _Group(source.parent, [(source, Path(source.name))], named=True)
+            continue
+        _refuse_output_as_source(source, output)
+        below = Path(_real(source).name) if many else Path()
+        paths = walk(source, SOURCE_SUFFIXES, skip, patterns)
+        yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
+
+
+def _listed(
+    sources: Sequence[Path], listed: Sequence[str], patterns: Patterns, skip: Path | None
+) -> _Group:
+    """The pictures of a list, with their paths below its folder. Raises UsageError."""
+    if len(sources) > 1 or not all(source.is_dir() for source in sources):
+        raise UsageError("beside --files-from there is at most one SOURCE, the folder of its paths")
+    root = sources[0] if sources else Path()
+    paths = [path for text in listed if (path := _as_listed(root, text)) != root]
+    names = [_name_below(path, root) for path in paths]
+    if None in names:
+        if sources:
+            raise UsageError(f"{paths[names.index(None)]}: listed, but not below {root}")
+        root = _common_folder(paths)
+        names = [_name_below(path, root) for path in paths]
+    pictures = [
+        (root / name, name)
+        for name in names
+        if name is not None
+        and patterns.take(name.as_posix())
+        and not (skip and _real_folder((root / name).parent).is_relative_to(skip))
+    ]
+    return _Group(root, pictures)
+
+
+def _name_below(path: Path, root: Path) -> Path | None:
+    """The path from a folder on; None for what is not below it."""
+    folder = _folder_below(path.parent, root)
+    return folder / path.name if folder is not None else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _folder_below(folder: Path, root: Path) -> Path | None:
+    """A folder from another on, also where one of the two is given through a link."""
+    for place, top in ((folder.absolute(), root.absolute()), (_real(folder), _real(root))):
+        if place.is_relative_to(top):
+            return place.relative_to(top)
+    return None
+
+
+def _as_listed(root: Path, text: str) -> Path:
+    """A listed path; with `/` for `\\` where the list is from Windows and we are not there."""
+    path = root / text
+    if os.sep == "/" and "\\" in text and not _exists(path):
+        other = root / text.replace("\\", "/")
+        path = other if _exists(other) else path
+    if path.name == "..":
+        return _real(path)
+    return _real_folder(path.parent) / path.name if ".." in path.parts else path
+
+
+def _common_folder(paths: Sequence[Path]) -> Path:
+    """The deepest folder that all paths are below. Raises UsageError for several drives."""
+    try:
+        return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    except ValueError as error:
+        raise UsageError("the listed files are on several drives; one list for each") from error
+
+
+def _jobs(
+    groups: Sequence[_Group], output: Path | None, ending: str, new_suffix: str | None
+) -> Iterator[Job]:
+    """A job for every picture, each once, but for results of earlier runs."""
+    named = [path.absolute() for group in groups if group.named for path, _ in group.pictures]
+    named_results = set(_results(named, ending))  # of `colorbatch images *.jpg`, given once more
+    seen: set[Path] = set()
+    for group in groups:
+        keys = [path.absolute() for path, _ in group.pictures]
+        results = named_results if group.named else set(_results(keys, ending))
+        for key, (path, name) in zip(keys, group.pictures, strict=True):
+            # the same file given twice; a link and what it leads to are two names, both made
+            if key in seen or key in results:
+                continue
+            seen.add(key)
+            folder = output / name.parent if output is not None else path.parent
+            own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
+            target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
+            yield Job(path, target, named=group.named, home=output or group.place)
+
+
+def _plain_suffix(path: Path) -> str:
+    """The suffix in lower case, with three letters where there are two spellings."""
+    suffix = path.suffix.lower()
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+
+
+def _refuse_equal_names(folders: Sequence[Path]) -> None:
+    names: dict[str, Path] = {}
+    for folder in folders:
+        if _real(other := names.setdefault(_real(folder).name.casefold(), folder)) != _real(folder):
+            raise UsageError(f"{other} and {folder} would share one folder below the output")
+
+
+def _refuse_output_as_source(source: Path, output: Path | None) -> None:
+    if output is not None and _real(output) == _real(source):
+        raise UsageError(f"{output}: the output folder is a source; sources are never written to")
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; never for names that the system refuses."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _real(path: Path) -> Path:
+    """The path without links. Unlike `Path.resolve` it takes links that lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+@functools.lru_cache(maxsize=4096)
+def _real_folder(folder: Path) -> Path:
+    """`_real` of a folder, remembered: many files have few."""
+    return _real(folder)
+
+
+def _real_file(path: Path) -> Path:
+    """`_real` of a file, quickly where it is no link."""
+    return _real(path) if path.is_symlink() else _real_folder(path.parent) / path.name
+
+
+def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
+    """Those of the paths that are earlier results of others of them: `a_colorized.png` beside
+    `a.png`, or beside `a.jpg` where the format was changed."""
+    if not ending:
+        return
+    originals = {path.with_suffix("") for path in paths}
+    for path in paths:
+        stem = path.stem.removesuffix(ending)
+        if stem not in ("", path.stem) and path.with_name(stem) in originals:
+            yield path
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    targets: dict[str, Job] = {}
+    sources = {_real_file(job.source) for job in jobs}
+    for job in jobs:
+        if _real_file(job.target) in sources:
+            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
+        key = unicodedata.normalize("NFC", str(job.target)).casefold()
+        if (other := targets.setdefault(key, job)) is not job:
+            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
