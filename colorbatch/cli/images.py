@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch import __version__
-from colorbatch.cli.options import engine_line, make_engine, model_options, option
-from colorbatch.cli.showing import Shower, interrupt_flag, set_up_logging
-from colorbatch.errors import ExitCode, OutputFullError, UsageError
+from colorbatch.cli.options import make_engine, model_options, option
+from colorbatch.cli.running import dry_run, run
+from colorbatch.cli.showing import Shower, set_up_logging
+from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.engine import Engine
     from colorbatch.files import Job
-    from colorbatch.journal import Journals
-    from colorbatch.report import Outcome
     from colorbatch.settings import ImageSettings
 
 FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
@@ -132,11 +126,11 @@ def images(**options: Any) -> None:
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
     """
-    sys.exit(_images(_Asked(**options)))
+    sys.exit(_images(Asked(**options)))
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """The options as they were given."""
 
     sources: tuple[Path, ...]
@@ -206,7 +200,7 @@ class _Asked:
         return files.shard(jobs, *part) if part else jobs
 
 
-def _images(asked: _Asked) -> ExitCode:
+def _images(asked: Asked) -> ExitCode:
     from colorbatch import batch
     from colorbatch.contract import find_model, sha256
     from colorbatch.journal import Journals
@@ -223,7 +217,7 @@ def _images(asked: _Asked) -> ExitCode:
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
     if asked.dry_run:
-        return _dry_run(asked, todo, skipped, settings, show)
+        return dry_run(asked, todo, skipped, settings, show)
     engine = None
     if todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -233,86 +227,7 @@ def _images(asked: _Asked) -> ExitCode:
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        _run(asked, todo, engine, settings, journals, model_sha256, show)
+        run(asked, todo, engine, settings, journals, model_sha256, show)
     else:
         show.end("no model was needed")
-    return report.exit_code
-
-
-def _run(
-    asked: _Asked,
-    todo: Sequence[Job],
-    engine: Engine,
-    settings: ImageSettings,
-    journals: Journals,
-    model_sha256: Callable[[], str],
-    show: Shower,
-) -> None:
-    """The batch itself, shown. Raises OutputFullError when all is told."""
-    from colorbatch import batch
-
-    report = show.report
-    if not asked.quiet:
-        click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-    report.made_by = _made_by(engine, settings, model_sha256())
-    full: OutputFullError | None = None
-    with interrupt_flag() as interrupted, show.progress():
-        outcomes = batch.colorize_images(
-            todo,
-            engine,
-            settings,
-            journals=journals,
-            model_sha256=model_sha256(),
-            workers=asked.workers,
-            fail_fast=asked.fail_fast,
-            stop=interrupted,
-        )
-        try:
-            with contextlib.closing(outcomes):
-                for outcome in outcomes:
-                    show.outcome(outcome)
-        except KeyboardInterrupt:  # a second Ctrl-C ends the work at once, not the account of it
-            pass
-        except OutputFullError as error:
-            full = error
-        report.interrupted = interrupted() and report.finished < report.total
-        report.stopped = full is not None
-        journals.close()
-    show.end(engine_line(engine))
-    if full is not None:
-        raise full
-
-
-def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
-    """What made the color, for the report."""
-    return {
-        "program": f"colorbatch {__version__}",
-        "model": engine.card.name,
-        "model_sha256": model_sha256,
-        "device": engine.device,
-        "provider": engine.provider,
-        "settings": dataclasses.asdict(settings),
-    }
-
-
-def _dry_run(
-    asked: _Asked,
-    todo: Sequence[Job],
-    skipped: Sequence[Outcome],
-    settings: ImageSettings,
-    show: Shower,
-) -> ExitCode:
-    """What a run would do: every source is read for its kind, and nothing is written."""
-    from colorbatch import batch
-
-    report = show.report
-    with interrupt_flag() as interrupted:
-        planned = batch.foresee(todo, settings, workers=asked.workers, stop=interrupted)
-        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
-            for outcome in planned:
-                show.planned(outcome)
-    for outcome in skipped:
-        show.outcome(outcome)
-    report.interrupted = report.finished < report.total
-    show.end_of_plan()
     return report.exit_code
