@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorbatch.cli.forecast import Forecast, take_sample
 from colorbatch.cli.options import make_engine, model_options, option
-from colorbatch.cli.running import dry_run, run
+from colorbatch.cli.running import check_space, dry_run, run, tell_rest
 from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.errors import ExitCode, UsageError
 
@@ -111,6 +112,14 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     help="Do the K-th of N parts of the work, so that several machines share a folder.",
 )
 @option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Do only N pictures, spread over the folders and always the same, then say what time and "
+    "space the others will take.",
+)
+@option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full for all.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
     "--json",
@@ -153,6 +162,8 @@ class Asked:
     redo_all: bool
     shard: str | None
     dry_run: bool
+    sample: int | None
+    ignore_space: bool
     fail_fast: bool
     as_json: bool
     quiet: bool
@@ -216,8 +227,12 @@ def _images(asked: Asked) -> ExitCode:
     redo: batch.Redo = "all" if asked.redo_all else "outdated" if asked.overwrite else "nothing"
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
+    todo, rest, skipped = take_sample(jobs, todo, skipped, asked.sample)
+    report.total = len(todo) + len(skipped)
+    forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
     if asked.dry_run:
-        return dry_run(asked, todo, skipped, settings, show)
+        return dry_run(asked, todo, skipped, settings, forecast, show)
+    check_space(asked, forecast, report)
     engine = None
     if todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -227,7 +242,9 @@ def _images(asked: Asked) -> ExitCode:
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        run(asked, todo, engine, settings, journals, model_sha256, show)
+        run(asked, todo, engine, settings, journals, model_sha256, forecast, show)
     else:
+        left = tell_rest(asked, forecast, [], 0, show)
         show.end("no model was needed")
+        show.last(left)
     return report.exit_code

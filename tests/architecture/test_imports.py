@@ -31,6 +31,9 @@ ALLOWED = {
     "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "errors"},
     "encoders": {"tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
+    "headers": {"images", "tiff", "still"},
+    "sizes": {"still"},
+    "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "pipeline": {"engine", "color", "contract", "errors"},
@@ -49,8 +52,8 @@ ALLOWED = {
         "errors",
     },
     "api": {"engine", "color", "contract"},
-    "cli": {"__init__", "cli", "boundary", "batch", "engine", "journal", "parity", "report"}
-    | {"settings"}
+    "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
+    | {"report", "settings"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
