@@ -194,7 +194,8 @@ class Place:
 
     folder: Path
     needed: Amount
-    free: int
+    free: int | None
+    """None where the system does not say."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,8 @@ class Estimate:
         text = f"about {time}{self.results}"
         for place in self.places:
             where = f" at {place.folder}" if len(self.places) > 1 else ""
+            if place.free is None:
+                continue
             text += f"; {sizes.in_words(place.free)} free{where}"
             if place.needed.middle > place.free:
                 text += ", which is too little"
@@ -240,7 +243,7 @@ class Estimate:
     def refuse_if_too_large(self) -> None:
         """Raises SpaceError for a file system with less room than is to be expected needed."""
         for place in self.places:
-            if place.needed.middle > place.free:
+            if place.free is not None and place.needed.middle > place.free:
                 raise SpaceError(
                     f"{place.folder}: too little space: about {place.needed} needed, "
                     f"{sizes.in_words(place.free)} free",
@@ -269,7 +272,7 @@ def of(jobs: Sequence[Job], guesses: Sequence[Guess], workers: int = 0) -> Estim
             _fullest([_room(getattr(one, bound)) for one in new], old, at_once)
             for bound in ("low", "middle", "high")
         ]
-        places.append(Place(folder, Amount(*needed), shutil.disk_usage(folder).free))
+        places.append(Place(folder, Amount(*needed), _free(folder)))
     total = sum((one.result for one in guesses), Amount(0, 0, 0))
     return Estimate(len(jobs), total, tuple(places))
 
@@ -282,6 +285,15 @@ def _device(folder: Path) -> tuple[int, Path]:
         except OSError:
             continue
     return 0, Path(folder.anchor)
+
+
+def _free(folder: Path) -> int | None:
+    """Bytes that a user may still write; some network file systems tell nothing, or zeros."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return usage.free if usage.total else None
 
 
 def _old(job: Job) -> int:

@@ -60,12 +60,12 @@ def _of_pillow(file: IO[bytes]) -> Stored:
         tiles = getattr(image, "tile", None) or []  # of PNG: what is stored
         raw_mode = str(tiles[0][3]) if tiles else ""
         deep = image.mode.startswith("I") or (image.format == "PNG" and "16" in raw_mode)
-        bits = 16 if deep else 8
+        bits = 16 if deep else 1 if image.mode == "1" else 8
         packing = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "BMP": "none"}.get(
             str(image.format), "jp2"
         )
         if image.format in ("PNG", "BMP"):
-            few = image.mode in ("1", "P") or any(f"L;{bits}" == raw_mode for bits in (1, 2, 4))
+            few = image.mode in ("1", "P") or raw_mode in ("L;2", "L;4")
             packing = "few" if few else packing
         elif image.format == "WEBP":
             file.seek(0)

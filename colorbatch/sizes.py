@@ -16,7 +16,8 @@ import numpy as np
 from colorbatch.still import Format, Stored
 
 MARK_BYTES = 1200
-"""What every result holds beside its samples: our mark in XMP, and the format's own order."""
+"""What a picture has beside its samples: our mark in XMP, and the format's own order. (The source's
+metadata go with it, but weigh little beside samples: they are not counted.)"""
 JOURNAL_BYTES = 900
 """What the journal's two lines for a result take."""
 
@@ -48,6 +49,11 @@ MADE: Mapping[tuple[str, bool], float] = {
 }  # fmt: skip
 """Packing, whether it has more than 8 bits -> bytes per pixel of a colored one; JPEG and lossy WebP
 in quality 95."""
+OF_ONE_BIT: Mapping[str, float] = {
+    "jpeg": 0.87, "webp": 0.87, "webp lossless": 0.09, "png": 0.24, "jp2": 1.0,
+    "deflate predicted": 0.19,
+}  # fmt: skip
+"""The same of pictures of one bit per pixel: black and white have no color."""
 OWN_TABLES = {False: 1.23, True: 1.10}
 """Of JPEG with its own tables: whether the source is Y'CbCr -> result bytes per source byte."""
 QUALITIES = (10, 30, 50, 70, 80, 90, 95, 98, 100)
@@ -100,9 +106,10 @@ def in_words(count: float) -> str:
 
 def of_result(pictures: Sequence[Stored], format_: Format, quality: int | None = None) -> Amount:
     """Bytes of the result of a file that is colored. quality: as `ImageSettings.quality`."""
-    total = Amount(MARK_BYTES, MARK_BYTES, MARK_BYTES)
+    beside = Amount(0, 0 if format_ == "BMP" else MARK_BYTES, 2 * MARK_BYTES)
+    total = Amount(0, 0, 0)
     for one in pictures:
-        total += _of_picture(one, format_, quality)
+        total += _of_picture(one, format_, quality) + beside
     return total
 
 
@@ -116,7 +123,7 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> Amount:
         if one.packing == "none" and format_ == "TIFF":  # tiles may reach beyond the picture
             exact = round(one.nbytes * (3 + alpha) * width * 8 / (one.samples * one.bits))
         return Amount(exact, exact, exact)
-    scale = MADE[made, deep]
+    scale = OF_ONE_BIT[made] if one.bits == 1 else MADE[made, deep]
     if made in BY_QUALITY and quality is not None:
         scale *= float(np.interp(quality, QUALITIES, BY_QUALITY[made]))
     if one.packing == "few":

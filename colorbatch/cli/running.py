@@ -96,7 +96,8 @@ def tell_rest(
     if not left.count:
         return "nothing is left to do"
     untimed = "" if ended else "; the sample was finished before, so it has no time"
-    return f"all {left.count:,} others: {left.text}{untimed}"
+    pictures = "picture" if left.count == 1 else "pictures"
+    return f"the rest, {left.count:,} {pictures}: {left.text}{untimed}"
 
 
 def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
