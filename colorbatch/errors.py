@@ -71,6 +71,10 @@ class OutputFullError(TargetError):
     ends; what is finished is kept."""
 
 
+class SpaceError(ColorbatchError):
+    """There is less room than the results are expected to need; nothing was begun."""
+
+
 class LockedError(ColorbatchError):
     """Another run is at work in the same folder."""
 

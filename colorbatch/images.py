@@ -142,7 +142,7 @@ def _pages(file: IO[bytes], max_pixels: int, at_least: int) -> Iterator[Still]:
 
 def _decode(data: bytes, max_pixels: int, at_least: int) -> Still:
     """The content of a picture file that is not TIFF."""
-    if _is_heif(data):
+    if is_heif(data):
         return _decode_heif(data, max_pixels)
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
@@ -218,7 +218,7 @@ def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
     format_: Format = "PNG"
     encoding: dict[str, Any] = {}
     if image.format == "WEBP":
-        format_, encoding = "WEBP", {"lossless": _webp_is_lossless(data)}
+        format_, encoding = "WEBP", {"lossless": webp_is_lossless(data)}
     elif image.format == "BMP":
         format_ = "BMP"
     else:
@@ -255,7 +255,7 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
     )
 
 
-def _is_heif(data: bytes) -> bool:
+def is_heif(data: bytes) -> bool:
     """Whether its first box names a HEIF brand (ISO/IEC 23008-12, section 10)."""
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1")
 
@@ -302,7 +302,7 @@ def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
     }
 
 
-def _webp_is_lossless(data: bytes) -> bool:
+def webp_is_lossless(data: bytes) -> bool:
     """Whether the picture's chunk is VP8L (RFC 9649, section 2): chunks of a RIFF file in turn."""
     position = 12
     while position + 8 <= len(data):

@@ -70,6 +70,9 @@ class Report:
     """How many were skipped that `-y` would do again."""
     made_by: dict[str, object] = field(default_factory=dict)
     """What made the color: program, model and its hash, device, settings."""
+    estimate: dict[str, object] = field(default_factory=dict)
+    """Expected space and time, of what the batch is, or of what a sample leaves."""
+    dry_run: bool = False
     interrupted: bool = False
     stopped: bool = False
     """Whether the batch ended because nothing could be written any more."""
@@ -134,7 +137,7 @@ class Report:
             text += f"; {self.noted} with notes (-v or --json shows them)"
         if self.unlogged:
             text += f"; the log lacks {self.unlogged:,} lines"
-        return f"{text}; {_duration(self.seconds)}"
+        return f"{text}; {duration(self.seconds)}"
 
     def kinds_line(self) -> str:
         """How many are grey, toned and in color; of those not colored, the option that does it."""
@@ -171,6 +174,8 @@ class Report:
                     "pages": self.pages,
                     "noted": self.noted,
                     "made_by": self.made_by or None,
+                    "estimate": self.estimate or None,
+                    "dry_run": self.dry_run,
                     "interrupted": self.interrupted,
                     "stopped": self.stopped,
                     "unlogged": self.unlogged,
@@ -186,7 +191,8 @@ def escaped(text: str) -> str:
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """In words: `12.3 s`, `4 min 05 s`, `3 h 10 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -221,3 +221,21 @@ def stored(pixels: Codes, orientation: int) -> Codes:
     """The inverse of `upright`."""
     # only the two quarter turns are not their own inverse
     return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a picture lies in its file, as headers tell without decoding.
+
+    packing: "none", "lzw", "deflate" (each of both also with " predicted"), "jpeg", "png",
+    "webp", "webp lossless", "jp2", "jp2 lossy", "heic" or "few" (palettes and less than 8 bits).
+    samples: per pixel; bits: per sample; nbytes: what its samples take in the file.
+    """
+
+    packing: str
+    height: int
+    width: int
+    samples: int
+    bits: int
+    nbytes: int
+    in_tiff: bool = False

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch import __version__
-from colorbatch.cli.options import engine_line, make_engine, model_options, option
-from colorbatch.cli.showing import Shower, interrupt_flag, set_up_logging
+from colorbatch.cli.forecast import Forecast, take_sample
+from colorbatch.cli.options import make_engine, model_options, option
+from colorbatch.cli.running import check_space, dry_run, run, tell_rest
+from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.cli.sources import ANY_PATH, FORMAT_SUFFIXES, Sources, finding_options
-from colorbatch.errors import ExitCode, OutputFullError, UsageError
+from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.engine import Engine
     from colorbatch.files import Job
-    from colorbatch.journal import Journals
-    from colorbatch.report import Outcome
     from colorbatch.settings import ImageSettings
 
 
@@ -112,6 +109,14 @@ if TYPE_CHECKING:
     help="Do the K-th of N parts of the work, so that several machines share a folder.",
 )
 @option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Do only N pictures, spread over the folders and always the same, then say what time and "
+    "space the others will take.",
+)
+@option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full for all.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
     "--json",
@@ -135,11 +140,11 @@ def images(**options: Any) -> None:
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
     """
-    sys.exit(_images(_Asked(**options)))
+    sys.exit(_images(Asked(**options)))
 
 
 @dataclass(frozen=True)
-class _Asked(Sources):
+class Asked(Sources):
     """The options as they were given."""
 
     model: str | None
@@ -156,6 +161,8 @@ class _Asked(Sources):
     max_pixels: float
     overwrite: bool
     redo_all: bool
+    sample: int | None
+    ignore_space: bool
     fail_fast: bool
     as_json: bool
     quiet: bool
@@ -180,7 +187,7 @@ class _Asked(Sources):
         )
 
 
-def _images(asked: _Asked) -> ExitCode:
+def _images(asked: Asked) -> ExitCode:
     from colorbatch.report import Report
 
     set_up_logging(asked.verbose)
@@ -190,7 +197,7 @@ def _images(asked: _Asked) -> ExitCode:
         return _work(asked, jobs, settings, Shower(Report(len(jobs)), log=log, **words))
 
 
-def _work(asked: _Asked, jobs: Sequence[Job], settings: ImageSettings, show: Shower) -> ExitCode:
+def _work(asked: Asked, jobs: Sequence[Job], settings: ImageSettings, show: Shower) -> ExitCode:
     from colorbatch import batch
     from colorbatch.contract import find_model, sha256
     from colorbatch.journal import Journals
@@ -201,8 +208,12 @@ def _work(asked: _Asked, jobs: Sequence[Job], settings: ImageSettings, show: Sho
     redo: batch.Redo = "all" if asked.redo_all else "outdated" if asked.overwrite else "nothing"
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
+    todo, rest, skipped = take_sample(jobs, todo, skipped, asked.sample)
+    show.report.total = len(todo) + len(skipped)
+    forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
     if asked.dry_run:
-        return _dry_run(asked, todo, skipped, settings, show)
+        return dry_run(asked, todo, skipped, settings, forecast, show)
+    check_space(asked, forecast, show.report)
     engine = None
     if todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -212,86 +223,9 @@ def _work(asked: _Asked, jobs: Sequence[Job], settings: ImageSettings, show: Sho
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        _run(asked, todo, engine, settings, journals, model_sha256, show)
+        run(asked, todo, engine, settings, journals, model_sha256, forecast, show)
     else:
+        left = tell_rest(asked, forecast, [], 0, show)
         show.end("no model was needed")
+        show.last(left)
     return show.report.exit_code
-
-
-def _run(
-    asked: _Asked,
-    todo: Sequence[Job],
-    engine: Engine,
-    settings: ImageSettings,
-    journals: Journals,
-    model_sha256: Callable[[], str],
-    show: Shower,
-) -> None:
-    """The batch itself, shown. Raises OutputFullError when all is told."""
-    from colorbatch import batch
-
-    report = show.report
-    if not asked.quiet:
-        click.echo(f"{len(todo)} pictures to do; {engine_line(engine)}", err=True)
-    report.made_by = _made_by(engine, settings, model_sha256())
-    full: OutputFullError | None = None
-    with interrupt_flag() as interrupted, show.progress():
-        outcomes = batch.colorize_images(
-            todo,
-            engine,
-            settings,
-            journals=journals,
-            model_sha256=model_sha256(),
-            workers=asked.workers,
-            fail_fast=asked.fail_fast,
-            stop=interrupted,
-        )
-        try:
-            with contextlib.closing(outcomes):
-                for outcome in outcomes:
-                    show.outcome(outcome)
-        except KeyboardInterrupt:  # a second Ctrl-C ends the work at once, not the account of it
-            pass
-        except OutputFullError as error:
-            full = error
-        report.interrupted = interrupted() and report.finished < report.total
-        report.stopped = full is not None
-        journals.close()
-    show.end(engine_line(engine))
-    if full is not None:
-        raise full
-
-
-def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
-    """What made the color, for the report."""
-    return {
-        "program": f"colorbatch {__version__}",
-        "model": engine.card.name,
-        "model_sha256": model_sha256,
-        "device": engine.device,
-        "provider": engine.provider,
-        "settings": dataclasses.asdict(settings),
-    }
-
-
-def _dry_run(
-    asked: _Asked,
-    todo: Sequence[Job],
-    skipped: Sequence[Outcome],
-    settings: ImageSettings,
-    show: Shower,
-) -> ExitCode:
-    """What a run would do: every source is read for its kind, and nothing is written."""
-    from colorbatch import batch
-
-    report = show.report
-    with interrupt_flag() as interrupted:
-        planned = batch.foresee(todo, settings, workers=asked.workers, stop=interrupted)
-        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
-            for outcome in planned:
-                show.planned(outcome)
-    for outcome in skipped:
-        show.outcome(outcome)
-    report.interrupted = report.finished < report.total
-    show.end_of_plan()
-    return report.exit_code

@@ -89,15 +89,17 @@ class Shower:
             what = outcome.kind + (", kept" if outcome.status == "kept" else "")
             click.echo(escaped(f"{outcome.source} -> {outcome.target} ({what})"))
 
-    def end_of_plan(self) -> None:
-        """The last line of a dry run."""
+    def end_of_plan(self, estimate: str) -> None:
+        """The last line of a dry run, with what all of it will take."""
         report = self.report
+        if self.as_json:
+            click.echo(report.to_json())
         to_do = report.statuses["colored"] + report.statuses["kept"]
         parts = [f"{to_do:,} to do", report.skipped()]
         if report.statuses["failed"]:
             parts.append(f"{report.statuses['failed']:,} cannot be read")
         text = "; ".join(
-            [", ".join(parts), *filter(None, [report.kinds_line(), report.pages_line()])]
+            [", ".join(parts), *filter(None, [report.kinds_line(), report.pages_line(), estimate])]
         )
         start = "interrupted: " if report.interrupted else ""
         click.echo(f"dry run: {start}{text}", err=True)
@@ -113,6 +115,11 @@ class Shower:
             start = "interrupted: " if self.report.interrupted else ""
             start = start or ("stopped: " if self.report.stopped else "")
             click.echo(f"{start}{self.report.summary()}; {where}", err=True)
+
+    def last(self, text: str) -> None:
+        """A line behind the last, if there is anything to say."""
+        if text and not self.quiet:
+            click.echo(text, err=True)
 
     def _line(self, text: str) -> None:
         text = escaped(text)

@@ -8,9 +8,18 @@ leaves as they are stored (palettes, CMYK, few bits).
 
 import logging
 
+from colorbatch.tiff.headers import stored_pages
 from colorbatch.tiff.reading import STARTS, pages
 from colorbatch.tiff.writing import Sheet, keeps_jpeg, tables_for_color, write
 
-__all__ = ["STARTS", "Sheet", "keeps_jpeg", "pages", "tables_for_color", "write"]
+__all__ = [
+    "STARTS",
+    "Sheet",
+    "keeps_jpeg",
+    "pages",
+    "stored_pages",
+    "tables_for_color",
+    "write",
+]
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it logs, the error says as well

@@ -48,7 +48,7 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
     file.seek(0)
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
-        chain, notes = _chain(tiff.pages)
+        chain, notes = listed(tiff.pages)
         found = [
             (index, page)
             for index, page in enumerate(chain)
@@ -75,7 +75,7 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield still
 
 
-def _chain(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
+def listed(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
     """The pages that a file lists, and a note where the list leads back to one of them: followed
     further, as tifffile does, it would never end."""
     chain: list[Any] = []

@@ -35,6 +35,9 @@ ALLOWED = {
     "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"},
     "encoders": {"tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
+    "headers": {"images", "tiff", "still"},
+    "sizes": {"still"},
+    "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
@@ -54,8 +57,8 @@ ALLOWED = {
         "errors",
     },
     "api": {"engine", "color", "contract"},
-    "cli": {"__init__", "cli", "boundary", "batch", "engine", "journal", "parity", "report"}
-    | {"settings", "patterns", "lists", "log"}
+    "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
+    | {"report", "settings", "patterns", "lists", "log"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},

@@ -210,7 +210,8 @@ def test_dry_run_as_json_says_what_would_become_of_each(run_cli, tiny_model, pho
     save(tmp_path / "src/c.png", photograph("coffee")[:120, :160])
     save(tmp_path / "src/g.png", grey())
     dry = run_cli("images", "src", "-o", "out", "-m", tiny_model, "--dry-run", "--json")
-    lines = [json.loads(line) for line in dry.stdout.splitlines()]
+    *lines, last = [json.loads(line) for line in dry.stdout.splitlines()]
+    assert last["summary"]["dry_run"] is True
     assert [(one["status"], one["kind"], one["would_be"]) for one in lines] == [
         ("planned", "color", "kept"), ("planned", "grey", "colored"),
     ]  # fmt: skip

@@ -336,6 +336,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     disk.mkdir()
     safe.mkdir()
     tool = [sys.executable, "-m", "colorbatch", "images", source, "-o", disk / "out"]
+    tool += ["--ignore-space"]  # without it such a run would not begin
     subprocess.run(
         ["unshare", "-rm", "sh", "-c", FULL, "sh", *tool, "-m", tiny_model, "--json"],
         env=clean_env | {"DISK": str(disk), "SAFE": str(safe)}, check=True,

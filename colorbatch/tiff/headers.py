@@ -1,0 +1,43 @@
+"""What the headers of a TIFF file tell of its pages; nothing is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import tifffile
+
+from colorbatch.still import Stored
+from colorbatch.tiff.layout import JPEG, LZW, NONE
+from colorbatch.tiff.reading import listed
+
+PACKBITS = 32773
+
+
+def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
+    """Every page but thumbnails and masks, in order. Raises what tifffile raises."""
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        for page in listed(tiff.pages)[0]:
+            if page.is_reduced or page.is_mask:
+                continue
+            yield Stored(
+                _packing(page),
+                page.imagelength,
+                page.imagewidth,
+                page.samplesperpixel,
+                page.bitspersample,
+                sum(page.databytecounts),
+                in_tiff=True,
+            )
+
+
+def _packing(page: Any) -> str:
+    if page.bitspersample < 8 or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        return "few"
+    if page.compression in (NONE, PACKBITS):  # of photographs PackBits makes little less
+        return "none"
+    if page.compression == JPEG and page.bitspersample == 8:
+        return "jpeg"
+    name = "lzw" if page.compression == LZW else "deflate"  # and what is written as Deflate
+    return f"{name} predicted" if page.predictor != 1 else name
