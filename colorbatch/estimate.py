@@ -126,8 +126,9 @@ def bytes_made(outcomes: Sequence[Outcome]) -> dict[Path, float]:
     made = {}
     for outcome in outcomes:
         there = outcome.status in ("colored", "kept") or outcome.reason == records.FINISHED
-        if there or outcome.status == "failed" or not outcome.target.exists():
-            made[outcome.target] = float(max(0, source_stamp(outcome.target)[0])) if there else 0.0
+        size = source_stamp(outcome.target)[0]  # negative where there is none
+        if there or outcome.status == "failed" or size < 0:
+            made[outcome.target] = float(max(0, size)) if there else 0.0
     return made
 
 
