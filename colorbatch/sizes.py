@@ -65,7 +65,7 @@ BY_QUALITY: Mapping[str, tuple[float, ...]] = {
 LOSSY = frozenset({"jpeg", "webp", "jp2 lossy", "heic"})
 SAME, BOTH_LOSSLESS, OTHERWISE, FEW = 1.15, 1.35, 1.7, 2.5
 """How far off an estimate may be, as a factor: packing kept, lossless to lossless, any other change
-of packing, and where the source's own bytes tell nothing (palettes and few bits)."""
+of packing, and where the source's own bytes tell little (palettes, few bits, lossy JPEG 2000)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,7 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> Amount:
         )
         off = SAME if made == one.packing else BOTH_LOSSLESS
         off = off if LOSSY.isdisjoint({made, one.packing}) else OTHERWISE
+        off = FEW if one.packing == "jp2 lossy" else off  # of any quality
     return _about(one.nbytes * scale / usual, off)
 
 
