@@ -344,7 +344,8 @@ def _real_folder(folder: Path) -> Path:
 
 def _real_file(path: Path) -> Path:
     """`_real` of a file, quickly where it is no link."""
-    return _real(path) if path.is_symlink() else _real_folder(path.parent) / path.name
+    linked = os.path.islink(path)  # noqa: PTH114 - False where the name is too long to be asked
+    return _real(path) if linked else _real_folder(path.parent) / path.name
 
 
 def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:

@@ -246,7 +246,7 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
     if image.mode in ("P", "PA", "CMYK"):
         samples, shared["icc"], notes = samples_of(image, shared["icc"])
     else:
-        samples, bits = jpeg2000.samples_of(image, data)
+        samples, bits = jpeg2000.samples_of(data)
         if 8 < bits < 16:
             notes = (f"{bits} bits became 16",)
     encoding = {"codestream": data.startswith(jpeg2000.CODESTREAM)}

@@ -11,12 +11,14 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from PIL import Image
 
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
 
 CODESTREAM = b"\xff\x4f\xff\x51"
+"""SOC, and SIZ at once behind it."""
+SSIZ = 42
+"""Where in a codestream the first component's depth stands, less 1; the sign is the highest bit."""
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 """ISO 16684-1:2019 and XMP Specification Part 3, section 1.2.2."""
 IPTC_UUID = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -24,7 +26,7 @@ EXIF_UUID = b"JpgTiffExif->JP2"
 """As Exiv2 and ExifTool read and write them."""
 
 
-def samples_of(image: Image.Image, data: bytes) -> tuple[Codes, int]:
+def samples_of(data: bytes) -> tuple[Codes, int]:
     """Samples (H, W[, C]) of grey or RGB, uint8 or uint16 with white as the highest code, and how
     many bits they had in the file."""
     samples = np.asarray(imagecodecs.jpeg2k_decode(data))
@@ -32,12 +34,9 @@ def samples_of(image: Image.Image, data: bytes) -> tuple[Codes, int]:
         return samples, 8
     if samples.dtype != np.uint16:
         return samples, samples.dtype.itemsize * 8
-    # neither library tells the depth; Pillow decodes to 8 bits, and to 16 where it is grey
-    seen = np.asarray(image)
-    for bits in range(16, 8, -1):
-        shown = samples << (16 - bits) if seen.dtype == np.uint16 else samples >> (bits - 8)
-        if np.array_equal(shown, seen):
-            break
+    # neither library tells the depth: it is the first component's in the SIZ marker segment
+    # (ISO/IEC 15444-1:2019, section A.5.1)
+    bits = (data[data.find(CODESTREAM) + SSIZ] & 0x7F) + 1
     full = samples.astype(np.uint32) * 65535 // (2**bits - 1)
     return full.astype(np.uint16), bits
 

@@ -137,6 +137,24 @@ def true_luma(name: str, path: Path) -> np.ndarray:
     return pixels[..., :3].astype(np.float64) @ WEIGHTS
 
 
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("form", ["JP2", "J2K"])
+def test_deep_jpeg2000_is_read_at_its_depth(
+    tmp_path: Path, bits: int, channels: int, form: str
+) -> None:
+    """Samples of any depth come as 16-bit codes with the highest as white, exactly."""
+    shape = (40, 50, 3)[: 2 + channels // 3]
+    samples = np.random.default_rng(bits).integers(0, 2**bits, shape, np.uint16)
+    data = imagecodecs.jpeg2k_encode(
+        samples, bitspersample=bits, level=0, reversible=True, codecformat=form
+    )
+    (tmp_path / "a.jp2").write_bytes(data)
+    still = images.read(tmp_path / "a.jp2")
+    expected = samples.astype(np.int64) * 65535 // (2**bits - 1)
+    assert np.array_equal(still.luma if channels == 1 else still.rgb, expected)
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_luma_is_kept_in_every_format_and_depth(
     grey_photograph: Any, tmp_path: Path, name: str
