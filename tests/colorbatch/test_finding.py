@@ -266,7 +266,6 @@ def test_include_and_exclude_choose_from_folders(tree, tmp_path):
     assert plan_jobs([source], out, patterns=Patterns(("*.png",))) == []
 
 
-@needs_links
 def test_an_excluded_folder_is_not_entered(tree, tmp_path, monkeypatch):
     """The system is not asked for what it holds: it may be slow, huge, or forbidden."""
     source = tree("a.png", "skip/b.png", "skip/deep/c.png")
