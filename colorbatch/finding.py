@@ -240,6 +240,9 @@ def _listed(
             raise UsageError(f"{paths[names.index(None)]}: listed, but not below {root}")
         root = _common_folder(paths)
         names = [_name_below(path, root) for path in paths]
+    if skip is not None:
+        _refuse_output_as_source(root, skip)
+        skip = skip if skip.is_relative_to(_real(root)) else None
     pictures = [
         (root / name, name)
         for name in names
@@ -343,9 +346,9 @@ def _real_folder(folder: Path) -> Path:
 
 
 def _real_file(path: Path) -> Path:
-    """`_real` of a file, quickly where it is no link."""
-    linked = os.path.islink(path)  # noqa: PTH114 - False where the name is too long to be asked
-    return _real(path) if linked else _real_folder(path.parent) / path.name
+    """`_real` of a file, quickly where it is no link; names that are too long are none."""
+    is_link = os.path.islink(path)  # noqa: PTH114 - which never fails
+    return _real(path) if is_link else _real_folder(path.parent) / path.name
 
 
 def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:

@@ -266,7 +266,6 @@ def test_include_and_exclude_choose_from_folders(tree, tmp_path):
     assert plan_jobs([source], out, patterns=Patterns(("*.png",))) == []
 
 
-@needs_links
 def test_an_excluded_folder_is_not_entered(tree, tmp_path, monkeypatch):
     """The system is not asked for what it holds: it may be slow, huge, or forbidden."""
     source = tree("a.png", "skip/b.png", "skip/deep/c.png")
@@ -329,6 +328,9 @@ def test_what_is_listed_outside_of_its_folder_is_refused(tree, tmp_path):
             plan_jobs(sources, tmp_path / "out", listed=["a.png"])
     with pytest.raises(UsageError, match="there may be several"):
         plan_jobs([source], tmp_path / "out.png", listed=["a.png"])
+    with pytest.raises(UsageError, match="never written to"):
+        plan_jobs([source], source, listed=["x/b.png"])
+    assert plan_jobs([source / "x"], source, listed=["b.png"])[0].target == source / "b.png"
 
 
 def test_patterns_and_the_output_folder_hold_for_lists(tree, tmp_path):
@@ -416,6 +418,14 @@ def test_a_link_to_the_source_is_the_source(tree, tmp_path):
     (tmp_path / "link").symlink_to(source)
     with pytest.raises(UsageError, match="never written to"):
         plan_jobs([source], tmp_path / "link")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits whole paths")
+def test_a_name_too_long_for_its_result_is_planned(tree, tmp_path):
+    """It is an outcome of its own, not the end of the planning; beside its source, or listed."""
+    source = tree("x" * 248 + ".png", "a.png")
+    assert len(plan_jobs([source], None)) == 2
+    assert len(plan_jobs([source], tmp_path, listed=["y" * 300, "a.png"], suffix="-c")) == 2
 
 
 # --- parts of the work -------------------------------------------------------------------------
