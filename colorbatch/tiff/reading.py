@@ -26,6 +26,7 @@ from colorbatch.tiff.layout import (
     JPEG,
     KEPT_TAGS,
     LOSSLESS,
+    NONE,
     TAG_ICC,
     TAG_IPTC,
     TAG_MAX,
@@ -36,6 +37,8 @@ from colorbatch.tiff.layout import (
     header_of,
 )
 
+READ_BYTES = 1 << 24
+"""Compressed strips are read this many bytes at a time."""
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -69,10 +72,12 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
         if dropped := len(chain) - len(found):
             notes.append(f"{dropped} reduced copies or masks were dropped")
         for index, page in found:
-            still = _still(file, index, page, shared)
+            ready = [_still(file, index, page, shared)]
             if index == found[0][0]:
-                still = replace(still, notes=(*still.notes, *notes))
-            yield still
+                still = ready.pop()
+                ready = [replace(still, notes=(*still.notes, *notes))]
+                del still
+            yield ready.pop()  # not held here while its user is at work
 
 
 def _chain(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
@@ -156,7 +161,7 @@ def _is_plain(page: Any) -> bool:
 
 def _samples(page: Any, notes: list[str]) -> Codes:
     """Samples (H, W[, C]) of a plain page; white is the highest code."""
-    samples = page.asarray()
+    samples = _decoded(page)
     if samples.dtype.kind not in "uf":
         raise SourceError(f"{samples.dtype} samples are not supported, only 8, 16 bits and float")
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
@@ -165,9 +170,30 @@ def _samples(page: Any, notes: list[str]) -> Codes:
         notes.append(f"{bits} bits became 16")
         samples = (samples.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        samples = samples if samples.flags.writeable else samples.copy()
         grey = samples[..., :1] if page.samplesperpixel > 1 else samples  # alpha stays
         np.subtract(np.iinfo(samples.dtype).max, grey, out=grey)
     return np.asarray(samples)
+
+
+def _decoded(page: Any) -> Codes:
+    """All samples of a page, as tifffile has them, with little beside them.
+
+    Of a page in one strip tifffile would hold the strip and a copy of it.
+    """
+    if len(page.dataoffsets) == 1 and page.compression != NONE and not page.is_tiled:
+        segment, _, shape = page.decode(
+            _strip(page, 0), 0, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+        )
+        if segment is not None and shape == page.shaped[1:]:
+            return np.asarray(segment.reshape(page.shape))
+    return np.asarray(page.asarray(buffersize=READ_BYTES))
+
+
+def _strip(page: Any, index: int) -> bytes:
+    file = page.parent.filehandle
+    file.seek(page.dataoffsets[index])
+    return bytes(file.read(page.databytecounts[index]))
 
 
 def _check_whole(page: Any, size: int) -> None:
