@@ -1,9 +1,10 @@
 """Peak memory of `colorbatch images` on large pictures, file by file and as a folder.
 
 `python benchmarks/memory.py [--megapixels 100] [--kinds tif16-grey,...] [--memory 4G]` makes one
-file of each kind (a smooth picture with noise on it, as a scan of film has) and colors each in a
-process of its own, then all of them as one folder with several workers, and prints peak resident
-memory (of the whole process, model and libraries included), seconds, and pixels per second.
+file of each kind (a smooth picture with noise on it, as a scan of film has), colors each in a
+process of its own, then some as one folder with several workers, and prints the peak of resident
+memory (of the whole process, model and libraries included), what the tool expected from the header,
+and the time. A kind may name another format for the result: tif16-rgb:jpg.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import tifffile
 from PIL import Image
+
+from colorbatch import costs
 
 Samples = npt.NDArray[Any]
 Maker = Callable[[Path, Samples], None]
@@ -56,14 +62,22 @@ def _in_color(grey: Samples) -> Samples:
     return rgb
 
 
-def _tiff(compression: str | None = None, rgb: bool = False, **options: Any) -> Maker:
+def _tiff(
+    compression: str | None = None, rgb: bool = False, alpha: bool = False, **options: Any
+) -> Maker:
     def make(path: Path, grey: Samples) -> None:
+        samples = _in_color(grey) if rgb else grey
+        if alpha:
+            samples = np.dstack([samples, grey])
+        if options.get("planarconfig") == "separate":
+            samples = np.moveaxis(samples, -1, 0).copy()
         tifffile.imwrite(
             path.with_suffix(".tif"),
-            _in_color(grey) if rgb else grey,
+            samples,
             photometric="rgb" if rgb else "minisblack",
             compression=compression,
             predictor=compression is not None,
+            extrasamples=["unassalpha"] if alpha else None,
             **options,
         )
 
@@ -87,6 +101,24 @@ def _png(rgb: bool) -> Maker:
     return make
 
 
+def _eight(suffix: str, **options: Any) -> Maker:
+    def make(path: Path, grey: Samples) -> None:
+        Image.fromarray(_in_color((grey >> 8).astype(np.uint8))).save(
+            path.with_suffix(suffix), **options
+        )
+
+    return make
+
+
+def _jp2(path: Path, grey: Samples) -> None:
+    data = imagecodecs.jpeg2k_encode(_in_color(grey), level=0, reversible=True, codecformat="JP2")
+    path.with_suffix(".jp2").write_bytes(data)
+
+
+def _floats(path: Path, grey: Samples) -> None:
+    tifffile.imwrite(path.with_suffix(".tif"), grey / np.float32(65535), rowsperstrip=64)
+
+
 KINDS: dict[str, Maker] = {
     "tif16-grey": _tiff(rowsperstrip=64),
     "tif16-grey-one-strip": _tiff(rowsperstrip=1 << 20),
@@ -101,9 +133,33 @@ KINDS: dict[str, Maker] = {
     "jpg-rgb-progressive": _jpeg(rgb=True, progressive=True),
     "png16-grey": _png(rgb=False),
     "png16-rgb": _png(rgb=True),
+    "png8-rgb": _eight(".png"),
+    "tif16-rgba": _tiff(rgb=True, alpha=True, rowsperstrip=64),
+    "tif16-rgb-planes": _tiff(rgb=True, rowsperstrip=64, planarconfig="separate"),
+    "tif32-float-grey": _floats,
+    "tif8-rgb-lzw": _eight(".tif", compression="tiff_lzw"),
+    "tif8-rgb-jpeg": _eight(".tif", compression="jpeg"),
+    "webp-rgb": _eight(".webp", quality=90),
+    "webp-rgb-lossless": _eight(".webp", lossless=True, method=1),
+    "bmp-rgb": _eight(".bmp"),
+    "jp2-16-rgb": _jp2,
 }
+MAIN = tuple(KINDS)[:13]
+"""What is measured unless something else is asked for."""
 FOLDER = ("tif16-grey", "tif16-rgb", "tif16-rgb-lzw", "jpg-rgb")
 """What the folder holds for the run with several workers, each twice."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a run took: wall-clock seconds, peak resident memory in MB, and the tool's own estimate
+    of it, where it makes one."""
+
+    name: str
+    seconds: float
+    peak: float
+    megapixels: float = 0
+    estimate: float = 0
 
 
 def make(kind: str, path: Path, megapixels: float, seed: int = 0) -> None:
@@ -139,19 +195,26 @@ def colored(source: Path, scratch: Path, *options: str) -> tuple[float, float]:
         return measure([*command, "-o", Path(target, "out"), "-q", *options])
 
 
-def results(asked: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, float, float, float]]:
-    """A name, megapixels, seconds and peak MB of each run."""
+def results(asked: argparse.Namespace, scratch: Path) -> Iterator[Row]:
+    """A row for each run."""
     made = scratch / "made"
     made.mkdir()
     million = asked.megapixels
     limit = ["--memory", asked.memory] if asked.memory else []
-    # a picture of a few pixels: what the program and its model need by themselves
-    make("png16-grey", scratch / "small", 0.01)
-    yield "0.01 megapixels", 0.0, *colored(scratch / "small.png", scratch, *limit)
+    # what the program and its model need by themselves, with batches of 8
+    small = scratch / "small"
+    small.mkdir()
+    make("png16-grey", small / "0", 0.01)
+    for copy in range(1, 32):
+        shutil.copy(small / "0.png", small / f"{copy}.png")
+    yield Row("32 of 0.01 megapixels", *colored(small, scratch, *limit))
     for kind in asked.kinds:
-        make(kind, made / kind, million)
-        [path] = made.glob(f"{kind}.*")
-        yield kind, million, *colored(path, scratch, "--workers", "1", *limit)
+        name, _, new = kind.partition(":")
+        make(name, made / name, million)
+        [path] = made.iterdir()
+        said = costs.BASE_BYTES + costs.of_coloring(path, path.with_suffix(f".{new}" * bool(new)))
+        options = ["--workers", "1", *limit, *(["--format", new] if new else [])]
+        yield Row(kind, *colored(path, scratch, *options), million, said / 1e6)
         path.unlink()
     if not asked.folder:
         return
@@ -160,8 +223,8 @@ def results(asked: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, flo
             make(kind, made / f"{copy}-{kind}", million, copy)
     files = len(list(made.iterdir()))
     for workers in asked.workers:
-        row = colored(made, scratch, "--workers", str(workers), "--on-color", "colorize", *limit)
-        yield f"folder of {files}, {workers} workers", files * million, *row
+        run = colored(made, scratch, "--workers", workers, *limit)
+        yield Row(f"folder of {files}, {workers} workers", *run, files * million)
 
 
 def main() -> None:
@@ -172,16 +235,19 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, default=100)
-    parser.add_argument("--kinds", type=listed, default=list(KINDS), help=", ".join(KINDS))
+    parser.add_argument("--kinds", type=listed, default=list(MAIN), help=", ".join(KINDS))
     parser.add_argument("--folder", type=listed, default=list(FOLDER), help="kinds; '' for none")
     parser.add_argument("--workers", type=listed, default=["1", "4"])
     parser.add_argument("--memory", help="handed on")
     parser.add_argument("--scratch", type=Path, help="folder for the files, some gigabytes")
     asked = parser.parse_args()
+    print(f"{'':32} {'peak':>9} {'estimate':>9} {'time':>9}")
     with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:
-        for name, million, seconds, peak in results(asked, Path(scratch)):
-            rate = f"{million / seconds:6.1f} megapixels/s" if million else ""
-            print(f"{name:32} {peak:6.0f} MB {seconds:7.1f} s {rate}", flush=True)
+        for row in results(asked, Path(scratch)):
+            said = f"{row.estimate:6.0f} MB" if row.estimate else ""
+            rate = f"{row.megapixels / row.seconds:6.1f} megapixels/s" if row.megapixels else ""
+            line = f"{row.name:32} {row.peak:6.0f} MB {said:>9} {row.seconds:7.1f} s {rate}"
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -279,13 +279,20 @@ def _is_heif(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1")
 
 
-def _decode_heif(file: IO[bytes], max_pixels: int) -> Still:
-    """HEIC, through pillow-heif, which turns it upright."""
+def know_heif() -> bool:
+    """Teach Pillow to open HEIC, where pillow-heif is installed: whether it is."""
     try:
         import pillow_heif
-    except ImportError as error:
-        raise SourceError("HEIC needs pillow-heif", 'pip install "colorbatch[heic]"') from error
+    except ImportError:
+        return False
     pillow_heif.register_heif_opener(thumbnails=False)
+    return True
+
+
+def _decode_heif(file: IO[bytes], max_pixels: int) -> Still:
+    """HEIC, through pillow-heif, which turns it upright."""
+    if not know_heif():
+        raise SourceError("HEIC needs pillow-heif", 'pip install "colorbatch[heic]"')
     with Image.open(file, formats=["HEIF"]) as image:
         check_size(image.height, image.width, max_pixels)
         notes = []

@@ -13,7 +13,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from colorbatch.color import Codes
+from colorbatch.color import Codes, widened
 from colorbatch.errors import TargetError
 
 CODESTREAM = b"\xff\x4f\xff\x51"
@@ -38,8 +38,7 @@ def samples_of(image: Image.Image, data: bytes) -> tuple[Codes, int]:
         shown = samples << (16 - bits) if seen.dtype == np.uint16 else samples >> (bits - 8)
         if np.array_equal(shown, seen):
             break
-    full = samples.astype(np.uint32) * 65535 // (2**bits - 1)
-    return full.astype(np.uint16), bits
+    return widened(samples, bits), bits
 
 
 def blocks_of(data: bytes) -> dict[str, bytes]:

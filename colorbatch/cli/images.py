@@ -116,6 +116,12 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
     metavar="K/N",
     help="Do the K-th of N parts of the work, so that several machines share a folder.",
 )
+@option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time where "
+    "they are large. Half of what there is without it.",
+)
 @option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option(
@@ -158,6 +164,7 @@ class _Asked:
     overwrite: bool
     redo_all: bool
     shard: str | None
+    memory: str | None
     dry_run: bool
     fail_fast: bool
     as_json: bool
@@ -181,6 +188,12 @@ class _Asked:
             times=not self.no_times,
             max_pixels=round(self.max_pixels * 1e6),
         )
+
+    def budget(self) -> int:
+        """The memory to stay within. Raises UsageError."""
+        from colorbatch import budget
+
+        return budget.default() if self.memory is None else budget.parse(self.memory)
 
     def part(self) -> tuple[int, int] | None:
         """(2, 3) of "2/3". Raises UsageError."""
@@ -213,7 +226,7 @@ def _images(asked: _Asked) -> ExitCode:
     from colorbatch.report import Report
 
     set_up_logging(asked.verbose)
-    settings, jobs = asked.settings(), asked.jobs()
+    settings, memory, jobs = asked.settings(), asked.budget(), asked.jobs()
     report = Report(len(jobs))
     show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
     journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
@@ -223,7 +236,7 @@ def _images(asked: _Asked) -> ExitCode:
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
     if asked.dry_run:
-        return _dry_run(asked, todo, skipped, settings, show)
+        return _dry_run(asked, todo, skipped, settings, memory, show)
     engine = None
     if todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -233,7 +246,7 @@ def _images(asked: _Asked) -> ExitCode:
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        _run(asked, todo, engine, settings, journals, model_sha256, show)
+        _run(asked, todo, engine, settings, memory, journals, model_sha256, show)
     else:
         show.end("no model was needed")
     return report.exit_code
@@ -244,6 +257,7 @@ def _run(
     todo: Sequence[Job],
     engine: Engine,
     settings: ImageSettings,
+    memory: int,
     journals: Journals,
     model_sha256: Callable[[], str],
     show: Shower,
@@ -264,6 +278,7 @@ def _run(
             journals=journals,
             model_sha256=model_sha256(),
             workers=asked.workers,
+            memory=memory,
             fail_fast=asked.fail_fast,
             stop=interrupted,
         )
@@ -300,6 +315,7 @@ def _dry_run(
     todo: Sequence[Job],
     skipped: Sequence[Outcome],
     settings: ImageSettings,
+    memory: int,
     show: Shower,
 ) -> ExitCode:
     """What a run would do: every source is read for its kind, and nothing is written."""
@@ -307,7 +323,9 @@ def _dry_run(
 
     report = show.report
     with interrupt_flag() as interrupted:
-        planned = batch.foresee(todo, settings, workers=asked.workers, stop=interrupted)
+        planned = batch.foresee(
+            todo, settings, workers=asked.workers, memory=memory, stop=interrupted
+        )
         with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
             for outcome in planned:
                 show.planned(outcome)

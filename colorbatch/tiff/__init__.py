@@ -8,9 +8,9 @@ leaves as they are stored (palettes, CMYK, few bits).
 
 import logging
 
-from colorbatch.tiff.reading import STARTS, pages
+from colorbatch.tiff.reading import STARTS, pages, weights
 from colorbatch.tiff.writing import Sheet, keeps_jpeg, tables_for_color, write
 
-__all__ = ["STARTS", "Sheet", "keeps_jpeg", "pages", "tables_for_color", "write"]
+__all__ = ["STARTS", "Sheet", "keeps_jpeg", "pages", "tables_for_color", "weights", "write"]
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it logs, the error says as well

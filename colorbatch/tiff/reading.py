@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch import metadata
-from colorbatch.color import Codes
+from colorbatch.color import Codes, widened
 from colorbatch.errors import SourceError
 from colorbatch.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.modes import samples_of
@@ -37,6 +38,10 @@ from colorbatch.tiff.layout import (
     header_of,
 )
 
+YCBCR_BYTES, OTHER_BYTES = 10, 16
+"""Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""
+DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Strips or tiles that are decoded at the same time."""
 READ_BYTES = 1 << 24
 """Compressed strips are read this many bytes at a time."""
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -78,6 +83,35 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
                 ready = [replace(still, notes=(*still.notes, *notes))]
                 del still
             yield ready.pop()  # not held here while its user is at work
+
+
+def weights(file: IO[bytes]) -> Iterator[tuple[int, int, int, float]]:
+    """Of every page that `pages` yields: its pixels, its channels, the bytes of a sample, and the
+    bytes in memory when it is read. Raises what the decoders raise."""
+    file.seek(0)
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        for page in _chain(tiff.pages)[0]:
+            if not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False)):
+                yield _weight(page)
+
+
+def _weight(page: Any) -> tuple[int, int, int, float]:
+    pixels = int(page.imagelength) * int(page.imagewidth)
+    channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
+    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        return pixels, 3, 1, pixels * YCBCR_BYTES
+    if not _is_plain(page):
+        return pixels, 3, depth, pixels * OTHER_BYTES * depth
+    decoded = pixels * channels * depth
+    reading = float(decoded + pixels * min(depth, 2) * (2 if channels > 3 else 1))
+    if page.dtype.kind == "f":
+        reading += decoded  # samples are copied where they have alpha or lie in planes
+    if page.compression != NONE:
+        parts = page.databytecounts
+        several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * decoded / len(parts)
+        reading += max(parts) + several
+    return pixels, channels, depth, reading
 
 
 def _chain(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
@@ -168,7 +202,7 @@ def _samples(page: Any, notes: list[str]) -> Codes:
         samples = np.moveaxis(samples, 0, -1)
     if samples.dtype.kind == "u" and 8 < (bits := page.bitspersample) < 16:
         notes.append(f"{bits} bits became 16")
-        samples = (samples.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
+        samples = widened(samples, bits)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         samples = samples if samples.flags.writeable else samples.copy()
         grey = samples[..., :1] if page.samplesperpixel > 1 else samples  # alpha stays
@@ -187,7 +221,7 @@ def _decoded(page: Any) -> Codes:
         )
         if segment is not None and shape == page.shaped[1:]:
             return np.asarray(segment.reshape(page.shape))
-    return np.asarray(page.asarray(buffersize=READ_BYTES))
+    return np.asarray(page.asarray(buffersize=READ_BYTES, maxworkers=DECODERS))
 
 
 def _strip(page: Any, index: int) -> bytes:

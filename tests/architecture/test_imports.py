@@ -34,11 +34,15 @@ ALLOWED = {
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
     "boundary": {"errors"},
     "report": GROUND,
+    "budget": {"errors"},
+    "costs": {"images", "tiff", "still"},
     "pipeline": {"engine", "color", "contract", "errors"},
     "settings": {"kinds", "still", "files"},
     "picture": {"settings", "images", "encoding", "still", "icc", "kinds", "report"} | GROUND,
     "batch": {
         "pipeline",
+        "costs",
+        "budget",
         "picture",
         "settings",
         "engine",
@@ -51,7 +55,7 @@ ALLOWED = {
     },
     "api": {"engine", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "journal", "parity", "report"}
-    | {"settings"}
+    | {"settings", "budget"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
@@ -67,6 +71,7 @@ HOMES = {
     "tifffile": {"tiff"},
     "imagecodecs": {"tiff", "images", "jpeg2000", "icc"},
     "pillow_heif": {"images"},
+    "psutil": {"budget"},
 }
 """Foreign library -> the rooms that know it."""
 
