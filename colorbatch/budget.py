@@ -57,6 +57,8 @@ def _group_limits(membership: Path, groups: Path) -> list[int]:
         return []
     limits = []
     for line in lines:
+        if line.count(":") < 2:
+            continue
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             top, name = groups, "memory.max"

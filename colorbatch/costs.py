@@ -25,7 +25,7 @@ DECODING: Mapping[str, float] = {"PNG": 9, "BMP": 9, "WEBP": 13, "JPEG2000": 24,
 """Bytes per pixel at the peak of decoding 8 bits, by Pillow's name of the format."""
 JPEG_GREY, JPEG_COLOR, JPEG_PROGRESSIVE, JPEG_CMYK = 3, 8, 11, 12
 """The same of JPEG: all of a progressive one waits as coefficients in libjpeg."""
-ENCODING: Mapping[Format, float] = {"PNG": 8, "JPEG": 12, "BMP": 11, "WEBP": 30, "JPEG2000": 24}
+ENCODING: Mapping[Format, float] = {"PNG": 8, "JPEG": 12, "BMP": 11, "WEBP": 46, "JPEG2000": 24}
 """Bytes per pixel at the peak of encoding 8 bits, beside the still itself. TIFF is written strip by
 strip, and so is PNG of 16 bits."""
 
@@ -95,6 +95,7 @@ def _of_pillow(image: Image.Image, size: int) -> _Page:
     channels = {"1": 1, "L": 1, "I;16": 1, "LA": 2, "P": 3, "RGB": 3}.get(image.mode, 4)
     tiles = getattr(image, "tile", None)
     deep = image.mode.startswith("I;16") or (name == "PNG" and tiles and "16" in str(tiles[0][3]))
+    deep = deep or name == "JPEG2000"  # Pillow does not tell
     if name == "JPEG":
         each = float({"L": JPEG_GREY, "CMYK": JPEG_CMYK}.get(image.mode, JPEG_COLOR))
         if image.info.get("progressive"):

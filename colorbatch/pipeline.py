@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -113,7 +114,10 @@ def run(
                 # no name for the batch here: it would hold its pictures until the next one
                 ready = _infer(_ready_batch(reading, limits.batch_size), predict, finish, pool)
                 finishing.extend(ready)
-            wait = not reading or held() >= limits.in_flight
+            wait = not weighing and (not reading or held() >= limits.in_flight)
+            if weighing and not reading:  # for room, which any that is finished makes
+                working = [step.future for step in finishing if not step.future.done()]
+                futures.wait(working, return_when=futures.FIRST_COMPLETED)
             while finishing and (wait or finishing[0].future.done()):
                 yield _done(finishing.popleft())
                 wait = False
