@@ -43,7 +43,7 @@ def write(path, rgb):
     if path.name == "grey.tif":
         tifffile.imwrite(path, rgb[..., 0], rowsperstrip=64)
     elif path.name == "rgb.tif":
-        tifffile.imwrite(path, rgb, photometric="rgb", compression="zlib", predictor=True)
+        tifffile.imwrite(path, rgb, photometric="rgb", rowsperstrip=64)
     else:
         Image.fromarray((rgb >> 8).astype(np.uint8)).save(path, quality=90)
     return path
