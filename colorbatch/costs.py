@@ -59,8 +59,11 @@ def of_reading(source: Path) -> int:
 def _of_page(page: _Page, target: Path, upright: bool) -> int:
     format_ = FORMATS.get(target.suffix.lower(), page.format)
     most = {"JPEG": 1, "WEBP": 1, "BMP": 1, "TIFF": 8}.get(format_, 2)
-    color = page.channels if page.depth > 1 else page.channels - min(page.channels, 3)
-    still = color * page.depth + min(page.depth, 2)  # 8 bits are colored without their own RGB
+    still = min(page.depth, 2) + page.depth * (page.channels in (2, 4))  # luma and alpha
+    if page.channels >= 3 and page.depth > 1:  # 8 bits are colored without their own RGB
+        still += 3 * page.depth
+    elif page.depth > 2:  # floating-point grey
+        still += page.depth
     writing = float(still)
     if page.depth > most:
         writing += (page.channels + 1) * most

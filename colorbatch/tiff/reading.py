@@ -104,7 +104,9 @@ def _weight(page: Any) -> tuple[int, int, int, float]:
     if not _is_plain(page):
         return pixels, 3, depth, pixels * OTHER_BYTES * depth
     decoded = pixels * channels * depth
-    reading = float(decoded + pixels * min(depth, 2) * (2 if channels > 3 else 1))
+    reading = float(decoded)
+    if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
+        reading += pixels * depth * (2 if channels in (2, 4) else 1)
     if page.dtype.kind == "f":
         reading += decoded  # samples are copied where they have alpha or lie in planes
     if page.compression != NONE:

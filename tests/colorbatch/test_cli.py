@@ -836,8 +836,8 @@ def test_a_memory_that_is_no_size_is_refused(run_cli, folder, tmp_path, size):
 def test_a_little_memory_is_enough_for_small_pictures(run_cli, tiny_model, folder, tmp_path):
     """From the environment as well; a picture that does not fit is done, and the report says so."""
     source, pictures = folder
-    grey_scan = np.linspace(0, 65535, 6_000 * 6_000, dtype=np.uint16).reshape(6_000, 6_000)
-    save(source / "large.tif", grey_scan)
+    ramp = np.linspace(0, 65535, 4_000 * 4_000).astype(np.uint16).reshape(4_000, 4_000)
+    tifffile.imwrite(source / "large.tif", np.dstack([ramp] * 3), photometric="rgb")
     result = run_cli(
         *("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--json"),
         env={"COLORBATCH_MEMORY": "512M"},
