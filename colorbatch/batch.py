@@ -11,13 +11,13 @@ import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from colorbatch import color, picture, pipeline
+from colorbatch import budget, color, costs, picture, pipeline
 from colorbatch.engine import Engine
-from colorbatch.errors import ColorbatchError, OutputFullError, one_line
+from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
 from colorbatch.files import Job, make_folder, replacing
 from colorbatch.journal import Journals
 from colorbatch.records import Made, source_stamp, verdict
@@ -65,6 +65,46 @@ def split_finished(
 
 
 @dataclass(frozen=True)
+class _Room:
+    """The memory that a run may take for its pictures, and what has to have it alone; asked from
+    several threads."""
+
+    bytes: int | None
+    beside: int
+    """Bytes that the run takes beside its pictures."""
+    alone: dict[Job, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, memory: int | None, beside: int) -> _Room:
+        """The room in `memory` bytes of the whole process, None for any."""
+        return cls(None if memory is None else max(0, memory - beside), beside)
+
+    def note(self, job: Job, cost: int) -> int:
+        """The cost of a job, remembered where it is more than there is room for."""
+        if self.bytes is not None and cost > self.bytes:
+            self.alone[job] = cost
+        return cost
+
+    def check(self, job: Job) -> None:
+        """Refuse what the whole machine has no memory for. Raises SourceError."""
+        if job not in self.alone:
+            return
+        need, have = self.alone[job] + self.beside, budget.of_machine()
+        if need > have:
+            raise SourceError(
+                f"{job.source}: it needs about {budget.text(need)} of memory, and there is "
+                f"{budget.text(have)}"
+            )
+
+    def told(self, job: Job) -> tuple[str, ...]:
+        """What there is to say of a job that is done."""
+        if job not in self.alone:
+            return ()
+        need = budget.text(self.alone[job] + self.beside)
+        return (f"it needs about {need} of memory, more than --memory: done alone",)
+
+
+@dataclass(frozen=True)
 class _Work:
     """What the steps of a run share; asked from several threads."""
 
@@ -74,8 +114,14 @@ class _Work:
     mark: str
     journals: Journals | None
     model_sha256: str
+    room: _Room
+
+    def cost(self, job: Job) -> int:
+        upright = self.settings.upright
+        return self.room.note(job, costs.of_coloring(job.source, job.target, upright=upright))
 
     def read(self, job: Job) -> pipeline.Loaded[tuple[picture.Held, Stamp]]:
+        self.room.check(job)
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
         held, lightness = picture.read(job, self.settings, self.size)
         return pipeline.Loaded((held, stamp), lightness)
@@ -97,7 +143,7 @@ class _Work:
         outcome = picture.finish(job, held, ab, self.settings, self.mark, writing)
         if self.journals is not None and outcome.status == "skipped":
             self.journals.skip(job, made("skipped", outcome.kind, outcome.reason))
-        return outcome
+        return replace(outcome, notes=outcome.notes + self.room.told(job))
 
 
 def colorize_images(
@@ -108,20 +154,24 @@ def colorize_images(
     journals: Journals | None = None,
     model_sha256: str = "",
     workers: int = 0,
+    memory: int | None = None,
     fail_fast: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Outcome, None, None]:
     """Color every job; yields one outcome each, in order.
 
     journals: where results are recorded, locked. workers: threads for reading and writing, 0 for
-    one per core. With `fail_fast` nothing new begins after the first failure. `stop` is asked
-    between pictures. Raises OutputFullError, after the outcomes of what could be finished, where
-    nothing can be written any more.
+    one per core. memory: bytes that the whole process is to stay within, None for any: as many
+    pictures are at work at the same time as fit, by their headers; one that does not fit is at work
+    alone, and refused where the machine has less than it needs. With `fail_fast` nothing new begins
+    after the first failure. `stop` is asked between pictures. Raises OutputFullError, after the
+    outcomes of what could be finished, where nothing can be written any more.
     """
     threads = workers or os.cpu_count() or 1
     in_flight = 2 * threads + engine.batch_size
     mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
-    work = _Work(settings, engine.size, mark, journals, model_sha256)
+    room = _Room.of(memory, costs.BASE_BYTES)
+    work = _Work(settings, engine.size, mark, journals, model_sha256, room)
     failed = threading.Event()
     full: OutputFullError | None = None
     results = pipeline.run(
@@ -129,8 +179,9 @@ def colorize_images(
         work.read,
         engine.predict,
         work.finish,
-        pipeline.Limits(threads, in_flight, engine.batch_size),
+        pipeline.Limits(threads, in_flight, engine.batch_size, room.bytes),
         stop=lambda: stop() or failed.is_set(),
+        cost=work.cost,
     )
     for done in results:
         if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
@@ -149,17 +200,25 @@ def foresee(
     settings: ImageSettings,
     *,
     workers: int = 0,
+    memory: int | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Outcome, None, None]:
     """What `colorize_images` would yield, without a model and without writing; in order."""
     threads = workers or os.cpu_count() or 1
+    room = _Room.of(memory, costs.BASE_BYTES)
+
+    def read(job: Job) -> pipeline.Loaded[Outcome]:
+        room.check(job)
+        return pipeline.Loaded(picture.foresee(job, settings), None)
+
     results = pipeline.run(
         jobs,
-        lambda job: pipeline.Loaded(picture.foresee(job, settings), None),
+        read,
         lambda lightness: lightness,
         lambda job, outcome, ab: outcome,
-        pipeline.Limits(threads, in_flight=2 * threads, batch_size=1),
+        pipeline.Limits(threads, 2 * threads, 1, room.bytes),
         stop,
+        cost=lambda job: room.note(job, costs.of_reading(job.source)),
     )
     yield from map(_outcome, results)
 

@@ -226,6 +226,14 @@ def exact_luma_of(rgb: Codes) -> Float | None:
     return exact
 
 
+def widened(codes: Codes, bits: int) -> Codes:
+    """Codes (H, W[, C]) of 9 to 15 bits as codes of 16, uint16."""
+    full = np.empty(codes.shape, np.uint16)
+    for start, stop in strips(codes.shape[0], codes.shape[1]):
+        full[start:stop] = codes[start:stop].astype(np.uint32) * 65535 // (2**bits - 1)
+    return full
+
+
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Rows (start, stop) of strips of about STRIP_PIXELS."""
     rows = max(1, STRIP_PIXELS // max(1, width))

@@ -1,4 +1,4 @@
-"""One encoder for each format of stills but TIFF: a page made ready to a file's bytes.
+"""One encoder for each format of stills but TIFF: a page made ready to a file.
 
 What a format cannot hold is known by then (`encoding`); an encoder notes what only encoding tells.
 """
@@ -10,14 +10,14 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo, iTXt
 
-from colorbatch import color, icc, jpeg2000, metadata, tiff
+from colorbatch import color, icc, jpeg2000, metadata, png, tiff
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
 from colorbatch.metadata import EXIF_START
@@ -79,8 +79,20 @@ class Page:
         return made
 
 
-def _all_rows(page: Page, output: color.Output = "rgb") -> Codes:
-    return page.rows(0, page.still.size[0], output)
+def _all_rows(page: Page) -> Codes:
+    return page.rows(0, page.still.size[0])
+
+
+def _image(page: Page, output: color.Output = "rgb") -> Image.Image:
+    """A page of 8 bits as Pillow's picture, made strip by strip: no array of it beside."""
+    height, width = page.still.size
+    mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]
+    image = Image.new(mode, (width, height))
+    for start, stop in color.strips(height, width):
+        rows = page.rows(start, stop, output)
+        size = (width, stop - start)
+        image.paste(Image.frombuffer(mode, size, rows.tobytes(), "raw", mode, 0, 1), (0, start))
+    return image
 
 
 def _pillow_options(page: Page) -> dict[str, Any]:
@@ -88,12 +100,9 @@ def _pillow_options(page: Page) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value}
 
 
-def _encode_jpeg(page: Page, notes: list[str]) -> bytes:
+def _encode_jpeg(file: IO[bytes], page: Page, notes: list[str]) -> None:
     still, encoding = page.still, page.still.encoding
-    pixels = _all_rows(page, page.output)
-    mode = "YCbCr" if page.output == "ycc" else "RGB"
-    size = (pixels.shape[1], pixels.shape[0])
-    image = Image.frombuffer(mode, size, pixels.tobytes(), "raw", mode, 0, 1)
+    image = _image(page, page.output)
     options = _pillow_options(page)
     tables = encoding.get("qtables") if still.format == "JPEG" else None
     if page.quality is None and tables:
@@ -116,7 +125,7 @@ def _encode_jpeg(page: Page, notes: list[str]) -> bytes:
         extra=b"".join(segments),
         **options,
     )
-    return buffer.getvalue()
+    file.write(buffer.getbuffer())
 
 
 def _segment(marker: int, content: bytes) -> bytes:
@@ -140,7 +149,7 @@ def _photoshop_segments(blocks: Iterable[bytes], notes: list[str]) -> Iterator[b
         yield segment
 
 
-def _encode_webp(page: Page, notes: list[str]) -> bytes:
+def _encode_webp(file: IO[bytes], page: Page, notes: list[str]) -> None:
     still = page.still
     pixels = _all_rows(page)
     lossy_sources = ("JPEG", "HEIC")
@@ -166,15 +175,16 @@ def _encode_webp(page: Page, notes: list[str]) -> bytes:
             decoded = np.asarray(result.convert("RGB"))
         error = np.abs(color.luma(decoded) - color.luma(pixels)).mean()
         notes.append(f"lossy WebP: luma differs by {error:.2f} codes on average")
-    return buffer.getvalue()
+    file.write(buffer.getbuffer())
 
 
-def _encode_bmp(page: Page, _: list[str]) -> bytes:
-    pixels = _all_rows(page)
+def _encode_bmp(file: IO[bytes], page: Page, _: list[str]) -> None:
     if page.channels == 3:
         buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "BMP", dpi=page.still.dpi or (96, 96))
-        return buffer.getvalue()
+        _image(page).save(buffer, "BMP", dpi=page.still.dpi or (96, 96))
+        file.write(buffer.getbuffer())
+        return
+    pixels = _all_rows(page)
     # Pillow writes alpha that readers, its own among them, do not look for
     done, data = cv2.imencode(".bmp", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
     if not done:
@@ -182,10 +192,10 @@ def _encode_bmp(page: Page, _: list[str]) -> bytes:
     bmp = bytearray(bytes(data))
     if page.still.dpi:  # biXPelsPerMeter and biYPelsPerMeter of BITMAPINFOHEADER
         struct.pack_into("<ii", bmp, 38, *(round(dots / 0.0254) for dots in page.still.dpi))
-    return bytes(bmp)
+    file.write(bmp)
 
 
-def _encode_jpeg2000(page: Page, _: list[str]) -> bytes:
+def _encode_jpeg2000(file: IO[bytes], page: Page, _: list[str]) -> None:
     blocks = {
         "icc": page.icc,
         "xmp": page.xmp,
@@ -193,57 +203,29 @@ def _encode_jpeg2000(page: Page, _: list[str]) -> bytes:
         "iptc": metadata.iptc_of(page.still.photoshop),
     }
     bare = page.still.format == "JPEG2000" and bool(page.still.encoding.get("codestream"))
-    return jpeg2000.encode(_all_rows(page), blocks, page.still.dpi, codestream=bare)
+    file.write(jpeg2000.encode(_all_rows(page), blocks, page.still.dpi, codestream=bare))
 
 
-def _encode_png(page: Page, _: list[str]) -> bytes:
-    pixels = _all_rows(page)
+def _encode_png(file: IO[bytes], page: Page, _: list[str]) -> None:
     info = _png_info(page)
-    if pixels.dtype == np.uint8:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(
-            buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(page)
-        )
-        return buffer.getvalue()
-    order = [2, 1, 0, 3][: page.channels]
-    kinds, blocks = [], []
-    for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, page.exif.removeprefix(EXIF_START)),
-        (cv2.IMAGE_METADATA_ICCP, page.icc),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
-    done, data = cv2.imencodeWithMetadata(
-        ".png",
-        np.ascontiguousarray(pixels[..., order]),
-        kinds,
-        blocks,
-        [cv2.IMWRITE_PNG_COMPRESSION, 4],
-    )
-    if not done:
-        raise TargetError("OpenCV could not encode this PNG")
-    png = bytes(data)
-    # OpenCV knows no resolution and no texts: these chunks are added behind IHDR
-    chunks = b"".join(_png_chunk(chunk[0], chunk[1]) for chunk in info.chunks)
+    if page.still.dtype == np.uint16:
+        chunks = [*_png_metadata(page), *((part[0], part[1]) for part in info.chunks)]
+        png.write(file, page.rows, page.still.size, page.channels, chunks)
+        return
+    buffer = io.BytesIO()
+    _image(page).save(buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(page))
+    file.write(buffer.getbuffer())
+
+
+def _png_metadata(page: Page) -> Iterator[tuple[bytes, bytes]]:
+    """Profile, EXIF and resolution as chunks (ISO/IEC 15948:2004, section 11.3; PNG 1.5 extensions
+    for eXIf)."""
+    if page.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(page.icc)
+    if page.exif:
+        yield b"eXIf", page.exif.removeprefix(EXIF_START)
     if page.still.dpi:
-        per_meter = [round(dots / 0.0254) for dots in page.still.dpi]
-        chunks += _png_chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
-    return png[:PNG_START_BYTES] + chunks + png[PNG_START_BYTES:]
-
-
-PNG_START_BYTES = 33
-"""Signature and IHDR chunk (ISO/IEC 15948:2004, sections 5.2 and 11.2.2)."""
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG file (ISO/IEC 15948:2004, section 5.3)."""
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
+        yield b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in page.still.dpi), 1)
 
 
 def _png_info(page: Page) -> PngInfo:
@@ -270,7 +252,7 @@ def _png_info(page: Page) -> PngInfo:
 LONG_TEXT = 1024
 """Texts of more characters than this are compressed."""
 
-ENCODERS: Mapping[Format, Callable[[Page, list[str]], bytes]] = {
+ENCODERS: Mapping[Format, Callable[[IO[bytes], Page, list[str]], None]] = {
     "JPEG": _encode_jpeg,
     "PNG": _encode_png,
     "WEBP": _encode_webp,

@@ -85,21 +85,24 @@ def write(
         for still, ab in pages:
             count += 1
             page = _prepare(still, ab, format_, style)
+            del still, ab
             for note in page.notes:
                 notes[note].append(count)
-            yield page
+            ready = [page]
+            del page
+            yield ready.pop()  # not held here while it is written, nor while the next is read
 
     if format_ == "TIFF":
-        tiff.write(file, (_sheet(page) for page in prepared()))
+        tiff.write(file, map(_sheet, prepared()))
     else:
         with contextlib.closing(prepared()) as found:
             page = next(found)
             said: list[str] = []
-            data = ENCODERS[format_](page, said)
+            ENCODERS[format_](file, page, said)
+            del page
             if next(found, None) is not None:
                 name = NAMES.get(format_, format_)
                 raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
-            file.write(data)
             notes.update({note: [1] for note in said})
     return tuple(
         f"{note} (page{'s' * (len(on) > 1)} {', '.join(map(str, on))})" if count > 1 else note

@@ -9,7 +9,7 @@ about which files are done.
 from __future__ import annotations
 
 import contextlib
-import io
+import itertools
 import logging
 import os
 import stat
@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from colorbatch import jpeg2000, metadata, tiff
-from colorbatch.color import Codes
+from colorbatch.color import Codes, strips
 from colorbatch.errors import SourceError
 from colorbatch.files import reachable
 from colorbatch.metadata import EXIF_START, TAG_ORIENTATION
@@ -89,10 +89,10 @@ def pages(
             found = _pages(file, max_pixels, at_least)
         while True:
             with _translated(path):
-                still = next(found, None)
-            if still is None:
+                ready = list(itertools.islice(found, 1))
+            if not ready:
                 return
-            yield still
+            yield ready.pop()  # so that it is the caller's alone, and gone when the caller is done
 
 
 @contextlib.contextmanager
@@ -137,17 +137,19 @@ def _pages(file: IO[bytes], max_pixels: int, at_least: int) -> Iterator[Still]:
         yield from tiff.pages(file, max_pixels)
     else:
         file.seek(0)
-        yield _decode(file.read(), max_pixels, at_least)
+        yield _decode(file, max_pixels, at_least)
 
 
-def _decode(data: bytes, max_pixels: int, at_least: int) -> Still:
+def _decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
     """The content of a picture file that is not TIFF."""
-    if is_heif(data):
-        return _decode_heif(data, max_pixels)
+    start = file.read(16)
+    file.seek(0)
+    if is_heif(start):
+        return _decode_heif(file, max_pixels)
     try:
-        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        image = Image.open(file, formats=PILLOW_FORMATS)
     except OSError as error:
-        if data.startswith(STARTS):
+        if start.startswith(STARTS):
             raise SourceError("the file is truncated or broken") from error
         raise SourceError("not a JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 or HEIC picture") from error
     with image:
@@ -157,8 +159,8 @@ def _decode(data: bytes, max_pixels: int, at_least: int) -> Still:
         if image.format in ("JPEG", "MPO"):
             return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
         if image.format == "JPEG2000":
-            return _decode_jpeg2000(image, data)
-        return _decode_with_pillow(image, data)
+            return _decode_jpeg2000(image, _whole(file))
+        return _decode_with_pillow(image, file)
 
 
 def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
@@ -186,14 +188,9 @@ def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
         shared["photoshop"] = metadata.image_resources(resources)
     except (IndexError, struct.error):
         notes.append("unreadable IPTC was dropped")
-    luma = None
     if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
         image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
-        planes = np.asarray(image)
-        if image.mode != "YCbCr":
-            raise SourceError(f"JPEG of an unexpected kind ({image.mode})")
-        luma = np.ascontiguousarray(planes[..., 0])
-        samples: Codes = cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)
+        luma, samples = _luma_and_rgb(image)
         return Still(
             "JPEG", luma, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
         )
@@ -203,35 +200,55 @@ def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
     )
 
 
-def _decode_with_pillow(image: Image.Image, data: bytes) -> Still:
+def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
+    """The stored Y' (H, W) and RGB (H, W, 3) of an opened JPEG, uint8; strip by strip, as Pillow
+    holds the whole already."""
+    image.load()
+    if image.mode != "YCbCr":
+        raise SourceError(f"JPEG of an unexpected kind ({image.mode})")
+    width, height = image.size
+    luma = np.empty((height, width), np.uint8)
+    rgb = np.empty((height, width, 3), np.uint8)
+    for start, stop in strips(height, width):
+        planes = np.asarray(image.crop((0, start, width, stop)))
+        luma[start:stop] = planes[..., 0]
+        rgb[start:stop] = cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)
+    return luma, rgb
+
+
+def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
     """PNG, WebP and BMP."""
     tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
     raw_mode = str(tiles[0][3]) if tiles else ""
     shared = _pillow_metadata(image)  # may load the picture, which empties `tile`
     notes: tuple[str, ...] = ()
-    if image.format == "PNG" and "16" in raw_mode:
-        samples: Codes = imagecodecs.png_decode(data)
-    else:
-        samples, shared["icc"], notes = samples_of(image, shared["icc"])
-        if image.format == "PNG" and ("L;2" in raw_mode or "L;4" in raw_mode):
-            notes = (f"{'2' if 'L;2' in raw_mode else '4'}-bit picture became 8-bit RGB",)
     format_: Format = "PNG"
     encoding: dict[str, Any] = {}
     if image.format == "WEBP":
-        format_, encoding = "WEBP", {"lossless": webp_is_lossless(data)}
+        format_, encoding = "WEBP", {"lossless": webp_is_lossless(_whole(file))}
     elif image.format == "BMP":
         format_ = "BMP"
     else:
-        texts = getattr(image, "text", {})  # all read by now, also those behind the pixels
-        encoding["texts"] = {key: texts[key] for key in texts if key not in KNOWN_CHUNKS}
-        encoding["display"] = {
-            key: image.info[key]
-            for key in ("gamma", "chromaticity", "srgb", "aspect")
-            if key in image.info
-        }
+        encoding = _png_encoding(image)
+    if format_ == "PNG" and "16" in raw_mode:
+        Image.Image.close(image)  # frees its eight bits of the sixteen, and leaves the file open
+        samples: Codes = imagecodecs.png_decode(_whole(file))
+    else:
+        samples, shared["icc"], notes = samples_of(image, shared["icc"])
+        if format_ == "PNG" and ("L;2" in raw_mode or "L;4" in raw_mode):
+            notes = (f"{'2' if 'L;2' in raw_mode else '4'}-bit picture became 8-bit RGB",)
     return from_samples(
         format_, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
     )
+
+
+def _png_encoding(image: Image.Image) -> dict[str, Any]:
+    texts = getattr(image, "text", {})  # all of them, also those behind the pixels
+    display = ("gamma", "chromaticity", "srgb", "aspect")
+    return {
+        "texts": {key: texts[key] for key in texts if key not in KNOWN_CHUNKS},
+        "display": {key: image.info[key] for key in display if key in image.info},
+    }
 
 
 def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
@@ -255,19 +272,31 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
     )
 
 
+def _whole(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
 def is_heif(data: bytes) -> bool:
     """Whether its first box names a HEIF brand (ISO/IEC 23008-12, section 10)."""
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1")
 
 
-def _decode_heif(data: bytes, max_pixels: int) -> Still:
-    """HEIC, through pillow-heif, which turns it upright."""
+def know_heif() -> bool:
+    """Teach Pillow to open HEIC, where pillow-heif is installed: whether it is."""
     try:
         import pillow_heif
-    except ImportError as error:
-        raise SourceError("HEIC needs pillow-heif", 'pip install "colorbatch[heic]"') from error
+    except ImportError:
+        return False
     pillow_heif.register_heif_opener(thumbnails=False)
-    with Image.open(io.BytesIO(data), formats=["HEIF"]) as image:
+    return True
+
+
+def _decode_heif(file: IO[bytes], max_pixels: int) -> Still:
+    """HEIC, through pillow-heif, which turns it upright."""
+    if not know_heif():
+        raise SourceError("HEIC needs pillow-heif", 'pip install "colorbatch[heic]"')
+    with Image.open(file, formats=["HEIF"]) as image:
         check_size(image.height, image.width, max_pixels)
         notes = []
         if image.info.get("bit_depth", 8) > 8:

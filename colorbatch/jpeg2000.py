@@ -12,7 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from colorbatch.color import Codes
+from colorbatch.color import Codes, widened
 from colorbatch.errors import TargetError
 
 CODESTREAM = b"\xff\x4f\xff\x51"
@@ -37,8 +37,7 @@ def samples_of(data: bytes) -> tuple[Codes, int]:
     # neither library tells the depth: it is the first component's in the SIZ marker segment
     # (ISO/IEC 15444-1:2019, section A.5.1)
     bits = (data[data.find(CODESTREAM) + SSIZ] & 0x7F) + 1
-    full = samples.astype(np.uint32) * 65535 // (2**bits - 1)
-    return full.astype(np.uint16), bits
+    return widened(samples, bits), bits
 
 
 def blocks_of(data: bytes) -> dict[str, bytes]:

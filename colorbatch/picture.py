@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
@@ -89,21 +89,20 @@ def read(
     upright, or None. Raises SourceError, and TargetError for a name that cannot be written."""
     check_target(job.target)
     found, fates, views = [], [], []
-    still = None
+    held: Still | None = None
     for still in images.pages(job.source, settings.max_pixels):
+        format_ = still.format
         if is_marked(still.xmp):
-            return Held((), (), format=still.format), None
+            return Held((), (), format=format_), None
         found.append(_kind_of(still))
         fates.append(settings.fate(found[-1], job.named))
         if fates[-1] == "colored":
             views.append(_view(still, size))
-    assert still is not None  # a file without pages is a SourceError
-    held = None
-    if len(found) == 1:  # of several only the last is in memory
         held = still.for_coloring() if views else still
-        held = held if held.nbytes <= HELD_BYTES else None
+        held = held if held.nbytes <= HELD_BYTES and len(found) == 1 else None
+        del still  # before the next page is read
     lightness = np.stack(views) if views else None
-    return Held(tuple(found), tuple(fates), held, still.format), lightness
+    return Held(tuple(found), tuple(fates), held, format_), lightness
 
 
 def _kind_of(still: Still) -> kinds.Kind:
@@ -165,13 +164,19 @@ def _with_chroma(
     """Every page with its chroma in stored orientation, None where it keeps its own color. Raises
     SourceError for a file that has other pages than it had."""
     chroma = iter(() if ab is None else ab)
-    pages: Iterable[Still] = (
-        [held.still] if held.still else images.pages(job.source, settings.max_pixels)
-    )
-    for still, fate in itertools.zip_longest(pages, held.fates):
-        if still is None or fate is None:
-            raise SourceError(f"{job.source}: it changed while it was being colored")
-        if fate == "colored":
-            yield still.for_coloring(), stored(next(chroma), still.orientation)
+    pages = iter([held.still] if held.still else images.pages(job.source, settings.max_pixels))
+    for fate in held.fates:
+        ready = list(itertools.islice(pages, 1))
+        if ready and fate == "colored":
+            ab_of = stored(next(chroma), ready[0].orientation)
+            yield ready.pop().for_coloring(), ab_of
+        elif ready:
+            yield ready.pop(), None
         else:
-            yield still, None
+            raise _changed(job)
+    if next(pages, None) is not None:
+        raise _changed(job)
+
+
+def _changed(job: Job) -> SourceError:
+    return SourceError(f"{job.source}: it changed while it was being colored")

@@ -4,16 +4,19 @@ Flows in: items, and three steps for each: `read` (item -> what was read and its
 `predict` (a batch of lightness -> chroma), `finish` (item, what was read, chroma -> result).
 Reading and finishing run on worker threads, prediction on the caller's. Flows out: one `Done` per
 item, in the order of the items. At most `in_flight` items are held between being read and being
-yielded, whatever their number. A step that fails ends its own item and no other.
+yielded, whatever their number; and of a budget of memory each item has its cost from before it is
+read until it is finished, so that what is at work at the same time never costs more. An item that
+costs more than the budget is at work alone. A step that fails ends its own item and no other.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -47,11 +50,22 @@ class Done(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class Limits:
-    """Worker threads, items held at once, and items per prediction."""
+    """Worker threads, items held at once, items per prediction, and the budget of memory in bytes,
+    None for any."""
 
     workers: int
     in_flight: int
     batch_size: int
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class _Step(Generic[Item, Result]):
+    """A step of an item that is asked for, and what the item costs, in bytes."""
+
+    item: Item
+    future: Future[Result]
+    cost: int = 0
 
 
 def run(
@@ -61,70 +75,105 @@ def run(
     finish: Callable[[Item, Held, Float | None], Result],
     limits: Limits,
     stop: Callable[[], bool] = lambda: False,
+    cost: Callable[[Item], int] = lambda item: 0,
 ) -> Iterator[Done[Item, Result]]:
     """Take every item through the three steps; see the module's docstring.
 
-    Once `stop()` is true nothing new begins: items already being finished are finished and yielded,
-    the others are dropped without a trace.
+    cost: bytes that an item takes at most while it is read, waits and is finished; asked on a
+    thread of its own, ahead of its turn. Once `stop()` is true nothing new begins: items already
+    being finished are finished and yielded, the others are dropped without a trace.
     """
     pending = iter(items)
-    reading: deque[tuple[Item, Future[Loaded[Held]]]] = deque()
-    finishing: deque[tuple[Item, Future[Result]]] = deque()
+    weighing: deque[_Step[Item, int]] = deque()
+    reading: deque[_Step[Item, Loaded[Held]]] = deque()
+    finishing: deque[_Step[Item, Result]] = deque()
+
+    def held() -> int:
+        return len(weighing) + len(reading) + len(finishing)
 
     pool = ThreadPoolExecutor(limits.workers, "colorbatch")
+    scales = ThreadPoolExecutor(1, "colorbatch-cost")  # of its own: no cost waits for a picture
     try:
         exhausted = False
         while True:
-            while not (exhausted or stop()) and len(reading) + len(finishing) < limits.in_flight:
+            while not (exhausted or stop()) and held() < limits.in_flight:
                 try:
                     item = next(pending)
                 except StopIteration:
                     exhausted = True
                 else:
-                    reading.append((item, pool.submit(read, item)))
-
+                    weighing.append(_Step(item, scales.submit(cost, item)))
             if stop():
-                for _, unread in reading:
-                    unread.cancel()
+                for step in reading:
+                    step.future.cancel()
                 reading.clear()
+                weighing.clear()
+            while weighing and _fits(weighing[0], reading, finishing, limits.memory):
+                reading.append(_begun(weighing.popleft(), read, pool))
             if reading:
-                batch = _ready_batch(reading, limits.batch_size)
-                finishing.extend(_infer(batch, predict, finish, pool))
-            while finishing and (
-                not reading
-                or finishing[0][1].done()
-                or len(reading) + len(finishing) >= limits.in_flight
-            ):
-                item, future = finishing.popleft()
-                yield _done(item, future)
-            if not reading and not finishing and (exhausted or stop()):
+                # no name for the batch here: it would hold its pictures until the next one
+                ready = _infer(_ready_batch(reading, limits.batch_size), predict, finish, pool)
+                finishing.extend(ready)
+            wait = not weighing and (not reading or held() >= limits.in_flight)
+            if weighing and not reading:  # for room, which any that is finished makes
+                working = [step.future for step in finishing if not step.future.done()]
+                futures.wait(working, return_when=futures.FIRST_COMPLETED)
+            while finishing and (wait or finishing[0].future.done()):
+                yield _done(finishing.popleft())
+                wait = False
+            if not held() and (exhausted or stop()):
                 return
     finally:  # also when the caller gives up: what has not begun never does
+        scales.shutdown(cancel_futures=True)
         pool.shutdown(cancel_futures=True)
 
 
+def _fits(
+    step: _Step[Item, int],
+    reading: Iterable[_Step[Item, Any]],
+    finishing: Iterable[_Step[Item, Any]],
+    memory: int | None,
+) -> bool:
+    """Whether the budget has room for an item beside those that are begun and not finished."""
+    if memory is None or step.future.exception() is not None:
+        return True
+    taken = sum(one.cost for one in reading)
+    taken += sum(one.cost for one in finishing if not one.future.done())
+    return taken == 0 or taken + step.future.result() <= memory
+
+
+def _begun(
+    step: _Step[Item, int], read: Callable[[Item], Loaded[Held]], pool: ThreadPoolExecutor
+) -> _Step[Item, Loaded[Held]]:
+    """The reading of an item whose cost is known; failed where asking for it failed."""
+    if (error := step.future.exception()) is not None:
+        return _Step(step.item, _failed(error))
+    return _Step(step.item, pool.submit(read, step.item), step.future.result())
+
+
 def _ready_batch(
-    reading: deque[tuple[Item, Future[Loaded[Held]]]], size: int
-) -> list[tuple[Item, Future[Loaded[Held]]]]:
+    reading: deque[_Step[Item, Loaded[Held]]], size: int
+) -> list[_Step[Item, Loaded[Held]]]:
     """The next item, waited for, and those behind it that are read already, up to `size`."""
     batch = [reading.popleft()]
-    batch[0][1].exception()  # wait
-    while reading and len(batch) < size and reading[0][1].done():
+    batch[0].future.exception()  # wait
+    while reading and len(batch) < size and reading[0].future.done():
         batch.append(reading.popleft())
     return batch
 
 
 def _infer(
-    batch: list[tuple[Item, Future[Loaded[Held]]]],
+    batch: list[_Step[Item, Loaded[Held]]],
     predict: Callable[[Float], Float],
     finish: Callable[[Item, Held, Float | None], Result],
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[Item, Future[Result]]]:
+) -> Iterator[_Step[Item, Result]]:
     """Predict a batch and start finishing it."""
     seen = [
         loaded.lightness
-        for _, future in batch
-        if future.exception() is None and (loaded := future.result()).lightness is not None
+        for step in batch
+        if step.future.exception() is None
+        and (loaded := step.future.result()).lightness is not None
     ]
     chroma: Float | None = None
     failure: Exception | None = None
@@ -134,22 +183,22 @@ def _infer(
         except Exception as error:
             failure = error
     used = 0
-    for item, future in batch:
-        if (unread := future.exception()) is not None:
-            yield item, _failed(unread)
+    for step in batch:
+        if (unread := step.future.exception()) is not None:
+            yield _Step(step.item, _failed(unread))
             continue
-        loaded = future.result()
-        if loaded.lightness is None:
-            yield item, pool.submit(finish, item, loaded.held, None)
-        elif failure is not None or chroma is None:
-            yield item, _failed(failure or RuntimeError("no chroma"))
-        elif loaded.lightness.ndim == 2:
-            yield item, pool.submit(finish, item, loaded.held, chroma[used])
-            used += 1
-        else:
-            own = chroma[used : used + len(loaded.lightness)]
-            yield item, pool.submit(finish, item, loaded.held, own)
-            used += len(own)
+        loaded = step.future.result()
+        ab: Float | None = None
+        if loaded.lightness is not None:
+            if failure is not None or chroma is None:
+                yield _Step(step.item, _failed(failure or RuntimeError("no chroma")))
+                continue
+            single = loaded.lightness.ndim == 2
+            count = 1 if single else len(loaded.lightness)
+            ab = chroma[used] if single else chroma[used : used + count]
+            used += count
+        finished = pool.submit(finish, step.item, loaded.held, ab)
+        yield _Step(step.item, finished, step.cost)
 
 
 def _failed(error: BaseException) -> Future[Result]:
@@ -158,9 +207,9 @@ def _failed(error: BaseException) -> Future[Result]:
     return future
 
 
-def _done(item: Item, future: Future[Result]) -> Done[Item, Result]:
+def _done(step: _Step[Item, Result]) -> Done[Item, Result]:
     """The one place where an item's failure, of any kind, is caught."""
     try:
-        return Done(item, future.result())
+        return Done(step.item, step.future.result())
     except Exception as error:
-        return Done(item, error=error)
+        return Done(step.item, error=error)

@@ -140,12 +140,12 @@ def from_samples(format_: Format, samples: Codes, **rest: Any) -> Still:
     channels = samples.shape[2]
     if channels not in (1, 2, 3, 4):
         raise SourceError(f"pictures of {channels} channels are not supported")
-    alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
+    alpha = samples[..., -1].copy() if channels in (2, 4) else None
     if samples.dtype.kind == "f":
         return _from_floats(format_, samples, alpha, rest)
     if channels <= 2:
         return Still(format_, np.ascontiguousarray(samples[..., 0]), alpha=alpha, **rest)
-    rgb = np.ascontiguousarray(samples[..., :3])
+    rgb = samples[..., :3]  # beside alpha it stays as it is: copied it would be there twice
     return Still(format_, color.grey_of(rgb), rgb, alpha=alpha, **rest)
 
 

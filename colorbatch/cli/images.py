@@ -108,6 +108,12 @@ if TYPE_CHECKING:
     metavar="K/N",
     help="Do the K-th of N parts of the work, so that several machines share a folder.",
 )
+@option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time where "
+    "they are large. Half of what there is without it.",
+)
 @option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @option(
     "--sample",
@@ -161,6 +167,7 @@ class Asked(Sources):
     max_pixels: float
     overwrite: bool
     redo_all: bool
+    memory: str | None
     sample: int | None
     ignore_space: bool
     fail_fast: bool
@@ -186,18 +193,27 @@ class Asked(Sources):
             max_pixels=round(self.max_pixels * 1e6),
         )
 
+    def budget(self) -> int:
+        """The memory to stay within. Raises UsageError."""
+        from colorbatch import budget
+
+        return budget.default() if self.memory is None else budget.parse(self.memory)
+
 
 def _images(asked: Asked) -> ExitCode:
     from colorbatch.report import Report
 
     set_up_logging(asked.verbose)
-    settings, jobs = asked.settings(), asked.jobs()
+    settings, memory, jobs = asked.settings(), asked.budget(), asked.jobs()
     with asked.open_log(jobs) or contextlib.nullcontext() as log:
         words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
-        return _work(asked, jobs, settings, Shower(Report(len(jobs)), log=log, **words))
+        show = Shower(Report(len(jobs)), log=log, **words)
+        return _work(asked, jobs, settings, memory, show)
 
 
-def _work(asked: Asked, jobs: Sequence[Job], settings: ImageSettings, show: Shower) -> ExitCode:
+def _work(
+    asked: Asked, jobs: Sequence[Job], settings: ImageSettings, memory: int, show: Shower
+) -> ExitCode:
     from colorbatch import batch
     from colorbatch.contract import find_model, sha256
     from colorbatch.journal import Journals
@@ -212,7 +228,7 @@ def _work(asked: Asked, jobs: Sequence[Job], settings: ImageSettings, show: Show
     show.report.total = len(todo) + len(skipped)
     forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
     if asked.dry_run:
-        return dry_run(asked, todo, skipped, settings, forecast, show)
+        return dry_run(asked, todo, skipped, settings, memory, forecast, show)
     check_space(asked, forecast, show.report)
     engine = None
     if todo:
@@ -223,7 +239,7 @@ def _work(asked: Asked, jobs: Sequence[Job], settings: ImageSettings, show: Show
     for outcome in skipped:
         show.outcome(outcome)
     if engine is not None:
-        run(asked, todo, engine, settings, journals, model_sha256, forecast, show)
+        run(asked, todo, engine, settings, memory, journals, model_sha256, forecast, show)
     else:
         left = tell_rest(asked, forecast, [], 0, show)
         show.end("no model was needed")

@@ -38,6 +38,7 @@ def run(
     todo: Sequence[Job],
     engine: Engine,
     settings: ImageSettings,
+    memory: int,
     journals: Journals,
     model_sha256: Callable[[], str],
     forecast: Forecast,
@@ -62,6 +63,7 @@ def run(
             journals=journals,
             model_sha256=model_sha256(),
             workers=asked.workers,
+            memory=memory,
             fail_fast=asked.fail_fast,
             stop=interrupted,
         )
@@ -117,6 +119,7 @@ def dry_run(
     todo: Sequence[Job],
     skipped: Sequence[Outcome],
     settings: ImageSettings,
+    memory: int,
     forecast: Forecast,
     show: Shower,
 ) -> ExitCode:
@@ -127,7 +130,9 @@ def dry_run(
     report.dry_run = True
     judged: list[Outcome] = []
     with interrupt_flag() as interrupted:
-        planned = batch.foresee(todo, settings, workers=asked.workers, stop=interrupted)
+        planned = batch.foresee(
+            todo, settings, workers=asked.workers, memory=memory, stop=interrupted
+        )
         with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
             for outcome in planned:
                 show.planned(outcome)

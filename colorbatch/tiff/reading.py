@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch import metadata
-from colorbatch.color import Codes
+from colorbatch.color import Codes, widened
 from colorbatch.errors import SourceError
 from colorbatch.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.modes import samples_of
@@ -26,6 +27,7 @@ from colorbatch.tiff.layout import (
     JPEG,
     KEPT_TAGS,
     LOSSLESS,
+    NONE,
     TAG_ICC,
     TAG_IPTC,
     TAG_MAX,
@@ -36,6 +38,12 @@ from colorbatch.tiff.layout import (
     header_of,
 )
 
+YCBCR_BYTES, OTHER_BYTES = 10, 16
+"""Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""
+DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Strips or tiles that are decoded at the same time."""
+READ_BYTES = 1 << 24
+"""Compressed strips are read this many bytes at a time."""
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -69,10 +77,43 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
         if dropped := len(chain) - len(found):
             notes.append(f"{dropped} reduced copies or masks were dropped")
         for index, page in found:
-            still = _still(file, index, page, shared)
+            ready = [_still(file, index, page, shared)]
             if index == found[0][0]:
-                still = replace(still, notes=(*still.notes, *notes))
-            yield still
+                still = ready.pop()
+                ready = [replace(still, notes=(*still.notes, *notes))]
+                del still
+            yield ready.pop()  # not held here while its user is at work
+
+
+def weights(file: IO[bytes]) -> Iterator[tuple[int, int, int, float]]:
+    """Of every page that `pages` yields: its pixels, its channels, the bytes of a sample, and the
+    bytes in memory when it is read. Raises what the decoders raise."""
+    file.seek(0)
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        for page in listed(tiff.pages)[0]:
+            if not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False)):
+                yield _weight(page)
+
+
+def _weight(page: Any) -> tuple[int, int, int, float]:
+    pixels = int(page.imagelength) * int(page.imagewidth)
+    channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
+    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        return pixels, 3, 1, pixels * YCBCR_BYTES
+    if not _is_plain(page):
+        return pixels, 3, depth, pixels * OTHER_BYTES * depth
+    decoded = pixels * channels * depth
+    reading = float(decoded)
+    if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
+        reading += pixels * depth * (2 if channels in (2, 4) else 1)
+    if page.dtype.kind == "f":
+        reading += decoded  # samples are copied where they have alpha or lie in planes
+    if page.compression != NONE:
+        parts = page.databytecounts
+        several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * decoded / len(parts)
+        reading += max(parts) + several
+    return pixels, channels, depth, reading
 
 
 def listed(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
@@ -156,18 +197,39 @@ def _is_plain(page: Any) -> bool:
 
 def _samples(page: Any, notes: list[str]) -> Codes:
     """Samples (H, W[, C]) of a plain page; white is the highest code."""
-    samples = page.asarray()
+    samples = _decoded(page)
     if samples.dtype.kind not in "uf":
         raise SourceError(f"{samples.dtype} samples are not supported, only 8, 16 bits and float")
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and page.samplesperpixel > 1:
         samples = np.moveaxis(samples, 0, -1)
     if samples.dtype.kind == "u" and 8 < (bits := page.bitspersample) < 16:
         notes.append(f"{bits} bits became 16")
-        samples = (samples.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
+        samples = widened(samples, bits)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        samples = samples if samples.flags.writeable else samples.copy()
         grey = samples[..., :1] if page.samplesperpixel > 1 else samples  # alpha stays
         np.subtract(np.iinfo(samples.dtype).max, grey, out=grey)
     return np.asarray(samples)
+
+
+def _decoded(page: Any) -> Codes:
+    """All samples of a page, as tifffile has them, with little beside them.
+
+    Of a page in one strip tifffile would hold the strip and a copy of it.
+    """
+    if len(page.dataoffsets) == 1 and page.compression != NONE and not page.is_tiled:
+        segment, _, shape = page.decode(
+            _strip(page, 0), 0, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+        )
+        if segment is not None and shape == page.shaped[1:]:
+            return np.asarray(segment.reshape(page.shape))
+    return np.asarray(page.asarray(buffersize=READ_BYTES, maxworkers=DECODERS))
+
+
+def _strip(page: Any, index: int) -> bytes:
+    file = page.parent.filehandle
+    file.seek(page.dataoffsets[index])
+    return bytes(file.read(page.databytecounts[index]))
 
 
 def _check_whole(page: Any, size: int) -> None:

@@ -76,6 +76,7 @@ def write(file: IO[bytes], sheets: Iterable[Sheet]) -> None:
                 big = encoding.get("bigtiff", False) or decoded > BIG_BYTES
                 writer = tifffile.TiffWriter(file, bigtiff=big, byteorder=order)
             pointers |= _write_sheet(file, writer, sheet, order, big)
+            del sheet  # before the next page is read
     finally:
         if writer is not None:
             writer.close()

@@ -31,9 +31,10 @@ ALLOWED = {
     "metadata": set(),
     "modes": {"icc", "color"},
     "jpeg2000": {"color", "errors"},
+    "png": {"color"},
     "tiff": {"still", "metadata", "modes", "color", "errors"},
     "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"},
-    "encoders": {"tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
+    "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
     "headers": {"images", "tiff", "still"},
     "sizes": {"still"},
@@ -41,11 +42,15 @@ ALLOWED = {
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
+    "budget": {"errors"},
+    "costs": {"images", "tiff", "still"},
     "pipeline": {"engine", "color", "contract", "errors"},
     "settings": {"kinds", "still", "files"},
     "picture": {"settings", "images", "encoding", "still", "icc", "kinds", "report"} | GROUND,
     "batch": {
         "pipeline",
+        "costs",
+        "budget",
         "picture",
         "settings",
         "engine",
@@ -58,7 +63,7 @@ ALLOWED = {
     },
     "api": {"engine", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
-    | {"report", "settings", "patterns", "lists", "log"}
+    | {"report", "settings", "patterns", "lists", "log", "budget"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
@@ -75,6 +80,7 @@ HOMES = {
     "tifffile": {"tiff"},
     "imagecodecs": {"tiff", "images", "jpeg2000", "icc"},
     "pillow_heif": {"images"},
+    "psutil": {"budget"},
 }
 """Foreign library -> the rooms that know it."""
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import re
+import threading
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from PIL import Image
 
+from colorbatch import costs, picture
 from colorbatch.batch import (
     check_target_folder,
     colorize_images,
@@ -273,3 +278,88 @@ def test_large_pictures_are_read_again_rather_than_held(engine, source, tmp_path
     assert statuses(colorize_images(again, engine, ImageSettings())) == ["colored"] * len(again)
     for one, other in zip(held, again, strict=True):
         assert one.target.read_bytes() == other.target.read_bytes()
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Six 16-bit scans of half a megapixel and more, each of another size."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for index in range(6):
+        pixels = np.random.default_rng(index).integers(0, 65535, (500 + 100 * index, 1000, 3))
+        tifffile.imwrite(folder / f"{index}.tif", pixels.astype(np.uint16), photometric="rgb")
+    return folder
+
+
+def cost_of(job):
+    return costs.of_coloring(job.source, job.target)
+
+
+def test_pictures_at_work_stay_within_the_memory(engine, scans, tmp_path, monkeypatch):
+    """From reading to the end of writing, whatever the number of threads; results are the same."""
+    jobs = plan_jobs([scans], tmp_path / "out")
+    room = cost_of(jobs[0]) + cost_of(jobs[5])
+    assert 4 * cost_of(jobs[0]) > room  # some two at a time, never four
+    lock, now, crowds = threading.Lock(), set(), []
+    read, finish = picture.read, picture.finish
+
+    def noting_read(job, *rest):
+        with lock:
+            now.add(job)
+            crowds.append(set(now))
+        return read(job, *rest)
+
+    def noting_finish(job, *rest):
+        outcome = finish(job, *rest)
+        with lock:
+            now.remove(job)
+        return outcome
+
+    monkeypatch.setattr(picture, "read", noting_read)
+    monkeypatch.setattr(picture, "finish", noting_finish)
+    settings = ImageSettings(on_color="colorize")
+    bounded = colorize_images(jobs, engine, settings, workers=6, memory=costs.BASE_BYTES + room)
+    outcomes = list(bounded)
+    assert statuses(outcomes) == ["colored"] * 6 and not any(one.notes for one in outcomes)
+    assert max(sum(map(cost_of, crowd)) for crowd in crowds) <= room
+    monkeypatch.undo()
+    free = plan_jobs([scans], tmp_path / "free")
+    list(colorize_images(free, engine, settings, workers=6))
+    for one, other in zip(jobs, free, strict=True):
+        assert one.target.read_bytes() == other.target.read_bytes()
+
+
+def test_a_picture_beyond_the_memory_is_done_alone_and_says_so(engine, scans, tmp_path):
+    """It is what the user wants more than the bound; the report tells."""
+    jobs = plan_jobs([scans], tmp_path / "out")
+    memory = costs.BASE_BYTES + cost_of(jobs[3])
+    settings = ImageSettings(on_color="colorize")
+    outcomes = list(colorize_images(jobs, engine, settings, workers=3, memory=memory))
+    assert statuses(outcomes) == ["colored"] * 6
+    assert [bool(one.notes) for one in outcomes] == [False] * 4 + [True] * 2
+    assert all("more than --memory: done alone" in one.notes[0] for one in outcomes[4:])
+
+
+@pytest.mark.parametrize("work", ["color", "foresee"])
+def test_a_picture_beyond_the_machine_is_refused(work, engine, source, tmp_path, monkeypatch):
+    """In one line that says how much it needs and how much there is; the others are done."""
+    huge = source / "5.tif"
+    tifffile.imwrite(huge, np.zeros((16, 16, 3), np.uint16), photometric="rgb", compression="lzw")
+    with tifffile.TiffFile(huge, mode="r+b") as tiff:
+        for tag in ("ImageWidth", "ImageLength"):
+            tiff.pages[0].tags[tag].overwrite(30000)
+    machine = SimpleNamespace(total=4 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    jobs = plan_jobs([source], tmp_path / "out")
+    if work == "color":
+        outcomes = list(colorize_images(jobs, engine, ImageSettings(), memory=2**30))
+    else:
+        outcomes = list(foresee(jobs, ImageSettings(), memory=2**30))
+    [failed] = [one for one in outcomes if one.status == "failed"]
+    assert failed.source == huge and len(outcomes) == 11
+    need = float(re.fullmatch(r"it needs about ([\d.]+)G of memory, and there is 4.0G",
+                              failed.reason)[1])  # fmt: skip
+    assert need * 2**30 >= 30000**2 * 8  # its samples, and its luma

@@ -822,3 +822,30 @@ def test_a_link_and_its_file_are_both_made(run_cli, tiny_model, tmp_path):
     result = run_cli("images", tmp_path / "in", "-o", tmp_path / "out", "-m", tiny_model)
     assert result.returncode == 0
     assert files_below(tmp_path / "out") == ["link.png", "sub/real.png"]
+
+
+@pytest.mark.parametrize("size", ["lots", "0", "4", "100M", "-1G"])
+def test_a_memory_that_is_no_size_is_refused(run_cli, folder, tmp_path, size):
+    """Before any work, in one line."""
+    result = run_cli("images", folder[0], "-o", tmp_path / "out", "--memory", size)
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if "--memory" in line]
+    assert size in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_little_memory_is_enough_for_small_pictures(run_cli, tiny_model, folder, tmp_path):
+    """From the environment as well; a picture that does not fit is done, and the report says so."""
+    source, pictures = folder
+    ramp = np.linspace(0, 65535, 4_000 * 4_000).astype(np.uint16).reshape(4_000, 4_000)
+    tifffile.imwrite(source / "large.tif", np.dstack([ramp] * 3), photometric="rgb")
+    result = run_cli(
+        *("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--json"),
+        env={"COLORBATCH_MEMORY": "512M"},
+    )
+    assert result.returncode == 0, result.stderr
+    told = [json.loads(line) for line in result.stdout.splitlines()][:-1]
+    alone = [Path(one["source"]).name for one in told if "done alone" in " ".join(one["notes"])]
+    assert alone == ["large.tif"] and len(told) == len(pictures) + 1
+    for name, pixels in pictures.items():
+        assert_colored(tmp_path / "out" / name, pixels)

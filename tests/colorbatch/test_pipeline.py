@@ -190,6 +190,117 @@ def test_stop_finishes_what_was_begun_and_drops_the_rest():
     assert len(read) <= 11 + LIMITS.in_flight
 
 
+class Scales:
+    """Steps that keep the account of what is between the start of its reading and the end of its
+    finishing."""
+
+    def __init__(self, costs):
+        self.costs, self.now, self.highest = costs, {}, 0
+        self.crowds = []
+        self._lock = threading.Lock()
+
+    def read(self, item):
+        with self._lock:
+            self.now[item] = self.costs[item]
+            self.highest = max(self.highest, sum(self.now.values()))
+            self.crowds.append(set(self.now))
+        time.sleep((item * 7 % 5) / 2000)
+        return load(item)
+
+    def finish(self, item, held, ab):
+        time.sleep((item * 3 % 4) / 2000)
+        with self._lock:
+            del self.now[item]
+        return keep(item, held, ab)
+
+
+@pytest.mark.parametrize("budget", [1, 60, 100, 250, 10**9])
+@pytest.mark.parametrize(("workers", "in_flight", "batch_size"), [(1, 1, 1), (3, 8, 4), (7, 20, 8)])
+def test_what_is_at_work_never_costs_more_than_the_budget(budget, workers, in_flight, batch_size):
+    """Whatever the costs: all items in order; one beyond the budget is at work alone."""
+    costs = np.random.default_rng(budget).integers(0, 120, 60).tolist()
+    scales = Scales(costs)
+    limits = Limits(workers, in_flight, batch_size, budget)
+    done = list(run(range(60), scales.read, double, scales.finish, limits, cost=costs.__getitem__))
+    assert [one.item for one in done] == list(range(60))
+    assert [one.result for one in done] == [2.0 * item for item in range(60)]
+    assert scales.highest <= max(budget, *costs)
+    for crowd in scales.crowds:
+        paying = [item for item in crowd if costs[item]]
+        assert len(paying) == 1 or sum(costs[item] for item in crowd) <= budget or not paying
+
+
+def test_what_fits_the_budget_is_done_at_the_same_time():
+    """Three readings meet where three fit; they would wait for each other for ever, one by one."""
+    meeting = threading.Barrier(3, timeout=60)
+
+    def read(item):
+        meeting.wait()
+        return load(item)
+
+    done = list(run(range(9), read, double, keep, Limits(3, 8, 4, 30), cost=lambda item: 10))
+    assert [one.error for one in done] == [None] * 9
+
+
+def test_finished_items_give_their_share_back_before_they_are_yielded():
+    """Behind a slow one at the head of the row others come and go."""
+    passed = threading.Event()
+
+    def finish(item, held, ab):
+        if item == 0:
+            assert passed.wait(60)  # until the third is finished, which needs the second's share
+        elif item == 2:
+            passed.set()
+        return keep(item, held, ab)
+
+    done = list(run(range(3), load, double, finish, Limits(2, 3, 1, 2), cost=lambda item: 1))
+    assert [one.error for one in done] == [None] * 3
+
+
+@pytest.mark.parametrize("step", ["cost", "read", "predict", "finish"])
+def test_a_failing_step_gives_its_share_back(step):
+    """After failures of every kind the budget is whole again, and the item's own end is told."""
+    failure = ValueError("broken")
+
+    def fail_at(name, function):
+        def wrapped(item, *rest):
+            if name == step and np.ravel(item)[0] % 3 == 0:
+                raise failure
+            return function(item, *rest)
+
+        return wrapped
+
+    limits = Limits(2, 4, 1, 10)
+    done = list(
+        run(
+            range(20),
+            fail_at("read", load),
+            fail_at("predict", double),
+            fail_at("finish", keep),
+            limits,
+            cost=fail_at("cost", lambda item: 7),
+        )
+    )
+    assert [one.item for one in done] == list(range(20))
+    assert [one.item for one in done if one.error is failure] == list(range(0, 20, 3))
+
+
+def test_stop_while_items_wait_for_room():
+    """They are dropped like any other that has not begun."""
+    stopped = threading.Event()
+    scales = Scales([10] * 100)
+    yielded = []
+    limits = Limits(2, 8, 4, 10)
+    for one in run(
+        range(100), scales.read, double, scales.finish, limits, stopped.is_set, lambda item: 10
+    ):
+        yielded.append(one.item)
+        if one.item == 5:
+            stopped.set()
+    assert yielded == list(range(len(yielded))) and 6 <= len(yielded) <= 7
+    assert not scales.now
+
+
 def test_stop_before_the_first_item():
     """Nothing is read at all."""
     assert list(run([1, 2], load, double, keep, LIMITS, stop=lambda: True)) == []
