@@ -114,7 +114,7 @@ def _view(still: Still, size: tuple[int, int]) -> color.Float:
     """What the model sees of a page.
 
     Of toned ones too it is luma: taking the tone out is leaving ab out, and the model's prediction
-    takes its place (docs/photographs.md has what other greys would change).
+    takes its place.
     """
     profile = icc.for_result(still.icc)
     space = icc.space_of(profile) if profile else None

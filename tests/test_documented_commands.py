@@ -1,4 +1,5 @@
-"""Every training command that docs/training.md and README show runs as written, at tiny size."""
+"""Every command that docs/training.md, docs/photographs.md and a section of README show runs as
+written; training at tiny size."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 import torch
 from PIL import Image
 
@@ -143,3 +146,59 @@ def test_readme_training_section(place: Path) -> None:
     for words in found:
         run(tiny(words), place)
     assert (place / "colored" / "photo-00.jpg").exists()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder with what docs/photographs.md takes for granted: scans of each kind, and a list."""
+    scans = tmp_path / "scans"
+    for name in ("box 1/deep", "box 1/thumbs", "box 2"):
+        (scans / name).mkdir(parents=True)
+    photographs = [skimage.data.coffee(), skimage.data.chelsea(), skimage.data.astronaut()]
+    rgb = [photograph[:240, :300] for photograph in photographs]
+    grey = [np.array(Image.fromarray(picture).convert("L")) for picture in rgb]
+    Image.fromarray(grey[0]).save(scans / "box 1" / "coffee.jpg", quality=90)
+    Image.fromarray(grey[1]).save(scans / "box 1" / "cat_old.jpg")
+    Image.fromarray(grey[1][::8, ::8]).save(scans / "box 1" / "thumbs" / "cat.jpg")
+    sixteen = grey[1].astype(np.uint16) * 257
+    tifffile.imwrite(scans / "box 1" / "deep" / "pages.tif", np.stack([sixteen, sixteen[::-1]]))
+    Image.fromarray(grey[2]).save(scans / "box 2" / "print.png")
+    sepia = grey[2][..., None] * np.array([1.0, 0.87, 0.7])
+    Image.fromarray(sepia.astype(np.uint8)).save(scans / "box 2" / "sepia.png")
+    Image.fromarray(rgb[0]).save(scans / "box 2" / "color.jpg")
+    rows = ["Number,Scan", "1,box 2/print.png", "2,box 1/deep/pages.tif"]
+    (tmp_path / "catalogue.csv").write_text("\n".join(rows), "utf-8")
+    return tmp_path
+
+
+def test_photographs_page(archive: Path) -> None:
+    """docs/photographs.md from top to bottom: the archive is done, once, and as the page says."""
+    page = ROOT / "docs" / "photographs.md"
+    output = {}
+    for words in commands(page):
+        command, target = (words[: words.index(">")], words[-1]) if ">" in words else (words, "")
+        output[" ".join(command)] = said = run([*PROGRAMS[command[0]], *command[1:]], archive)
+        if target:
+            (archive / target).write_text(said, "utf-8")
+    for option in ("dry-run", "sample", "log", "json", "shard", "include", "files-from", " -y"):
+        assert any(option in command for command in output), option
+    sources = {path.relative_to(archive / "scans") for path in files_below(archive / "scans")}
+    for made in ("colored", "shared"):
+        results = {path.relative_to(archive / made) for path in files_below(archive / made)}
+        assert results - {Path("run.log")} == sources
+    told = [json.loads(line) for line in (archive / "outcomes.jsonl").read_text().splitlines()]
+    assert told[-1]["summary"]["skipped_because"] == {"finished": len(sources)}
+    lines = (archive / "colored" / ".colorbatch" / "journal.jsonl").read_text().splitlines()
+    named = [json.loads(line)["target"] for line in lines if '"named"' in line]
+    # each once, and again with another saturation; but what is kept in color has none
+    again = sources - {Path("box 2/color.jpg")}
+    assert Counter(named) == Counter(path.as_posix() for path in (*sources, *again))
+    assert "colored" in (archive / "colored.log").read_text("utf-8")
+    [check] = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
+    assert run([sys.executable, "-c", check], archive).split() == ["(0,", "0)"]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Files that are not hidden, at any depth."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if ".colorbatch" not in path.parts]
