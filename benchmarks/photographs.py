@@ -10,8 +10,8 @@ turns, and prints pictures per second, peak memory and the ratios of the rounds.
 - `loop`: OpenCV read, Lab, one onnxruntime call per picture, OpenCV write with its defaults, one
   process. 8-bit Lab, but of 16-bit pictures float Lab, as OpenCV has no other.
 - `limit`: decoding, inference in batches and encoding alone, on all cores and overlapped, with our
-  decoders, encoders and settings. What is encoded is our own results, held ready in memory (their
-  size is not counted as peak memory): no color work, no metadata, no journal, no fsync.
+  decoders, encoders and settings. What is encoded is our own results, held ready in memory (neither
+  their size nor the time to load them counts): no color work, no metadata, no journal, no fsync.
 
 Ratios are of whole processes to whole processes, and of work without start to work without start.
 """
@@ -72,8 +72,7 @@ def make(folder: Path, target: Path, chosen: Set, count: int) -> None:
 
     rng = np.random.default_rng(0)
     paths = find_pictures(folder)
-    rng.shuffle(paths)  # type: ignore[arg-type]
-    photographs = _endless(paths)
+    photographs = _endless([paths[index] for index in rng.permutation(len(paths))])
     for index in range(count):
         luma = mosaic(photographs, chosen.size) + rng.normal(0, 0.008, chosen.size)
         path = target / f"{index:03}{chosen.suffix}"
@@ -112,7 +111,10 @@ def mosaic(photographs: Iterator[Pixels], size: tuple[int, int]) -> npt.NDArray[
         for _ in range(each):
             grey = color.luma(next(photographs)).astype(np.float32) / 255
             scale = max(height / grey.shape[0], width / grey.shape[1])
-            to = (max(width, round(grey.shape[1] * scale)), max(height, round(grey.shape[0] * scale)))
+            to = (
+                max(width, round(grey.shape[1] * scale)),
+                max(height, round(grey.shape[0] * scale)),
+            )
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
             cells.append(cv2.resize(grey, to, interpolation=method)[:height, :width])
         rows.append(np.hstack(cells))
@@ -188,7 +190,9 @@ def limit(source: Path, target: Path, results: Path) -> float:
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(find_model(None)), options)
+    began = time.perf_counter()
     ready = {path.name: _result(path) for path in sorted(results.iterdir()) if path.is_file()}
+    preparing = time.perf_counter() - began
     paths = sorted(source.iterdir())
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -216,7 +220,8 @@ def limit(source: Path, target: Path, results: Path) -> float:
     for future in writing:
         future.result()
     seconds = time.perf_counter() - started
-    print(json.dumps({"held": sum(pixels.nbytes for pixels in ready.values())}))
+    held = sum(pixels.nbytes for pixels in ready.values())
+    print(json.dumps({"held": held, "preparing": preparing}))
     return seconds
 
 
@@ -297,7 +302,7 @@ def measure(command: Sequence[str | Path]) -> Run:
         memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     if process.wait():
         raise SystemExit(f"{command} ended with {process.returncode}")
-    whole = time.perf_counter() - started
+    whole = time.perf_counter() - started - said.get("preparing", 0)
     return Run(whole, said.get("work", whole), memory - said.get("held", 0) / 1e6)
 
 
@@ -309,12 +314,12 @@ def rounds_of(chosen: Set, folder: Path, rounds: int, count: int) -> dict[str, l
         source.mkdir()
         itself = Path(__file__)
         measure([itself, folder, "--task", "make", source, "-", chosen.name, str(count)])
-        ours = ["-m", "colorbatch", "images", source, "-q", "-o"]
+        ours: list[str | Path] = ["-m", "colorbatch", "images", source, "-q", "-o"]
         measure([*ours, results])
         for _ in range(rounds):
             for way, found in runs.items():
                 with tempfile.TemporaryDirectory(dir=scratch) as target:
-                    command = [*ours, target]
+                    command: list[str | Path] = [*ours, target]
                     if way != "ours":
                         task = {"ours, warm": "library"}.get(way, way)
                         command = [itself, folder, "--task", task, source, target, results]

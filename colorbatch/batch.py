@@ -132,14 +132,15 @@ def colorize_images(
         pipeline.Limits(threads, in_flight, engine.batch_size),
         stop=lambda: stop() or failed.is_set(),
     )
-    for done in results:
-        if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
-            full = done.error
-            failed.set()
-            continue
-        if done.error is not None and fail_fast:
-            failed.set()
-        yield _outcome(done)
+    with color.single_threaded():
+        for done in results:
+            if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
+                full = done.error
+                failed.set()
+                continue
+            if done.error is not None and fail_fast:
+                failed.set()
+            yield _outcome(done)
     if full is not None:
         raise full
 

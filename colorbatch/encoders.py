@@ -5,6 +5,7 @@ What a format cannot hold is known by then (`encoding`); an encoder notes what o
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -50,6 +51,12 @@ class Page:
         """What an encoder of Y' is given."""
         return "rgb" if self.ab is None else "ycc"
 
+    @functools.cached_property
+    def _widened(self) -> color.Float:
+        """`ab` at the picture's width: made once for all of its rows."""
+        assert self.ab is not None
+        return color.widened(self.ab, self.still.size[1])
+
     def rows(self, start: int, stop: int, output: color.Output = "rgb") -> Codes:
         """Samples (stop - start, W, 3 or 4) of `still.dtype`; "ycc" is for pages without alpha."""
         still = self.still
@@ -65,7 +72,7 @@ class Page:
             first, last = start + top, start + bottom
             part = color.colorize_rows(
                 still.luma[first:last],
-                self.ab,
+                self._widened,
                 first,
                 height,
                 exact_luma=still.exact_luma(first, last),
