@@ -14,11 +14,14 @@ turns, and prints pictures per second, peak memory and the ratios of the rounds.
   their size nor the time to load them counts): no color work, no metadata, no journal, no fsync.
 
 Ratios are of whole processes to whole processes, and of work without start to work without start.
+That of CPU seconds, of the work on all cores, says what is to be expected of a machine that has
+nothing else to do: beside other jobs the seconds on the clock depend on what they do.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -121,10 +124,28 @@ def mosaic(photographs: Iterator[Pixels], size: tuple[int, int]) -> npt.NDArray[
     return np.asarray(np.vstack(rows)[: size[0], : size[1]], np.float64)
 
 
-# --- the ways; each returns the seconds of its work, without start -----------------------------
+# --- the ways; each tells what its work took, without start ------------------------------------
 
 
-def loop(source: Path, target: Path) -> float:
+@dataclass(frozen=True)
+class Work:
+    """Seconds on the clock, and CPU seconds of all threads."""
+
+    work: float
+    cpu: float
+
+
+class Clock:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._started, self._cpu = time.perf_counter(), time.process_time()
+
+    def stop(self) -> Work:
+        return Work(time.perf_counter() - self._started, time.process_time() - self._cpu)
+
+
+def loop(source: Path, target: Path) -> Work:
     """Color a folder picture by picture, as a script of thirty lines would."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import cv2
@@ -134,7 +155,7 @@ def loop(source: Path, target: Path) -> float:
 
     session = onnxruntime.InferenceSession(str(find_model(None)))
     plain = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if "uncompressed" in source.name else []
-    started = time.perf_counter()
+    clock = Clock()
     for path in sorted(source.iterdir()):
         bgr: Any = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         deep = bgr.dtype == np.uint16
@@ -152,10 +173,10 @@ def loop(source: Path, target: Path) -> float:
         if deep:
             result = (np.clip(result, 0, 1) * 65535 + 0.5).astype(np.uint16)
         cv2.imwrite(str(target / path.name), result, plain)
-    return time.perf_counter() - started
+    return clock.stop()
 
 
-def library(source: Path, target: Path) -> float:
+def library(source: Path, target: Path) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
     from colorbatch import batch, files
     from colorbatch.contract import sha256
@@ -165,7 +186,7 @@ def library(source: Path, target: Path) -> float:
 
     engine = Engine(None, "cpu")
     digest = sha256(engine.path)
-    started = time.perf_counter()
+    clock = Clock()
     jobs = files.plan_jobs([source], target)
     with Journals(jobs) as journals:
         journals.lock()
@@ -176,10 +197,10 @@ def library(source: Path, target: Path) -> float:
         ended = [outcome.status for outcome in outcomes]
     if set(ended) != {"colored"}:
         raise SystemExit(f"not all were colored: {set(ended)}")
-    return time.perf_counter() - started
+    return clock.stop()
 
 
-def limit(source: Path, target: Path, results: Path) -> float:
+def limit(source: Path, target: Path, results: Path) -> Work:
     """Decode, infer in batches, encode: nothing else, and all of it at once."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import cv2
@@ -196,7 +217,7 @@ def limit(source: Path, target: Path, results: Path) -> float:
     paths = sorted(source.iterdir())
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(os.cpu_count())
-    started = time.perf_counter()
+    clock = Clock()
 
     def read(path: Path) -> tuple[Pixels, Any]:
         grey, how = _decode(path)
@@ -219,10 +240,10 @@ def limit(source: Path, target: Path, results: Path) -> float:
                 waiting.append((following, pool.submit(read, following)))
     for future in writing:
         future.result()
-    seconds = time.perf_counter() - started
+    work = clock.stop()
     held = sum(pixels.nbytes for pixels in ready.values())
     print(json.dumps({"held": held, "preparing": preparing}))
-    return seconds
+    return work
 
 
 def _decode(path: Path) -> tuple[Pixels, Any]:
@@ -280,10 +301,12 @@ def _encode(path: Path, pixels: Pixels, how: Any) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """One way taken once: seconds of the process and of its work alone, and peak memory in MB."""
+    """One way taken once: seconds of the process and of its work alone, CPU seconds of all threads
+    in that work, and peak memory in MB."""
 
     whole: float
     work: float
+    cpu: float
     memory: float
 
 
@@ -303,7 +326,8 @@ def measure(command: Sequence[str | Path]) -> Run:
     if process.wait():
         raise SystemExit(f"{command} ended with {process.returncode}")
     whole = time.perf_counter() - started - said.get("preparing", 0)
-    return Run(whole, said.get("work", whole), memory - said.get("held", 0) / 1e6)
+    work, cpu = said.get("work", whole), said.get("cpu", float("nan"))
+    return Run(whole, work, cpu, memory - said.get("held", 0) / 1e6)
 
 
 def rounds_of(chosen: Set, folder: Path, rounds: int, count: int) -> dict[str, list[Run]]:
@@ -331,16 +355,17 @@ def show(chosen: Set, count: int, runs: dict[str, list[Run]]) -> None:
     """Print the medians of each way and the ratios of the rounds."""
     print(f"\n{chosen.name}: {count} pictures of {chosen.size[1]} x {chosen.size[0]}")
     for way, found in runs.items():
-        whole, work = (
-            count / statistics.median(getattr(run, part) for run in found)
-            for part in ("whole", "work")
+        whole, work, cpu = (
+            statistics.median(getattr(run, part) for run in found) / count
+            for part in ("whole", "work", "cpu")
         )
         memory = max(run.memory for run in found)
-        alone = "" if way == "ours" else f", without start {work:6.2f}"
-        print(f"  {way:<11}{whole:6.2f} pictures/s{alone:<23}  peak {memory:5.0f} MB")
+        alone = "" if way == "ours" else f", without start {1 / work:6.2f}, {cpu:5.3f} CPU s each"
+        print(f"  {way:<11}{1 / whole:6.2f} pictures/s{alone:<40}  peak {memory:5.0f} MB")
     seconds: dict[str, Callable[[str], list[float]]] = {
         "whole": lambda way: [run.whole for run in runs[way]],
         "without start": lambda way: [run.work for run in runs[way]],
+        "CPU seconds": lambda way: [run.cpu for run in runs[way]],
     }
     for part, of in seconds.items():
         ours = of("ours" if part == "whole" else "ours, warm")
@@ -369,7 +394,7 @@ def main() -> None:
         ways = {"loop": loop, "library": library}
         folders = Path(source), Path(target)
         work = limit(*folders, Path(rest[0])) if task == "limit" else ways[task](*folders)
-        print(json.dumps({"work": work}))
+        print(json.dumps(dataclasses.asdict(work)))
         return
     for chosen in SETS:
         if not arguments.sets or any(part in chosen.name for part in arguments.sets):
