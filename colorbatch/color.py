@@ -352,31 +352,27 @@ KNEE = 6 / 29
 """Of CIELAB's f, where the cube begins (CIE 15:2004, section 8.2.1.1)."""
 
 
+FULL_LIGHT = 65535.0**2
+"""White in the units of light whose square root is looked up in a table of 65536 steps."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Join:
     """What leads from grey codes and ab to RGB, as tables and matrices.
 
-    f: (L* + 16) / 116 of each code. y: relative luminance of each code. to_linear: (3, 3), X, Y, Z
-    in units of the white to linear RGB. curves: (1 or 3, 65536), codes (not rounded) of R, G and B
-    over the square root of linear light.
+    f: (L* + 16) / 116 of each code. y: relative luminance of each code. to_light: (3, 3), X, Y, Z
+    in units of the white to linear RGB in [0, FULL_LIGHT]. curves: (1 or 3, 65536), codes (not
+    rounded) of R, G and B at the square root of light, in the middle between whole numbers.
     """
 
     f: Float
     y: Float
-    to_linear: Float
+    to_light: Float
     curves: Float
 
 
+@functools.lru_cache(maxsize=16)
 def _join_of(maximum: int, space: Space | None) -> _Join:
-    return _srgb_join(maximum) if space is None else _make_join(maximum, space)
-
-
-@functools.cache
-def _srgb_join(maximum: int) -> _Join:
-    return _make_join(maximum, None)
-
-
-def _make_join(maximum: int, space: Space | None) -> _Join:
     if space is None:
         light, matrix, curves = _lightness_table(maximum), XYZ_TO_SRGB, _encode_table()[None]
     else:
@@ -386,7 +382,8 @@ def _make_join(maximum: int, space: Space | None) -> _Join:
     y = np.where(f > KNEE, f**3, (f - KNEE) * 3 * KNEE**2 + KNEE**3)
     matrix = matrix * WHITE_D65
     matrix = matrix / matrix.sum(axis=1, keepdims=True)  # white stays neutral to the last digit
-    tables = (table.astype(np.float32) for table in (f, y, matrix, curves * maximum))
+    middles = (curves + np.concatenate([curves[:, 1:], curves[:, -1:]], axis=1)) * (maximum / 2)
+    tables = (table.astype(np.float32) for table in (f, y, matrix * FULL_LIGHT, middles))
     return _Join(*tables)
 
 
@@ -410,7 +407,7 @@ def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
         np.multiply(cube, y, out=cube)
         np.add(plane, cube, out=plane)
     cv2.LUT(grey, join.y[None], xyz[1])
-    for row, plane in zip(join.to_linear, rgb, strict=True):
+    for row, plane in zip(join.to_light, rgb, strict=True):
         cv2.addWeighted(xyz[0], float(row[0]), xyz[1], float(row[1]), 0, plane)
         cv2.scaleAdd(xyz[2], float(row[2]), plane, plane)
     _encode_planes(rgb, join.curves, xyz)
@@ -420,14 +417,12 @@ def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
     np.subtract(rgb, luma, out=rgb)
 
 
-def _encode_planes(linear: Float, curves: Float, spare: Float) -> None:
-    """Linear light (3, H, W) to codes, in place; out of gamut is clipped. `spare`, of the same
-    form, is lost."""
-    flat = linear.reshape(-1, linear.shape[2])
-    np.clip(flat, 0, 1, out=flat)
+def _encode_planes(light: Float, curves: Float, spare: Float) -> None:
+    """Light (3, H, W) to codes, in place; out of gamut is clipped. `spare`, of the same form, is
+    lost."""
+    flat = light.reshape(-1, light.shape[2])
+    np.clip(flat, 0, FULL_LIGHT, out=flat)
     cv2.sqrt(flat, flat)
-    np.multiply(flat, np.float32(65535), out=flat)
-    np.add(flat, np.float32(0.5), out=flat)
     position = spare.reshape(-1).view(np.uint16)[: flat.size].reshape(flat.shape)
     np.copyto(position, flat, casting="unsafe")
     each = flat.shape[0] // len(curves)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
-from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from colorbatch import color
 
@@ -289,6 +289,35 @@ def test_joining_true_chroma_with_the_luma_costs_little(photograph, grey_photogr
     chroma, kept = (np.hypot(x[..., 1], x[..., 2]).mean() for x in (truth, lab))
     assert kept >= 0.95 * chroma  # the issue's limits
     assert deltaE_ciede2000(truth, lab).mean() < 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_join_has_the_color_of_cielab_at_the_luma_of_the_source(grey_photograph, dtype):
+    """What a result is above its luma is what scikit-image's RGB of the same Lab is above its."""
+    maximum = np.iinfo(dtype).max
+    grey = grey_photograph("chelsea")[:300, :450].astype(dtype) * (maximum // 255)
+    y, x = np.mgrid[-1:1:300j, -1:1:450j]
+    ab = np.dstack([20 * x, 15 * y - 5]).astype(np.float32)
+    lightness = rgb2lab(np.dstack([grey] * 3))[..., 0]
+    true = lab2rgb(np.dstack([lightness, ab]))
+    weights = np.array([0.299, 0.587, 0.114])
+    offset = true - (true @ weights)[..., None]
+    fits = grey[..., None] / maximum + offset
+    fits = ((np.minimum(true, fits) > 0.001) & (np.maximum(true, fits) < 0.999)).all(axis=2)
+    result = color.colorize(grey, ab) / maximum
+    error = np.abs(result - grey[..., None] / maximum - offset)[fits]
+    assert fits.mean() > 0.9
+    # half a code of R and B, which G takes up at (0.299 + 0.114) / 0.587, and half of its own; the
+    # tables add less than 2 codes of 16 bits, and scikit-image's other digits of the matrix 1e-4
+    assert error.max() < 0.86 / maximum + 2e-4
+
+
+def test_opencv_has_one_thread_while_ours_work_and_its_own_afterwards():
+    """What is switched off for a batch is on again for whoever calls OpenCV next."""
+    before = cv2.getNumThreads()
+    with color.single_threaded():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == before
 
 
 def test_saturation_scales_the_color_and_zero_is_grey(grey_photograph):
