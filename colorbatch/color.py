@@ -318,7 +318,7 @@ def chroma_at_luma(luma: Float, cb: Float, cr: Float, maximum: int) -> tuple[Flo
     blue = cb * np.float32(BLUE_OF_CB)
     green = red * np.float32(-KR / KG) + blue * np.float32(-KB / KG)
     scale, spare = np.empty_like(luma), np.empty((2, *luma.shape), np.float32)
-    _fit_gamut(luma, (red, green, blue), maximum, scale, spare)
+    _fit_gamut(np.clip(luma, 0, maximum), (red, green, blue), maximum, scale, spare)
     return np.asarray(cb * scale, np.float32), np.asarray(cr * scale, np.float32)
 
 
@@ -330,8 +330,8 @@ def _fit_gamut(
     luma: Float, offsets: Sequence[Float] | Float, maximum: int, scale: Float, spare: Float
 ) -> None:
     """Write to `scale` the largest factor in [0, 1] at which luma + factor * offset lies in
-    [0, maximum] for the offsets of R, G and B from luma. All (H, W) float32 but `spare`, which is
-    (2, H, W) and is lost."""
+    [0, maximum] for the offsets of R, G and B from luma, itself in that range. All (H, W) float32
+    but `spare`, which is (2, H, W) and is lost."""
     red, green, blue = offsets
     below, above = spare
     cv2.min(red, green, below)
@@ -507,6 +507,8 @@ def _join_strip(
     y, scale = planes[6], planes[0]
     kept = grey if exact is None else exact
     np.copyto(y, kept, casting="same_kind")
+    if exact is not None:  # of floating-point samples it may lie beyond black and white
+        np.clip(y, 0, maximum, out=y)
     _fit_gamut(y, (red, green, blue), maximum, scale, planes[1:3])
     np.multiply(red, scale, out=red)
     np.multiply(blue, scale, out=blue)
