@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbatch import color
+from colorbatch import color, join
 from colorbatch.color import Codes
 from colorbatch.engine import Engine
 
@@ -30,7 +30,7 @@ class Colorizer:
         """
         luma, exact = _luma_of(picture)
         ab = self._predict(luma)
-        return color.colorize(luma, ab, saturation=saturation, exact_luma=exact)
+        return join.colorize(luma, ab, saturation=saturation, exact_luma=exact)
 
     def chroma(self, picture: Codes) -> color.Float:
         """The model's own prediction for a picture: ab (h, w, 2) in Lab units at its size."""

@@ -183,14 +183,15 @@ def colorize_images(
         stop=lambda: stop() or failed.is_set(),
         cost=work.cost,
     )
-    for done in results:
-        if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
-            full = done.error
-            failed.set()
-            continue
-        if done.error is not None and fail_fast:
-            failed.set()
-        yield _outcome(done)
+    with color.single_threaded():
+        for done in results:
+            if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
+                full = done.error
+                failed.set()
+                continue
+            if done.error is not None and fail_fast:
+                failed.set()
+            yield _outcome(done)
     if full is not None:
         raise full
 

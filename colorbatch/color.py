@@ -1,4 +1,4 @@
-"""Color in numpy and OpenCV: CIELAB, the network's range, chroma enlargement, luma-keeping join.
+"""Color in numpy and OpenCV: CIELAB, luma, the network's range, what a model sees.
 
 Arrays in, arrays out; no files, no models. Pictures are (H, W, C) in RGB order. *Codes* are encoded
 values (uint8, uint16), *luma* is Y' of the encoded values by ITU-R BT.601, *lightness* is L* of
@@ -8,10 +8,11 @@ RGB, because its own float RGB-to-Lab is an interpolated table that is off by up
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,6 +33,17 @@ STRIP_PIXELS = 1 << 16
 """Full-size work is done in strips of about this many pixels: bounded memory, warm caches."""
 
 
+@contextlib.contextmanager
+def single_threaded() -> Iterator[None]:
+    """OpenCV without threads of its own, for the time that several threads of ours call it."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 # --- sRGB and CIELAB ---------------------------------------------------------------------------
 
 
@@ -49,7 +61,7 @@ def encode(linear: Float) -> Float:
     """
     root = cv2.sqrt(_row(linear))
     position = cv2.multiply(root, 65535.0, dtype=cv2.CV_16U)  # type: ignore[call-overload]
-    return _look_up(position, _encode_table()).reshape(linear.shape)
+    return _look_up(position, encode_table()).reshape(linear.shape)
 
 
 def _row(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -63,7 +75,7 @@ def _look_up(codes: Codes, table: Float) -> Float:
 
 
 @functools.cache
-def _encode_table() -> Float:
+def encode_table() -> Float:
     """Encoded sRGB over the square root of linear light, 65536 steps."""
     linear = (np.arange(65536) / 65535) ** 2
     curve = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -76,7 +88,7 @@ def _linear_table(maximum: int) -> Float:
 
 
 @functools.cache
-def _lightness_table(maximum: int) -> Float:
+def lightness_table(maximum: int) -> Float:
     return lightness_of_y(linearize(np.arange(maximum + 1) / maximum))
 
 
@@ -115,7 +127,7 @@ def lightness(grey: Codes, space: Space | None = None) -> Float:
     """
     maximum = max_code(grey.dtype)
     if space is None:
-        return _look_up(grey, _lightness_table(maximum))
+        return _look_up(grey, lightness_table(maximum))
     return _look_up(grey, space.grey_lightness[:: 65535 // maximum])
 
 
@@ -145,24 +157,16 @@ def lab_to_rgb(lab: Float) -> Float:
     return encode(np.asarray(linear, np.float32))
 
 
-# IEC 61966-2-1: the white of sRGB, D65
+# IEC 61966-2-1: the white of sRGB, D65, and X, Y, Z to linear sRGB
 WHITE_D65 = np.array([0.95047, 1.0, 1.08883], np.float32)
-
-
-def lab_to_space(lab: Float, space: Space) -> Float:
-    """L*a*b* (H, W, 3) float32 to encoded RGB of `space` in [0, 1]; out of gamut is clipped."""
-    light, a, b = cv2.split(np.ascontiguousarray(lab, np.float32))
-    fy = (light + np.float32(16)) / np.float32(116)
-    f = cv2.merge([fy + a / np.float32(500), fy, fy - b / np.float32(200)])
-    # CIE 15:2004, section 8.2.1.1, solved for X, Y and Z
-    xyz = np.where(f > 6 / 29, f**3, (f - np.float32(4 / 29)) * np.float32(108 / 841))
-    linear = cv2.transform(xyz.astype(np.float32), space.from_xyz * WHITE_D65)
-    root = np.sqrt(np.clip(linear, 0, 1)) * np.float32(65535)
-    planes = [
-        _look_up(np.rint(plane).astype(np.uint16), curve)
-        for plane, curve in zip(cv2.split(root), space.curves, strict=True)
-    ]
-    return np.asarray(cv2.merge(planes), np.float32)
+XYZ_TO_SRGB = np.array(
+    [
+        [3.2404542, -1.5371385, -0.4985314],
+        [-0.9692660, 1.8760108, 0.0415560],
+        [0.0556434, -0.2040259, 1.0572252],
+    ],
+    np.float32,
+)
 
 
 def to_codes(encoded: npt.ArrayLike, dtype: npt.DTypeLike = np.uint8) -> Codes:
@@ -258,186 +262,6 @@ def resize_area(picture: Codes, size: tuple[int, int]) -> Codes:
 def network_view(luma: Codes, size: tuple[int, int], space: Space | None = None) -> Float:
     """L* (h, w) at the network's `size` of luma codes (H, W): what a model sees of a picture."""
     return lightness(resize_area(luma, size), space)
-
-
-def enlarge_rows(ab: Float, size: tuple[int, int], start: int, stop: int) -> Float:
-    """Rows `start` to `stop` of chroma (h, w, 2) enlarged to `size` = (H, W), bicubic.
-
-    Bicubic with a = -0.75 (Keys 1981), pixel centers aligned, borders repeated, as
-    `cv2.resize(..., INTER_CUBIC)` does; only the asked rows are ever made.
-    """
-    rows = enlarge_height(ab, size[0], start, stop)
-    return np.asarray(
-        cv2.resize(rows, (size[1], stop - start), interpolation=cv2.INTER_CUBIC), np.float32
-    ).reshape(stop - start, size[1], 2)
-
-
-def enlarge_height(ab: Float, height: int, start: int, stop: int) -> Float:
-    """The vertical half of `enlarge_rows`: (h, w, 2) to (stop - start, w, 2)."""
-    have = ab.shape[0]
-    position = (np.arange(start, stop) + 0.5) * (have / height) - 0.5
-    first = np.floor(position).astype(np.int64)
-    t = (position - first)[:, None]
-    a = -0.75
-    distance = np.concatenate([t + 1, t, 1 - t, 2 - t], axis=1)
-    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
-    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-    weights = np.where(distance <= 1, near, far).astype(np.float32)
-    taps = np.clip(first[:, None] + np.arange(-1, 3), 0, have - 1)
-    rows = np.zeros((stop - start, *ab.shape[1:]), np.float32)
-    for tap in range(4):
-        rows += weights[:, tap, None, None] * ab[taps[:, tap]]
-    return rows
-
-
-def chroma_at_luma(luma: Float, cb: Float, cr: Float, maximum: int) -> tuple[Float, Float]:
-    """Scale (Cb, Cr) towards grey until RGB at this luma lies in [0, maximum].
-
-    All (H, W) float32, in codes, chroma centered on 0 with JPEG's scaling (ITU-T T.871, section 7).
-    The hue angle stays: both are multiplied by the same factor in [0, 1].
-    """
-    red, green, blue = _rgb_offsets(cb, cr)
-    low, high = luma, np.float32(maximum) - luma  # room below and above
-    highest = np.maximum(np.maximum(red, green), blue)
-    lowest = -np.minimum(np.minimum(red, green), blue)
-    tiny = np.float32(1e-6)
-    scale = np.minimum(high / np.maximum(highest, tiny), low / np.maximum(lowest, tiny))
-    scale = np.clip(scale, 0, 1)
-    return np.asarray(cb * scale, np.float32), np.asarray(cr * scale, np.float32)
-
-
-def _rgb_offsets(cb: Float, cr: Float) -> tuple[Float, Float, Float]:
-    """What (Cb, Cr) add to luma for R, G and B (ITU-T T.871, section 7)."""
-    red = cr * np.float32(2 - 2 * KR)
-    blue = cb * np.float32(2 - 2 * KB)
-    green = red * np.float32(-KR / KG) + blue * np.float32(-KB / KG)
-    return red, green, blue
-
-
-def chroma_of_lab(grey: Codes, ab: Float, space: Space | None = None) -> tuple[Float, Float]:
-    """(Cb, Cr) of the color that has the lightness of grey codes (H, W) and chroma `ab` (H, W, 2).
-
-    In codes of `grey`'s depth, centered on 0; not yet fitted to the luma (see `chroma_at_luma`).
-    The codes are those of `space`, of sRGB without one.
-    """
-    lab = np.asarray(cv2.merge([lightness(grey, space), ab]), np.float32)
-    rgb = lab_to_rgb(lab) if space is None else lab_to_space(lab, space)
-    ycc = cv2.transform(rgb, _RGB_TO_YCC * np.float32(max_code(grey.dtype)))
-    _, cb, cr = cv2.split(ycc)
-    return np.asarray(cb, np.float32), np.asarray(cr, np.float32)
-
-
-# ITU-T T.871, section 7
-_RGB_TO_YCC = np.array(
-    [
-        [KR, KG, KB],
-        [-0.5 * KR / (1 - KB), -0.5 * KG / (1 - KB), 0.5],
-        [0.5, -0.5 * KG / (1 - KR), -0.5 * KB / (1 - KR)],
-    ],
-    np.float32,
-)
-
-
-Output = Literal["rgb", "ycc"]
-
-
-def colorize(
-    grey: Codes,
-    ab: Float,
-    *,
-    saturation: float = 1.0,
-    exact_luma: npt.NDArray[np.floating[Any]] | None = None,
-    output: Output = "rgb",
-) -> Codes:
-    """Join the source's luma with predicted chroma: the picture that users get.
-
-    grey: luma codes (H, W), uint8 or uint16. ab: chroma (h, w, 2) in Lab units at any size,
-    enlarged bicubically. exact_luma: unrounded luma in codes (H, W), kept instead of `grey`'s
-    rounded one where a 16-bit source was not grey. saturation: factor on ab.
-
-    Returns (H, W, 3) of grey's type. "rgb": luma of the result differs from the source's by at
-    most 0.294 code, so that 8-bit grey is equal. "ycc": Y' is the source's own plane, with Cb and
-    Cr around half of the range, for encoders that take it.
-    """
-    if not np.isfinite(saturation):
-        raise ValueError(f"saturation is a number, not {saturation}")
-    height, width = grey.shape
-    result = np.empty((height, width, 3), grey.dtype)
-    ab = ab if saturation == 1.0 else ab * np.float32(saturation)
-    for start, stop in strips(height, width):
-        result[start:stop] = colorize_rows(
-            grey[start:stop],
-            ab,
-            start,
-            height,
-            exact_luma=None if exact_luma is None else exact_luma[start:stop],
-            output=output,
-        )
-    return result
-
-
-def colorize_rows(
-    grey: Codes,
-    ab: Float,
-    start: int,
-    height: int,
-    *,
-    exact_luma: npt.NDArray[np.floating[Any]] | None = None,
-    output: Output = "rgb",
-    space: Space | None = None,
-    dtype: npt.DTypeLike | None = None,
-) -> Codes:
-    """`colorize` for the rows (h, W) of a picture that begin at `start` of its `height`: (h, W, 3).
-
-    A few rows at a time is how pictures of any size are made in bounded memory. space: the RGB
-    space of the codes, sRGB without one. dtype: of the result where it is not that of the codes;
-    floating point, 1.0 for the highest code, keeps exact luma to its own precision.
-    """
-    rows, width = grey.shape
-    maximum = max_code(grey.dtype)
-    kept = grey if exact_luma is None else exact_luma
-    y = kept.astype(np.float32)
-    full = enlarge_rows(ab, (height, width), start, start + rows)
-    cb, cr = chroma_at_luma(y, *chroma_of_lab(grey, full, space), maximum)
-    out = np.empty((rows, width, 3), grey.dtype if dtype is None else dtype)
-    if output == "ycc":
-        half = (maximum + 1) // 2
-        out[..., 0] = grey
-        out[..., 1] = np.clip(np.rint(cb + half), 0, maximum)
-        out[..., 2] = np.clip(np.rint(cr + half), 0, maximum)
-    elif np.issubdtype(out.dtype, np.floating):
-        _write_floats(out, kept.astype(np.float64), cb, cr, maximum)
-    else:
-        _write_rgb(out, kept, y, cb, cr, maximum)
-    return out
-
-
-def _write_rgb(
-    out: Codes, kept: npt.NDArray[Any], y: Float, cb: Float, cr: Float, maximum: int
-) -> None:
-    """Round R and B, then let G take up their error: the luma error is at most 0.587 / 2 code."""
-    red, _, blue = _rgb_offsets(cb, cr)
-    red = np.clip(np.rint(y + red), 0, maximum)
-    blue = np.clip(np.rint(y + blue), 0, maximum)
-    exact = kept if maximum > 255 else y  # float32 is exact enough for 8 bits only
-    green = np.rint((exact - KR * red.astype(exact.dtype) - KB * blue) / KG)
-    out[..., 0] = red
-    out[..., 1] = np.clip(green, 0, maximum)
-    out[..., 2] = blue
-
-
-def _write_floats(
-    out: Codes, kept: npt.NDArray[np.float64], cb: Float, cr: Float, maximum: int
-) -> None:
-    """The same without codes: G takes up the rounding of R and B to the type of `out`."""
-    red, _, blue = _rgb_offsets(cb, cr)
-    out[..., 0] = (kept + red) / maximum
-    out[..., 2] = (kept + blue) / maximum
-    rest = KR * out[..., 0].astype(np.float64) + KB * out[..., 2].astype(np.float64)
-    out[..., 1] = (kept / maximum - rest) / KG
-
-
-# --- differences -------------------------------------------------------------------------------
 
 
 def delta_e_2000(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -5,6 +5,7 @@ What a format cannot hold is known by then (`encoding`); an encoder notes what o
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo, iTXt
 
-from colorbatch import color, icc, jpeg2000, metadata, png, tiff
+from colorbatch import color, icc, join, jpeg2000, metadata, png, tiff
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
 from colorbatch.metadata import EXIF_START
@@ -46,11 +47,17 @@ class Page:
         return 3 if self.still.alpha is None else 4
 
     @property
-    def output(self) -> color.Output:
+    def output(self) -> join.Output:
         """What an encoder of Y' is given."""
         return "rgb" if self.ab is None else "ycc"
 
-    def rows(self, start: int, stop: int, output: color.Output = "rgb") -> Codes:
+    @functools.cached_property
+    def _widened(self) -> color.Float:
+        """`ab` at the picture's width: made once for all of its rows."""
+        assert self.ab is not None
+        return join.enlarged_across(self.ab, self.still.size[1])
+
+    def rows(self, start: int, stop: int, output: join.Output = "rgb") -> Codes:
         """Samples (stop - start, W, 3 or 4) of `still.dtype`; "ycc" is for pages without alpha."""
         still = self.still
         height, width = still.size
@@ -63,9 +70,9 @@ class Page:
         space = icc.space_of(self.icc) if self.icc else None
         for top, bottom in color.strips(stop - start, width):
             first, last = start + top, start + bottom
-            part = color.colorize_rows(
+            part = join.colorize_rows(
                 still.luma[first:last],
-                self.ab,
+                self._widened,
                 first,
                 height,
                 exact_luma=still.exact_luma(first, last),
@@ -83,7 +90,7 @@ def _all_rows(page: Page) -> Codes:
     return page.rows(0, page.still.size[0])
 
 
-def _image(page: Page, output: color.Output = "rgb") -> Image.Image:
+def _image(page: Page, output: join.Output = "rgb") -> Image.Image:
     """A page of 8 bits as Pillow's picture, made strip by strip: no array of it beside."""
     height, width = page.still.size
     mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]

@@ -15,8 +15,8 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch import color, icc, metadata, tiff
-from colorbatch.color import Codes
+from colorbatch import icc, join, metadata, tiff
+from colorbatch.color import Codes, Float
 from colorbatch.encoders import ENCODERS, Page
 from colorbatch.errors import TargetError
 from colorbatch.metadata import TAG_ORIENTATION
@@ -50,7 +50,7 @@ class Encoded:
 
 def encode(
     still: Still,
-    ab: color.Float | None,
+    ab: Float | None,
     format_: Format,
     *,
     mark: str,
@@ -65,7 +65,7 @@ def encode(
 
 def write(
     file: IO[bytes],
-    pages: Iterable[tuple[Still, color.Float | None]],
+    pages: Iterable[tuple[Still, Float | None]],
     format_: Format,
     style: Style,
 ) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def write(
     )
 
 
-def _prepare(still: Still, ab: color.Float | None, format_: Format, style: Style) -> Page:
+def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> Page:
     """Fit a page to a format, and say what it cannot hold."""
     name = NAMES.get(format_, format_)
     notes = list(still.notes)
@@ -213,7 +213,7 @@ def _lost(
 
 def _sheet(page: Page) -> tiff.Sheet:
     """A page for `tiff.write`."""
-    output: color.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
+    output: join.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
     return tiff.Sheet(
         page.still,
         lambda start, stop: page.rows(start, stop, output),

@@ -209,6 +209,8 @@ def _open_session(runtime: Any, path: Path, asked: Device, threads: int) -> tupl
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
+    # idle threads sleep: while they spin, those that read and write have no core
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = runtime.InferenceSession(str(path), settings, providers=providers)
     except Exception as error:  # onnxruntime raises many kinds for broken files

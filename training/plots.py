@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from PIL import Image, ImageDraw, ImageFont
 
-from colorbatch import color
+from colorbatch import color, join
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, replacing
 from colorbatch.finding import find_pictures
@@ -87,7 +87,7 @@ def old_pictures(
         scaled = max(1, round(grey.shape[1] * height / grey.shape[0]))
         grey = color.resize_area(grey, (height, scaled))
         three = np.dstack([grey] * 3)
-        rows.append([three, *(color.colorize(grey, m.chroma_for([three])[0]) for m in models)])
+        rows.append([three, *(join.colorize(grey, m.chroma_for([three])[0]) for m in models)])
         if len(rows) == count:
             break
     if not rows:

@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "provenance": set(),
     "color": {"errors"},
+    "join": {"color"},
     "kinds": {"color"},
     "contract": {"errors"},
     "names": set(),
@@ -34,8 +35,9 @@ ALLOWED = {
     "png": {"color"},
     "tiff": {"still", "metadata", "modes", "color", "errors"},
     "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"},
-    "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
-    "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
+    "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "join", "color", "errors"},
+    "encoding": {"encoders", "tiff", "still", "metadata", "icc", "join", "color", "errors"}
+    | {"provenance"},
     "headers": {"images", "tiff", "still"},
     "sizes": {"still"},
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"},
@@ -61,7 +63,7 @@ ALLOWED = {
         "files",
         "errors",
     },
-    "api": {"engine", "color", "contract"},
+    "api": {"engine", "join", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget"}
     | GROUND,
@@ -70,7 +72,7 @@ ALLOWED = {
 }
 """Room of colorbatch -> rooms that it may import (design: the house)."""
 
-TRAINING_MAY_USE = GROUND - {"provenance"} | {"boundary", "images", "engine"}
+TRAINING_MAY_USE = GROUND - {"provenance"} | {"boundary", "images", "engine", "join"}
 EXPORT_MAY_USE = TRAINING_MAY_USE | {"parity"}
 HOMES = {
     "onnxruntime": {"engine"},

@@ -216,7 +216,7 @@ def test_what_cannot_fit_is_refused_before_work(run_cli, tiny_model, tmp_path):
     assert line.endswith(" free; make room, or go on with --ignore-space")
     assert not (tmp_path / "out").exists()
     allowed = run_cli(*command)  # by its header it is more than may be read, and needs no room
-    assert allowed.returncode == 3 and "--max-pixels" in allowed.stderr
+    assert allowed.returncode == 3 and "failed: source/b.tif" in allowed.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files with holes need to be asked for there")

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from colorbatch import color, encoding, icc, images
+from colorbatch import color, encoding, icc, images, join
 from colorbatch.still import Still
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -103,8 +103,8 @@ def test_computed_as_srgb_it_would_be_wrong() -> None:
     """The test above can fail: without the space, a viewer sees other colors in eciRGB."""
     grey = np.full((8, 8), 110, np.uint8)
     ab = np.broadcast_to(np.float32([-25, 20]), (8, 8, 2)).copy()
-    wrong = seen_lab(color.colorize(grey, ab), PROFILES["eci"])[..., 1:].mean((0, 1))
-    right = color.colorize_rows(grey, ab, 0, 8, space=icc.space_of(PROFILES["eci"]))
+    wrong = seen_lab(join.colorize(grey, ab), PROFILES["eci"])[..., 1:].mean((0, 1))
+    right = join.colorize_rows(grey, ab, 0, 8, space=icc.space_of(PROFILES["eci"]))
     near = seen_lab(right, PROFILES["eci"])[..., 1:].mean((0, 1))
     assert np.abs(wrong - [-25, 20]).max() > 6
     assert np.abs(near - [-25, 20]).max() < 2
