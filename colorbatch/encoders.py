@@ -68,6 +68,11 @@ class Page:
             made[..., :3] = still.own_rgb(start, stop)
             return made
         space = icc.space_of(self.icc) if self.icc else None
+        if self.channels == 3 and still.exact_luma(start, start) is None:  # straight into place
+            luma = still.luma[start:stop]
+            return color.colorize_rows(
+                luma, self._widened, start, height, output=output, space=space, out=made
+            )
         for top, bottom in color.strips(stop - start, width):
             first, last = start + top, start + bottom
             part = color.colorize_rows(
@@ -100,7 +105,7 @@ def _encode_jpeg(page: Page, notes: list[str]) -> bytes:
     pixels = _all_rows(page, page.output)
     mode = "YCbCr" if page.output == "ycc" else "RGB"
     size = (pixels.shape[1], pixels.shape[0])
-    image = Image.frombuffer(mode, size, pixels.tobytes(), "raw", mode, 0, 1)
+    image = Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
     options = _pillow_options(page)
     tables = encoding.get("qtables") if still.format == "JPEG" else None
     if page.quality is None and tables:
