@@ -381,7 +381,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("folder", type=Path, help="photographs in color")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sets", nargs="+", default=[], help="parts of names of sets")
+    parser.add_argument("--sets", nargs="+", default=[], help="how names of sets begin")
     parser.add_argument("--factor", type=float, default=1, help="of the numbers of pictures")
     parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -397,7 +397,7 @@ def main() -> None:
         print(json.dumps(dataclasses.asdict(work)))
         return
     for chosen in SETS:
-        if not arguments.sets or any(part in chosen.name for part in arguments.sets):
+        if not arguments.sets or any(map(chosen.name.startswith, arguments.sets)):
             count = max(1, round(chosen.count * arguments.factor))
             show(chosen, count, rounds_of(chosen, arguments.folder, arguments.rounds, count))
 

@@ -68,6 +68,11 @@ class Page:
             made[..., :3] = still.own_rgb(start, stop)
             return made
         space = icc.space_of(self.icc) if self.icc else None
+        if self.channels == 3 and still.exact_luma(start, start) is None:  # straight into place
+            luma = still.luma[start:stop]
+            return join.colorize_rows(
+                luma, self._widened, start, height, output=output, space=space, out=made
+            )
         for top, bottom in color.strips(stop - start, width):
             first, last = start + top, start + bottom
             part = join.colorize_rows(
@@ -98,7 +103,7 @@ def _image(page: Page, output: join.Output = "rgb") -> Image.Image:
     for start, stop in color.strips(height, width):
         rows = page.rows(start, stop, output)
         size = (width, stop - start)
-        image.paste(Image.frombuffer(mode, size, rows.tobytes(), "raw", mode, 0, 1), (0, start))
+        image.paste(Image.frombuffer(mode, size, rows, "raw", mode, 0, 1), (0, start))
     return image
 
 

@@ -243,16 +243,19 @@ def colorize_rows(
     output: Output = "rgb",
     space: Space | None = None,
     dtype: npt.DTypeLike | None = None,
+    out: Codes | None = None,
 ) -> Codes:
     """`colorize` for the rows (h, W) of a picture that begin at `start` of its `height`: (h, W, 3).
 
     A few rows at a time is how pictures of any size are made in bounded memory; who asks for many
     parts of one picture gives `ab` as `enlarged_across` once. space: the RGB space of the codes,
     sRGB without one. dtype: of the result where it is not that of the codes; floating point, 1.0
-    for the highest code, keeps exact luma to its own precision.
+    for the highest code, keeps exact luma to its own precision. out: (h, W, 3), contiguous, to be
+    written to and returned.
     """
     rows, width = grey.shape
-    out = np.empty((rows, width, 3), grey.dtype if dtype is None else dtype)
+    if out is None:
+        out = np.empty((rows, width, 3), grey.dtype if dtype is None else dtype)
     join = _join_of(max_code(grey.dtype), space)
     chroma = np.moveaxis(enlarged_across(ab, width), -1, 0)
     grey = np.ascontiguousarray(grey)
@@ -299,14 +302,17 @@ def _join_strip(
 
 
 def _rounded(values: Float, dtype: npt.DTypeLike, factor: float = 1, shift: float = 0) -> Codes:
-    """values * factor + shift (H, W), which is above -0.5, to the nearest codes of uint8 or uint16.
+    """values * factor + shift (H, W), which is above -0.5, to the nearest codes of uint8 or uint16;
+    `values` is lost.
 
     (Nearest code of the absolute value, which OpenCV gives at a fifth of the price, is the same.)
     """
     if np.dtype(dtype) == np.uint8:
         return np.asarray(cv2.convertScaleAbs(values, alpha=factor, beta=shift))
-    moved = np.rint(values * np.float32(factor) + np.float32(shift))
-    return np.asarray(np.clip(moved, 0, 65535, out=moved).astype(np.uint16))
+    if factor != 1:
+        np.multiply(values, np.float32(factor), out=values)
+    np.add(values, np.float32(shift + 0.5), out=values)  # what is cut off then was to be rounded
+    return np.asarray(np.clip(values, 0, 65535, out=values).astype(np.uint16))
 
 
 def _write_rgb(out: Codes, y: Float, red: Float, blue: Float) -> None:
