@@ -121,7 +121,6 @@ def _encode_jpeg(page: Page, notes: list[str]) -> bytes:
         buffer,
         "JPEG",
         subsampling=0,
-        optimize=True,
         progressive=encoding.get("progressive", False),
         comment=encoding.get("comment", b""),
         xmp=page.xmp,
