@@ -279,7 +279,7 @@ def _encode(path: Path, pixels: Pixels, how: Any) -> None:
         from PIL import Image
 
         image = Image.frombuffer("YCbCr", pixels.shape[1::-1], pixels, "raw", "YCbCr", 0, 1)
-        image.save(path, qtables=[how[0], how[0]], subsampling=0, optimize=True)
+        image.save(path, qtables=[how[0], how[0]], subsampling=0)
         return
     import tifffile
 

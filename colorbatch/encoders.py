@@ -130,7 +130,6 @@ def _encode_jpeg(file: IO[bytes], page: Page, notes: list[str]) -> None:
         buffer,
         "JPEG",
         subsampling=0,
-        optimize=True,
         progressive=encoding.get("progressive", False),
         comment=encoding.get("comment", b""),
         xmp=page.xmp,
