@@ -225,7 +225,7 @@ def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
     format_: Format = "PNG"
     encoding: dict[str, Any] = {}
     if image.format == "WEBP":
-        format_, encoding = "WEBP", {"lossless": webp_is_lossless(_whole(file))}
+        format_, encoding = "WEBP", {"lossless": webp_is_lossless(file)}
     elif image.format == "BMP":
         format_ = "BMP"
     else:
@@ -331,12 +331,12 @@ def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
     }
 
 
-def webp_is_lossless(data: bytes) -> bool:
+def webp_is_lossless(file: IO[bytes]) -> bool:
     """Whether the picture's chunk is VP8L (RFC 9649, section 2): chunks of a RIFF file in turn."""
-    position = 12
-    while position + 8 <= len(data):
-        name, length = data[position : position + 4], data[position + 4 : position + 8]
-        if name in (b"VP8L", b"VP8 "):
-            return name == b"VP8L"
-        position += 8 + int.from_bytes(length, "little") + int.from_bytes(length, "little") % 2
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        if head[:4] in (b"VP8L", b"VP8 "):
+            return head[:4] == b"VP8L"
+        length = int.from_bytes(head[4:], "little")
+        file.seek(length + length % 2, os.SEEK_CUR)
     return False

@@ -160,5 +160,5 @@ def _packing_made(one: Stored, format_: Format, quality: int | None) -> str:
         return "webp lossless" if lossless else "webp"
     if format_ == "TIFF":
         kept = one.packing in ("none", "jpeg") or one.packing.startswith(("lzw", "deflate"))
-        return one.packing if kept and one.in_tiff else "deflate predicted"
+        return one.packing if kept and one.format == "TIFF" else "deflate predicted"
     return {"JPEG": "jpeg", "PNG": "png"}.get(format_, "jp2")

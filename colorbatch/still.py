@@ -224,18 +224,31 @@ def stored(pixels: Codes, orientation: int) -> Codes:
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """What decoding makes of a picture: its pixels, their channels with alpha, the bytes of a
+    sample, and the bytes in memory at the peak of reading it."""
+
+    pixels: int
+    channels: int
+    depth: int
+    peak: float
+
+
+@dataclass(frozen=True)
 class Stored:
     """How a picture lies in its file, as headers tell without decoding.
 
     packing: "none", "lzw", "deflate" (each of both also with " predicted"), "jpeg", "png",
     "webp", "webp lossless", "jp2", "jp2 lossy", "heic" or "few" (palettes and less than 8 bits).
-    samples: per pixel; bits: per sample; nbytes: what its samples take in the file.
+    samples: per pixel; bits: per sample; nbytes: what its samples take in the file. decoded: None
+    where the header says already that it cannot be.
     """
 
+    format: Format
     packing: str
     height: int
     width: int
     samples: int
     bits: int
     nbytes: int
-    in_tiff: bool = False
+    decoded: Decoded | None = None

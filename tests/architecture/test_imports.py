@@ -45,7 +45,7 @@ ALLOWED = {
     "report": GROUND,
     "log": {"report", "files", "errors"},
     "budget": {"errors"},
-    "costs": {"images", "tiff", "still"},
+    "costs": {"headers", "still"},
     "pipeline": {"engine", "color", "contract", "errors"},
     "settings": {"kinds", "still", "files"},
     "picture": {"settings", "images", "encoding", "still", "icc", "kinds", "report"} | GROUND,

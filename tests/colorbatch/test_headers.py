@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch.headers import pictures_of
-from colorbatch.still import Stored
+from colorbatch.still import FORMATS, Stored
 
 GREY = np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8)
 RGB = np.dstack([GREY, GREY[::-1], GREY])
@@ -38,11 +39,15 @@ RGB = np.dstack([GREY, GREY[::-1], GREY])
 def test_formats_of_pillow(
     tmp_path: Path, name: str, mode: str, options: dict[str, Any], expected: tuple[str, int, int]
 ) -> None:
-    """Packing, samples, bits, the size, and the bytes of the whole file."""
+    """Format, packing, samples, bits, the size, and the bytes of the whole file."""
     path = tmp_path / name
     Image.fromarray(RGB).convert(mode).save(path, **options)
     packing, samples, bits = expected
-    assert pictures_of(path) == [Stored(packing, 40, 60, samples, bits, path.stat().st_size)]
+    [found] = pictures_of(path)
+    assert replace(found, decoded=None) == Stored(
+        FORMATS[path.suffix], packing, 40, 60, samples, bits, path.stat().st_size
+    )
+    assert found.decoded is not None and found.decoded.pixels == 40 * 60
 
 
 def test_sixteen_bits_and_strong_compression(tmp_path: Path) -> None:
