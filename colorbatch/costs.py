@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from colorbatch.formats import FORMATS, Format
 from colorbatch.headers import pictures_of
-from colorbatch.still import FORMATS, Decoded, Format
+from colorbatch.still import Decoded
 
 BASE_BYTES = 400_000_000
 """Python, the libraries, the embedded model, and what it needs for a batch of 8."""

@@ -19,14 +19,14 @@ from colorbatch import icc, join, metadata, tiff
 from colorbatch.color import Codes, Float
 from colorbatch.encoders import ENCODERS, Page
 from colorbatch.errors import TargetError
+from colorbatch.formats import NAMES, Format
 from colorbatch.metadata import TAG_ORIENTATION
 from colorbatch.provenance import is_extensible, with_mark
-from colorbatch.still import Format, Still, to_codes, upright
+from colorbatch.still import Still, to_codes, upright
 
 JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
 """What one APP1 segment holds beside its length and its own name."""
 LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
-NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
 
 
 @dataclass(frozen=True)

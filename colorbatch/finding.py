@@ -16,17 +16,18 @@ from pathlib import Path
 
 from colorbatch.errors import UsageError
 from colorbatch.files import Job, reachable
+from colorbatch.formats import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
 from colorbatch.names import LONGEST_PLAIN
 from colorbatch.patterns import EVERYTHING, Patterns, expand, is_pattern, split
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
-)
+PICTURE_SUFFIXES = frozenset(suffix for format_ in WRITTEN for suffix in SUFFIXES[format_])
 """What is read and written."""
-READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
+RESULT_SUFFIXES: Mapping[str, str] = {
+    suffix: SUFFIXES[result][0] for own, result in READ_ONLY.items() for suffix in SUFFIXES[own]
+}
 """What is read only, and the suffix of its results."""
-SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
+SOURCE_SUFFIXES = frozenset(FORMATS)
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *RESULT_SUFFIXES})
 """Names of pictures, not of folders: nobody means a folder new.jp2."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 DEFAULT_SUFFIX = "_colorized"
@@ -205,7 +206,7 @@ def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
     if output.suffix.lower() in PICTURE_SUFFIXES:
         raise UsageError(f"{output} names one picture, but there may be several")
     if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-        raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
+        raise UsageError(f"{output}: results are {in_words(WRITTEN, 'or')}")
 
 
 def _groups(
@@ -303,7 +304,7 @@ def _jobs(
                 continue
             seen.add(key)
             folder = output / name.parent if output is not None else path.parent
-            own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
+            own_suffix = RESULT_SUFFIXES.get(name.suffix.lower(), name.suffix)
             target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
             yield Job(path, target, named=group.named, home=output or group.place)
 

@@ -28,11 +28,11 @@ from colorbatch import jpeg2000, metadata, tiff
 from colorbatch.color import Codes, strips
 from colorbatch.errors import SourceError
 from colorbatch.files import reachable
+from colorbatch.formats import READ, Format, in_words
 from colorbatch.metadata import EXIF_START, TAG_ORIENTATION
 from colorbatch.modes import samples_of
 from colorbatch.still import (
     MAX_PIXELS,
-    Format,
     Still,
     check_size,
     from_samples,
@@ -151,7 +151,7 @@ def _decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
     except OSError as error:
         if start.startswith(STARTS):
             raise SourceError("the file is truncated or broken") from error
-        raise SourceError("not a JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 or HEIC picture") from error
+        raise SourceError(f"not a {in_words(READ, 'or')} picture") from error
     with image:
         check_size(image.height, image.width, max_pixels)
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":

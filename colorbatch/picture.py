@@ -18,10 +18,11 @@ import numpy as np
 from colorbatch import color, encoding, icc, images, kinds
 from colorbatch.errors import SourceError
 from colorbatch.files import Job, check_target, make_folder, reachable
+from colorbatch.formats import FORMATS, Format
 from colorbatch.provenance import is_marked
 from colorbatch.report import Outcome
 from colorbatch.settings import Fate, ImageSettings
-from colorbatch.still import FORMATS, Format, Still, stored, upright
+from colorbatch.still import Still, stored, upright
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorbatch.still import Format, Stored
+from colorbatch.formats import Format
+from colorbatch.still import Stored
 
 MARK_BYTES = 1200
 """What a picture has beside its samples: our mark in XMP, and the format's own order. (The source's

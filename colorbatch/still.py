@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +15,8 @@ import numpy.typing as npt
 from colorbatch import color
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
+from colorbatch.formats import Format
 
-Format = Literal["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000", "HEIC"]
-
-FORMATS: Mapping[str, Format] = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".jp2": "JPEG2000",
-    ".j2k": "JPEG2000",
-    ".jpx": "JPEG2000",
-    ".heic": "HEIC",
-    ".heif": "HEIC",
-}
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
 

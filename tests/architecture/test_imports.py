@@ -18,37 +18,43 @@ ALLOWED = {
     "kinds": {"color"},
     "contract": {"errors"},
     "names": set(),
+    "formats": set(),
     "patterns": {"errors"},
     "lists": {"errors"},
     "files": {"names", "errors"},
-    "finding": {"patterns", "names", "files", "errors"},
+    "finding": {"patterns", "names", "formats", "files", "errors"},
     "locks": {"errors"},
     "records": {"files"},
     "journal": {"records", "locks", "files", "errors"},
     "engine": {"color", "contract", "errors"},
     "parity": {"color", "contract", "engine", "errors"},
-    "still": {"color", "errors"},
+    "still": {"formats", "color", "errors"},
     "icc": {"color"},
     "metadata": set(),
     "modes": {"icc", "color"},
     "jpeg2000": {"color", "errors"},
     "png": {"color"},
     "tiff": {"still", "metadata", "modes", "color", "errors"},
-    "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"},
-    "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "join", "color", "errors"},
+    "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"}
+    | {"formats"},
+    "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "join", "color", "errors"}
+    | {"formats"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "join", "color", "errors"}
-    | {"provenance"},
-    "headers": {"images", "tiff", "still"},
-    "sizes": {"still"},
-    "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"},
+    | {"provenance", "formats"},
+    "headers": {"images", "tiff", "still", "formats"},
+    "sizes": {"still", "formats"},
+    "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
+    | {"formats"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
     "budget": {"errors"},
-    "costs": {"headers", "still"},
+    "costs": {"headers", "still", "formats"},
     "pipeline": {"engine", "color", "contract", "errors"},
-    "settings": {"kinds", "still", "files"},
-    "picture": {"settings", "images", "encoding", "still", "icc", "kinds", "report"} | GROUND,
+    "settings": {"kinds", "still", "files", "formats"},
+    "picture": {"settings", "images", "encoding", "still", "icc", "kinds", "report"}
+    | {"formats"}
+    | GROUND,
     "batch": {
         "pipeline",
         "costs",
@@ -65,7 +71,7 @@ ALLOWED = {
     },
     "api": {"engine", "join", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
-    | {"report", "settings", "patterns", "lists", "log", "budget"}
+    | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},

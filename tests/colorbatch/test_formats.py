@@ -20,7 +20,7 @@ import pytest
 import tifffile
 from PIL import Image, PngImagePlugin
 
-from colorbatch import encoding, images
+from colorbatch import encoding, formats, images
 from colorbatch.batch import colorize_images
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
@@ -410,3 +410,11 @@ def test_the_command_line_turns_limits_and_dates(run_cli: Any, tmp_path: Path,
     refused = run_cli(*common, "-o", tmp_path / "new", env=env)
     assert refused.returncode == 3
     assert "40 x 20 pixels are more than 0.0005 million" in refused.stderr
+
+
+def test_the_table_of_formats_is_whole():
+    """Each suffix belongs to one format, and what is only read becomes what is written."""
+    assert len(formats.FORMATS) == sum(map(len, formats.SUFFIXES.values()))
+    assert set(formats.READ_ONLY.values()) <= set(formats.WRITTEN)
+    assert formats.FORMATS[".jpeg"] == formats.FORMATS[".jpg"] == "JPEG"
+    assert formats.in_words(["PNG", "WEBP", "JPEG2000"], "or") == "PNG, WebP or JPEG 2000"

@@ -12,8 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from colorbatch.formats import FORMATS
 from colorbatch.headers import pictures_of
-from colorbatch.still import FORMATS, Stored
+from colorbatch.still import Stored
 
 GREY = np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8)
 RGB = np.dstack([GREY, GREY[::-1], GREY])
