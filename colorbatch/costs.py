@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from colorbatch.formats import FORMATS, Format
+from colorbatch.formats import FORMATS, SAMPLE_BYTES, Format
 from colorbatch.headers import pictures_of
 from colorbatch.still import Decoded
 
@@ -46,7 +46,7 @@ def _pages(source: Path) -> list[tuple[Format, Decoded]]:
 
 def _of_page(own_format: Format, page: Decoded, target: Path, upright: bool) -> int:
     format_ = FORMATS.get(target.suffix.lower(), own_format)
-    most = {"JPEG": 1, "WEBP": 1, "BMP": 1, "TIFF": 8}.get(format_, 2)
+    most = SAMPLE_BYTES.get(format_, 2)
     still = min(page.depth, 2) + page.depth * (page.channels in (2, 4))  # luma and alpha
     if page.channels >= 3 and page.depth > 1:  # 8 bits are colored without their own RGB
         still += 3 * page.depth

@@ -20,6 +20,10 @@ READ_ONLY: Mapping[Format, Format] = {"HEIC": "JPEG"}
 """What is not written, and what its results are."""
 WITH_QUALITY: tuple[Format, ...] = ("JPEG", "WEBP")
 """What `--quality` is for."""
+SAMPLE_BYTES: Mapping[Format, int] = {
+    "JPEG": 1, "PNG": 2, "TIFF": 8, "WEBP": 1, "BMP": 1, "JPEG2000": 2
+}  # fmt: skip
+"""Bytes of the deepest sample that a result can have; only TIFF holds floating point."""
 NAMES: Mapping[str, str] = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
 """What people write, where it is not the same."""
 

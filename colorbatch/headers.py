@@ -17,8 +17,8 @@ from typing import IO, cast
 from PIL import Image
 
 from colorbatch import tiff
+from colorbatch.decoders import PILLOW_FORMATS, is_heif, know_heif, webp_is_lossless
 from colorbatch.formats import Format
-from colorbatch.images import PILLOW_FORMATS, is_heif, know_heif, webp_is_lossless
 from colorbatch.still import Decoded, Stored
 
 SAMPLES = {"1": 1, "P": 1, "L": 1, "I;16": 1, "I;16B": 1, "I": 1, "LA": 2, "PA": 2, "CMYK": 4}

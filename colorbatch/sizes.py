@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorbatch.formats import Format
+from colorbatch.formats import SAMPLE_BYTES, Format
 from colorbatch.still import Stored
 
 MARK_BYTES = 1200
@@ -115,7 +115,7 @@ def of_result(pictures: Sequence[Stored], format_: Format, quality: int | None =
 
 
 def _of_picture(one: Stored, format_: Format, quality: int | None) -> Amount:
-    deep = one.bits > 8 and format_ not in ("JPEG", "WEBP", "BMP")
+    deep = one.bits > 8 and SAMPLE_BYTES[format_] > 1
     alpha = format_ != "JPEG" and one.samples in (2, 4)
     pixels, made = one.height * one.width, _packing_made(one, format_, quality)
     if made == "none":

@@ -36,13 +36,13 @@ ALLOWED = {
     "jpeg2000": {"color", "errors"},
     "png": {"color"},
     "tiff": {"still", "metadata", "modes", "color", "errors"},
-    "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "files", "errors"}
-    | {"formats"},
+    "decoders": {"jpeg2000", "still", "metadata", "modes", "color", "formats", "errors"},
+    "images": {"decoders", "tiff", "still", "color", "files", "errors"},
     "encoders": {"png", "tiff", "jpeg2000", "still", "metadata", "icc", "join", "color", "errors"}
     | {"formats"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "join", "color", "errors"}
     | {"provenance", "formats"},
-    "headers": {"images", "tiff", "still", "formats"},
+    "headers": {"decoders", "tiff", "still", "formats"},
     "sizes": {"still", "formats"},
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
@@ -87,8 +87,8 @@ HOMES = {
     "filelock": {"locks"},
     "wcmatch": {"patterns"},
     "tifffile": {"tiff"},
-    "imagecodecs": {"tiff", "images", "jpeg2000", "icc"},
-    "pillow_heif": {"images"},
+    "imagecodecs": {"tiff", "decoders", "jpeg2000", "icc"},
+    "pillow_heif": {"decoders"},
     "psutil": {"budget"},
 }
 """Foreign library -> the rooms that know it."""

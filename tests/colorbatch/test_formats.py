@@ -28,6 +28,7 @@ from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
 from colorbatch.provenance import is_marked
 from colorbatch.settings import ImageSettings
+from colorbatch.still import Still
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)
@@ -299,7 +300,7 @@ def test_bmp_keeps_resolution_and_says_what_it_cannot_hold(tmp_path: Path) -> No
     encoded = encoding.encode(images.read(path), AB, "BMP", mark="t")
     assert any("EXIF or XMP" in note for note in encoded.notes)
     assert np.array_equal(decoded(encoded.data)[..., 3], pixels[..., 1])
-    plain = encoding.encode(images.Still("BMP", pixels[..., 0], dpi=(300, 300)), AB, "BMP",
+    plain = encoding.encode(Still("BMP", pixels[..., 0], dpi=(300, 300)), AB, "BMP",
                             mark="t").data  # fmt: skip
     for data in (encoded.data, plain):
         assert Image.open(io.BytesIO(data)).info["dpi"] == pytest.approx((300, 300), abs=0.02)
@@ -345,7 +346,7 @@ def test_a_limit_on_pixels_is_kept_by_the_header(
         raise AssertionError("decoded")
 
     monkeypatch.setattr(Image.Image, "load", never)
-    monkeypatch.setattr("colorbatch.images.from_samples", never)
+    monkeypatch.setattr("colorbatch.decoders.from_samples", never)
     with pytest.raises(SourceError, match=re.escape("100 x 100 pixels are more than 0.0099")):
         images.read(path, 9_900)
 
