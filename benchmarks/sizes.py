@@ -31,7 +31,7 @@ from PIL import Image
 from colorbatch import color, encoding, headers, images, sizes
 from colorbatch.api import Colorizer
 from colorbatch.finding import find_pictures
-from colorbatch.still import Format
+from colorbatch.formats import Format
 
 Codes = npt.NDArray[Any]
 Store = Callable[[Codes, np.random.Generator], bytes]

@@ -21,8 +21,9 @@ from PIL.PngImagePlugin import PngInfo, iTXt
 from colorbatch import color, icc, join, jpeg2000, metadata, png, tiff
 from colorbatch.color import Codes
 from colorbatch.errors import TargetError
+from colorbatch.formats import Format
 from colorbatch.metadata import EXIF_START
-from colorbatch.still import Format, Still
+from colorbatch.still import Still
 
 DEFAULT_QUALITY = 95
 SEGMENT_BYTES = 65533

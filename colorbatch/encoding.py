@@ -19,14 +19,14 @@ from colorbatch import icc, join, metadata, tiff
 from colorbatch.color import Codes, Float
 from colorbatch.encoders import ENCODERS, Page
 from colorbatch.errors import TargetError
+from colorbatch.formats import NAMES, SAMPLE_BYTES, Format
 from colorbatch.metadata import TAG_ORIENTATION
 from colorbatch.provenance import is_extensible, with_mark
-from colorbatch.still import Format, Still, to_codes, upright
+from colorbatch.still import Still, to_codes, upright
 
 JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
 """What one APP1 segment holds beside its length and its own name."""
 LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
-NAMES = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> P
     most = LARGEST_SIDE.get(format_)
     if most and max(still.size) > most:
         raise TargetError(f"{name} holds at most {most} pixels a side")
-    deepest = {"JPEG": 1, "WEBP": 1, "BMP": 1, "TIFF": 8}.get(format_, 2)
+    deepest = SAMPLE_BYTES[format_]
     if still.dtype.itemsize > deepest or (still.is_float and deepest < 8):
         had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
         notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")

@@ -20,11 +20,11 @@ from pathlib import Path
 from colorbatch import headers, records, sizes
 from colorbatch.errors import SpaceError
 from colorbatch.files import Job
+from colorbatch.formats import FORMATS
 from colorbatch.records import source_stamp
 from colorbatch.report import Outcome, duration
 from colorbatch.settings import ImageSettings
 from colorbatch.sizes import Amount
-from colorbatch.still import FORMATS
 
 LARGEST, DRAWN = 50, 150
 """Of each kind of file the headers of so many are read: of the largest, and of others by lot."""

@@ -6,7 +6,6 @@ order. Names only: nothing is read or written.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import unicodedata
@@ -14,19 +13,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorbatch import lists, places
 from colorbatch.errors import UsageError
 from colorbatch.files import Job, reachable
+from colorbatch.formats import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
 from colorbatch.names import LONGEST_PLAIN
 from colorbatch.patterns import EVERYTHING, Patterns, expand, is_pattern, split
+from colorbatch.places import exists, real, real_file
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".j2k", ".jpx"}
-)
+PICTURE_SUFFIXES = frozenset(suffix for format_ in WRITTEN for suffix in SUFFIXES[format_])
 """What is read and written."""
-READ_ONLY: Mapping[str, str] = {".heic": ".jpg", ".heif": ".jpg"}
+RESULT_SUFFIXES: Mapping[str, str] = {
+    suffix: SUFFIXES[result][0] for own, result in READ_ONLY.items() for suffix in SUFFIXES[own]
+}
 """What is read only, and the suffix of its results."""
-SOURCE_SUFFIXES = PICTURE_SUFFIXES | {*READ_ONLY}
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *READ_ONLY})
+SOURCE_SUFFIXES = frozenset(FORMATS)
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *RESULT_SUFFIXES})
 """Names of pictures, not of folders: nobody means a folder new.jp2."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 DEFAULT_SUFFIX = "_colorized"
@@ -74,7 +76,7 @@ def walk(
             for name in folders
             if not is_junk(name)
             and patterns.enter(start + name)
-            and not (skip and _real(here / name) == skip)
+            and not (skip and real(here / name) == skip)
         )
         for name in sorted(names):
             if is_junk(name) or os.path.splitext(name)[1].lower() not in suffixes:  # noqa: PTH122
@@ -91,7 +93,7 @@ def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    return list(walk(folder, PICTURE_SUFFIXES, _real(skip) if skip is not None else None))
+    return list(walk(folder, PICTURE_SUFFIXES, real(skip) if skip is not None else None))
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,17 @@ def plan_jobs(
     """
     if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
         raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
-    for memory in (_real_folder, _folder_below):  # the working directory may be another now
-        memory.cache_clear()
+    places.forget()
     wanted = list(_expanded(sources, output, patterns))
     is_single = len(wanted) == 1 and listed is None and wanted[0][1] is None
     single_file = is_single and _names_a_picture(output, new_suffix)
     _refuse_picture_as_folder(output, single_file)
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
-    skip = _real(output) if output is not None and not single_file else None
+    skip = real(output) if output is not None and not single_file else None
     if listed is not None:
-        groups = [_listed(sources, listed, patterns, skip)]
+        root, pictures = lists.pictures_of(listed, sources, patterns, skip)
+        _refuse_output_as_source(root, skip)
+        groups = [_Group(root, pictures)]
     else:
         groups = list(_groups(wanted, output, skip))
     jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
@@ -154,7 +157,7 @@ def source_folders(sources: Sequence[Path]) -> list[Path]:
     """Those sources that are folders, or patterns for what a folder holds."""
     found = []
     for source in sources:
-        if _exists(source):
+        if exists(source):
             found += [source] if source.is_dir() else []
         elif (parts := split(source)) is not None:
             found.append(parts[0])
@@ -168,7 +171,7 @@ def _expanded(
 ) -> Iterator[tuple[Path, Patterns | None]]:
     """Files, each with None, and folders, each with what to take of it. Raises UsageError."""
     for source in sources:
-        if _exists(source):
+        if exists(source):
             yield source, patterns if source.is_dir() else None
             continue
         if not is_pattern(source):
@@ -186,7 +189,7 @@ def _expanded(
         if not found:
             raise UsageError(f"{source}: no such file or folder, and no name matches the pattern")
         for path in found:
-            if output is None or _real(path) != _real(output):
+            if output is None or real(path) != real(output):
                 yield path, patterns if path.is_dir() else None
 
 
@@ -205,7 +208,7 @@ def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
     if output.suffix.lower() in PICTURE_SUFFIXES:
         raise UsageError(f"{output} names one picture, but there may be several")
     if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-        raise UsageError(f"{output}: results are JPEG, PNG, TIFF, WebP, BMP or JPEG 2000")
+        raise UsageError(f"{output}: results are {in_words(WRITTEN, 'or')}")
 
 
 def _groups(
@@ -213,7 +216,7 @@ def _groups(
 ) -> Iterator[_Group]:
     """The pictures of files and folders. Raises UsageError."""
     folders = [path for path, patterns in wanted if patterns is not None]
-    many = len({_real(folder) for folder in folders}) > 1
+    many = len({real(folder) for folder in folders}) > 1
     if output is not None:
         _refuse_equal_names(folders)
     for source, patterns in wanted:
@@ -221,70 +224,9 @@ def _groups(
             yield _Group(source.parent, [(source, Path(source.name))], named=True)
             continue
         _refuse_output_as_source(source, output)
-        below = Path(_real(source).name) if many else Path()
+        below = Path(real(source).name) if many else Path()
         paths = walk(source, SOURCE_SUFFIXES, skip, patterns)
         yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
-
-
-def _listed(
-    sources: Sequence[Path], listed: Sequence[str], patterns: Patterns, skip: Path | None
-) -> _Group:
-    """The pictures of a list, with their paths below its folder. Raises UsageError."""
-    if len(sources) > 1 or not all(source.is_dir() for source in sources):
-        raise UsageError("beside --files-from there is at most one SOURCE, the folder of its paths")
-    root = sources[0] if sources else Path()
-    paths = [path for text in listed if (path := _as_listed(root, text)) != root]
-    names = [_name_below(path, root) for path in paths]
-    if None in names:
-        if sources:
-            raise UsageError(f"{paths[names.index(None)]}: listed, but not below {root}")
-        root = _common_folder(paths)
-        names = [_name_below(path, root) for path in paths]
-    if skip is not None:
-        _refuse_output_as_source(root, skip)
-        skip = skip if skip.is_relative_to(_real(root)) else None
-    pictures = [
-        (root / name, name)
-        for name in names
-        if name is not None
-        and patterns.take(name.as_posix())
-        and not (skip and _real_folder((root / name).parent).is_relative_to(skip))
-    ]
-    return _Group(root, pictures)
-
-
-def _name_below(path: Path, root: Path) -> Path | None:
-    """The path from a folder on; None for what is not below it."""
-    folder = _folder_below(path.parent, root)
-    return folder / path.name if folder is not None else None
-
-
-@functools.lru_cache(maxsize=4096)
-def _folder_below(folder: Path, root: Path) -> Path | None:
-    """A folder from another on, also where one of the two is given through a link."""
-    for place, top in ((folder.absolute(), root.absolute()), (_real(folder), _real(root))):
-        if place.is_relative_to(top):
-            return place.relative_to(top)
-    return None
-
-
-def _as_listed(root: Path, text: str) -> Path:
-    """A listed path; with `/` for `\\` where the list is from Windows and we are not there."""
-    path = root / text
-    if os.sep == "/" and "\\" in text and not _exists(path):
-        other = root / text.replace("\\", "/")
-        path = other if _exists(other) else path
-    if path.name == "..":
-        return _real(path)
-    return _real_folder(path.parent) / path.name if ".." in path.parts else path
-
-
-def _common_folder(paths: Sequence[Path]) -> Path:
-    """The deepest folder that all paths are below. Raises UsageError for several drives."""
-    try:
-        return Path(os.path.commonpath([path.absolute().parent for path in paths]))
-    except ValueError as error:
-        raise UsageError("the listed files are on several drives; one list for each") from error
 
 
 def _jobs(
@@ -303,7 +245,7 @@ def _jobs(
                 continue
             seen.add(key)
             folder = output / name.parent if output is not None else path.parent
-            own_suffix = READ_ONLY.get(name.suffix.lower(), name.suffix)
+            own_suffix = RESULT_SUFFIXES.get(name.suffix.lower(), name.suffix)
             target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
             yield Job(path, target, named=group.named, home=output or group.place)
 
@@ -317,38 +259,13 @@ def _plain_suffix(path: Path) -> str:
 def _refuse_equal_names(folders: Sequence[Path]) -> None:
     names: dict[str, Path] = {}
     for folder in folders:
-        if _real(other := names.setdefault(_real(folder).name.casefold(), folder)) != _real(folder):
+        if real(other := names.setdefault(real(folder).name.casefold(), folder)) != real(folder):
             raise UsageError(f"{other} and {folder} would share one folder below the output")
 
 
 def _refuse_output_as_source(source: Path, output: Path | None) -> None:
-    if output is not None and _real(output) == _real(source):
+    if output is not None and real(output) == real(source):
         raise UsageError(f"{output}: the output folder is a source; sources are never written to")
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is such a file; never for names that the system refuses."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def _real(path: Path) -> Path:
-    """The path without links. Unlike `Path.resolve` it takes links that lead in a circle."""
-    return Path(os.path.realpath(path))
-
-
-@functools.lru_cache(maxsize=4096)
-def _real_folder(folder: Path) -> Path:
-    """`_real` of a folder, remembered: many files have few."""
-    return _real(folder)
-
-
-def _real_file(path: Path) -> Path:
-    """`_real` of a file, quickly where it is no link; names that are too long are none."""
-    is_link = os.path.islink(path)  # noqa: PTH114 - which never fails
-    return _real(path) if is_link else _real_folder(path.parent) / path.name
 
 
 def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
@@ -365,9 +282,9 @@ def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     targets: dict[str, Job] = {}
-    sources = {_real_file(job.source) for job in jobs}
+    sources = {real_file(job.source) for job in jobs}
     for job in jobs:
-        if _real_file(job.target) in sources:
+        if real_file(job.target) in sources:
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:

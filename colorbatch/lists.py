@@ -1,6 +1,6 @@
 """Lists of files that somebody else made: text, or CSV from a catalogue. Bytes in, paths out.
 
-Nothing is asked of the paths; whether they lead anywhere is found out when they are read.
+Nothing is asked of the listed files; whether they are there is found out when they are read.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from colorbatch import places
 from colorbatch.errors import UsageError
+from colorbatch.patterns import Patterns
 
 COLUMNS = ("path", "file", "filename", "source", "sourcefile")
 """Headers of the column that holds paths, where there are others; the last is exiftool's."""
@@ -76,3 +81,44 @@ def _column(text: str, name: str, separators: str, wanted: str | None) -> list[s
             raise UsageError(f"{name}: the columns are {there}", advice)
     [index] = found
     return [row[index] for row in rows[1:] if len(row) > index]
+
+
+def pictures_of(
+    listed: Sequence[str], sources: Sequence[Path], patterns: Patterns, skip: Path | None
+) -> tuple[Path, list[tuple[Path, Path]]]:
+    """The folder of a list, and its pictures, each with its path below that folder.
+
+    The folder is the one of `sources`, or else the deepest that holds all. What the patterns leave
+    out or what lies below `skip` is passed over. Raises UsageError.
+    """
+    if len(sources) > 1 or not all(source.is_dir() for source in sources):
+        raise UsageError("beside --files-from there is at most one SOURCE, the folder of its paths")
+    root = sources[0] if sources else Path()
+    paths = [path for text in listed if (path := _as_listed(root, text)) != root]
+    names = [places.name_below(path, root) for path in paths]
+    if None in names:
+        if sources:
+            raise UsageError(f"{paths[names.index(None)]}: listed, but not below {root}")
+        root = places.common_folder(paths)
+        names = [places.name_below(path, root) for path in paths]
+    if skip is not None and not skip.is_relative_to(places.real(root)):
+        skip = None
+    pictures = [
+        (root / name, name)
+        for name in names
+        if name is not None
+        and patterns.take(name.as_posix())
+        and not (skip and places.real_folder((root / name).parent).is_relative_to(skip))
+    ]
+    return root, pictures
+
+
+def _as_listed(root: Path, text: str) -> Path:
+    """A listed path; with `/` for `\\` where the list is from Windows and we are not there."""
+    path = root / text
+    if os.sep == "/" and "\\" in text and not places.exists(path):
+        other = root / text.replace("\\", "/")
+        path = other if places.exists(other) else path
+    if path.name == "..":
+        return places.real(path)
+    return places.real_folder(path.parent) / path.name if ".." in path.parts else path

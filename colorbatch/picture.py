@@ -18,10 +18,11 @@ import numpy as np
 from colorbatch import color, encoding, icc, images, kinds
 from colorbatch.errors import SourceError
 from colorbatch.files import Job, check_target, make_folder, reachable
+from colorbatch.formats import FORMATS, Format
 from colorbatch.provenance import is_marked
 from colorbatch.report import Outcome
 from colorbatch.settings import Fate, ImageSettings
-from colorbatch.still import FORMATS, Format, Still, stored, upright
+from colorbatch.still import Still, stored, upright
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""
@@ -60,6 +61,10 @@ class Judged:
         return Outcome(job.source, job.target, self.fate, reason, self.kind, notes, pages)
 
 
+NOTHING = Judged((), ())
+"""Of a file of which no page was judged, or that bears our mark."""
+
+
 @dataclass(frozen=True)
 class Held(Judged):
     """What a picture's reading leaves for its writing. Large pictures are read again then, so that
@@ -73,13 +78,11 @@ def foresee(job: Job, settings: ImageSettings) -> Outcome:
     """How a source would end, without a model. JPEG is read at a reduced size, as `kinds` needs no
     more. Raises SourceError, and TargetError for a name that cannot be written."""
     check_target(job.target)
-    found, fates = [], []
-    for still in images.pages(job.source, settings.max_pixels, at_least=2 * kinds.VIEW):
-        if is_marked(still.xmp):
-            return Judged((), ()).outcome(job)
-        found.append(_kind_of(still))
-        fates.append(settings.fate(found[-1], job.named))
-    return Judged(tuple(found), tuple(fates)).outcome(job)
+    judged = NOTHING
+    for still, so_far in _judged(job, settings, at_least=2 * kinds.VIEW):
+        judged = so_far
+        del still  # before the next page is read
+    return judged.outcome(job)
 
 
 def read(
@@ -88,21 +91,35 @@ def read(
     """Read and judge a source; with it comes L* (N, *size) of those pages that are to be colored,
     upright, or None. Raises SourceError, and TargetError for a name that cannot be written."""
     check_target(job.target)
-    found, fates, views = [], [], []
+    judged, format_ = NOTHING, Held.format
+    views = []
     held: Still | None = None
-    for still in images.pages(job.source, settings.max_pixels):
+    for still, judged in _judged(job, settings):
         format_ = still.format
-        if is_marked(still.xmp):
+        if judged is NOTHING:
             return Held((), (), format=format_), None
-        found.append(_kind_of(still))
-        fates.append(settings.fate(found[-1], job.named))
-        if fates[-1] == "colored":
+        if judged.fates[-1] == "colored":
             views.append(_view(still, size))
         held = still.for_coloring() if views else still
-        held = held if held.nbytes <= HELD_BYTES and len(found) == 1 else None
+        held = held if held.nbytes <= HELD_BYTES and len(judged.kinds) == 1 else None
         del still  # before the next page is read
     lightness = np.stack(views) if views else None
-    return Held(tuple(found), tuple(fates), held, format_), lightness
+    return Held(judged.kinds, judged.fates, held, format_), lightness
+
+
+def _judged(job: Job, settings: ImageSettings, at_least: int = 0) -> Iterator[tuple[Still, Judged]]:
+    """Every page with what the file is as far as it; NOTHING, and no more, where one bears our
+    mark. at_least: as of `images.pages`. Raises SourceError."""
+    judged = NOTHING
+    for still in images.pages(job.source, settings.max_pixels, at_least=at_least):
+        if is_marked(still.xmp):
+            yield still, NOTHING
+            return
+        kind = _kind_of(still)
+        fate = settings.fate(kind, job.named)
+        judged = Judged((*judged.kinds, kind), (*judged.fates, fate))
+        yield still, judged
+        del still  # here too
 
 
 def _kind_of(still: Still) -> kinds.Kind:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from colorbatch.files import Job
+from colorbatch.formats import FORMATS, WITH_QUALITY
 from colorbatch.kinds import Kind
 from colorbatch.still import MAX_PIXELS
 
@@ -46,7 +47,6 @@ class ImageSettings:
         return "colored" if named else FATES[choice]
 
 
-QUALITY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 NO_PART: Mapping[str, frozenset[str]] = {
     "colored": frozenset({"max_pixels"}),
     "kept": frozenset({"max_pixels", "saturation"}),
@@ -66,7 +66,7 @@ def settings_digest(settings: ImageSettings, job: Job, kinds: str, outcome: str)
     unasked = NO_PART[outcome] | {
         f"on_{kind}" for kind in ("toned", "color") if kind not in kinds.split()
     }
-    if job.target.suffix.lower() not in QUALITY_SUFFIXES:
+    if FORMATS.get(job.target.suffix.lower()) not in WITH_QUALITY:
         unasked |= {"quality"}
     values = {
         name: "named" if job.named and name.startswith("on_") else value

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorbatch.still import Format, Stored
+from colorbatch.formats import SAMPLE_BYTES, Format
+from colorbatch.still import Stored
 
 MARK_BYTES = 1200
 """What a picture has beside its samples: our mark in XMP, and the format's own order. (The source's
@@ -114,7 +115,7 @@ def of_result(pictures: Sequence[Stored], format_: Format, quality: int | None =
 
 
 def _of_picture(one: Stored, format_: Format, quality: int | None) -> Amount:
-    deep = one.bits > 8 and format_ not in ("JPEG", "WEBP", "BMP")
+    deep = one.bits > 8 and SAMPLE_BYTES[format_] > 1
     alpha = format_ != "JPEG" and one.samples in (2, 4)
     pixels, made = one.height * one.width, _packing_made(one, format_, quality)
     if made == "none":
@@ -160,5 +161,5 @@ def _packing_made(one: Stored, format_: Format, quality: int | None) -> str:
         return "webp lossless" if lossless else "webp"
     if format_ == "TIFF":
         kept = one.packing in ("none", "jpeg") or one.packing.startswith(("lzw", "deflate"))
-        return one.packing if kept and one.in_tiff else "deflate predicted"
+        return one.packing if kept and one.format == "TIFF" else "deflate predicted"
     return {"JPEG": "jpeg", "PNG": "png"}.get(format_, "jp2")

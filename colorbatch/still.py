@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +15,8 @@ import numpy.typing as npt
 from colorbatch import color
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
+from colorbatch.formats import Format
 
-Format = Literal["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000", "HEIC"]
-
-FORMATS: Mapping[str, Format] = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".jp2": "JPEG2000",
-    ".j2k": "JPEG2000",
-    ".jpx": "JPEG2000",
-    ".heic": "HEIC",
-    ".heif": "HEIC",
-}
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
 
@@ -224,18 +209,31 @@ def stored(pixels: Codes, orientation: int) -> Codes:
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """What decoding makes of a picture: its pixels, their channels with alpha, the bytes of a
+    sample, and the bytes in memory at the peak of reading it."""
+
+    pixels: int
+    channels: int
+    depth: int
+    peak: float
+
+
+@dataclass(frozen=True)
 class Stored:
     """How a picture lies in its file, as headers tell without decoding.
 
     packing: "none", "lzw", "deflate" (each of both also with " predicted"), "jpeg", "png",
     "webp", "webp lossless", "jp2", "jp2 lossy", "heic" or "few" (palettes and less than 8 bits).
-    samples: per pixel; bits: per sample; nbytes: what its samples take in the file.
+    samples: per pixel; bits: per sample; nbytes: what its samples take in the file. decoded: None
+    where the header says already that it cannot be.
     """
 
+    format: Format
     packing: str
     height: int
     width: int
     samples: int
     bits: int
     nbytes: int
-    in_tiff: bool = False
+    decoded: Decoded | None = None

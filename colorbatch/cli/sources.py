@@ -14,12 +14,13 @@ import click
 from colorbatch import __version__
 from colorbatch.cli.options import option
 from colorbatch.errors import UsageError
+from colorbatch.formats import READ, SUFFIXES, WRITTEN, in_words
 
 if TYPE_CHECKING:
     from colorbatch.files import Job
     from colorbatch.log import Log
 
-FORMAT_SUFFIXES = {name: f".{name}" for name in ("jpg", "png", "tif", "webp", "bmp", "jp2")}
+FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
 # whether a path can be read is found out, and reported, one by one
 ANY_PATH = click.Path(path_type=Path, readable=False)
@@ -127,7 +128,7 @@ class Sources:
         if not jobs:
             raise UsageError(
                 "no pictures found",
-                "JPEG, PNG, TIFF, WebP, BMP, JPEG 2000 and HEIC files are looked for",
+                f"{in_words(READ, 'and')} files are looked for",
             )
         return finding.shard(jobs, *part) if part else jobs
 

@@ -9,7 +9,7 @@ leaves as they are stored (palettes, CMYK, few bits).
 import logging
 
 from colorbatch.tiff.headers import stored_pages
-from colorbatch.tiff.reading import STARTS, pages, weights
+from colorbatch.tiff.reading import STARTS, pages
 from colorbatch.tiff.writing import Sheet, keeps_jpeg, tables_for_color, write
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "pages",
     "stored_pages",
     "tables_for_color",
-    "weights",
     "write",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -9,7 +10,7 @@ import tifffile
 
 from colorbatch.still import Stored
 from colorbatch.tiff.layout import JPEG, LZW, NONE
-from colorbatch.tiff.reading import listed
+from colorbatch.tiff.reading import decoded, is_picture, listed
 
 PACKBITS = 32773
 
@@ -19,16 +20,20 @@ def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
         for page in listed(tiff.pages)[0]:
-            if page.is_reduced or page.is_mask:
+            if not is_picture(page):
                 continue
+            ready = None
+            with contextlib.suppress(Exception):  # decoders raise anything; reading it says so
+                ready = decoded(page)
             yield Stored(
+                "TIFF",
                 _packing(page),
                 page.imagelength,
                 page.imagewidth,
                 page.samplesperpixel,
                 page.bitspersample,
                 sum(page.databytecounts),
-                in_tiff=True,
+                ready,
             )
 
 

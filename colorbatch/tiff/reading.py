@@ -20,7 +20,7 @@ from colorbatch.color import Codes, widened
 from colorbatch.errors import SourceError
 from colorbatch.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.modes import samples_of
-from colorbatch.still import MAX_PIXELS, Still, check_size, from_samples, stored
+from colorbatch.still import MAX_PIXELS, Decoded, Still, check_size, from_samples, stored
 from colorbatch.tiff.layout import (
     BIG_BYTES,
     DEFLATE,
@@ -57,11 +57,7 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
         chain, notes = listed(tiff.pages)
-        found = [
-            (index, page)
-            for index, page in enumerate(chain)
-            if not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False))
-        ]
+        found = [(index, page) for index, page in enumerate(chain) if is_picture(page)]
         if not found:
             raise SourceError("the file is truncated or broken")
         for _, page in found:
@@ -85,35 +81,31 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield ready.pop()  # not held here while its user is at work
 
 
-def weights(file: IO[bytes]) -> Iterator[tuple[int, int, int, float]]:
-    """Of every page that `pages` yields: its pixels, its channels, the bytes of a sample, and the
-    bytes in memory when it is read. Raises what the decoders raise."""
-    file.seek(0)
-    tiff: Any
-    with tifffile.TiffFile(file) as tiff:
-        for page in listed(tiff.pages)[0]:
-            if not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False)):
-                yield _weight(page)
-
-
-def _weight(page: Any) -> tuple[int, int, int, float]:
+def decoded(page: Any) -> Decoded:
+    """What `pages` would make of a page of tifffile's. Raises SourceError, or anything for a broken
+    one."""
     pixels = int(page.imagelength) * int(page.imagewidth)
     channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
     if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        return pixels, 3, 1, pixels * YCBCR_BYTES
+        return Decoded(pixels, 3, 1, pixels * YCBCR_BYTES)
     if not _is_plain(page):
-        return pixels, 3, depth, pixels * OTHER_BYTES * depth
-    decoded = pixels * channels * depth
-    reading = float(decoded)
+        return Decoded(pixels, 3, depth, pixels * OTHER_BYTES * depth)
+    samples = pixels * channels * depth
+    peak = float(samples)
     if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
-        reading += pixels * depth * (2 if channels in (2, 4) else 1)
+        peak += pixels * depth * (2 if channels in (2, 4) else 1)
     if page.dtype.kind == "f":
-        reading += decoded  # samples are copied where they have alpha or lie in planes
+        peak += samples  # samples are copied where they have alpha or lie in planes
     if page.compression != NONE:
         parts = page.databytecounts
-        several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * decoded / len(parts)
-        reading += max(parts) + several
-    return pixels, channels, depth, reading
+        several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * samples / len(parts)
+        peak += max(parts) + several
+    return Decoded(pixels, channels, depth, peak)
+
+
+def is_picture(page: Any) -> bool:
+    """Whether it is more than a thumbnail or a mask of another page."""
+    return not (getattr(page, "is_reduced", False) or getattr(page, "is_mask", False))
 
 
 def listed(found: Iterable[Any]) -> tuple[list[Any], list[str]]:

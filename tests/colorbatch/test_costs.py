@@ -114,5 +114,7 @@ def test_what_cannot_be_read_costs_little(tmp_path):
     broken.write_bytes(b"II*\0\xff\xff\xff\x7f")
     empty = tmp_path / "empty.jpg"
     empty.write_bytes(b"")
-    for path in (broken, empty, tmp_path, tmp_path / "missing.png"):
+    refused = tmp_path / "refused.tif"
+    tifffile.imwrite(refused, np.zeros((1000, 1000), np.uint32))
+    for path in (broken, empty, refused, tmp_path, tmp_path / "missing.png"):
         assert costs.of_coloring(path, path) == costs.PICTURE_BYTES

@@ -20,7 +20,7 @@ import pytest
 import tifffile
 from PIL import Image, PngImagePlugin
 
-from colorbatch import encoding, images
+from colorbatch import encoding, formats, images
 from colorbatch.batch import colorize_images
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
@@ -28,6 +28,7 @@ from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
 from colorbatch.provenance import is_marked
 from colorbatch.settings import ImageSettings
+from colorbatch.still import Still
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)
@@ -299,7 +300,7 @@ def test_bmp_keeps_resolution_and_says_what_it_cannot_hold(tmp_path: Path) -> No
     encoded = encoding.encode(images.read(path), AB, "BMP", mark="t")
     assert any("EXIF or XMP" in note for note in encoded.notes)
     assert np.array_equal(decoded(encoded.data)[..., 3], pixels[..., 1])
-    plain = encoding.encode(images.Still("BMP", pixels[..., 0], dpi=(300, 300)), AB, "BMP",
+    plain = encoding.encode(Still("BMP", pixels[..., 0], dpi=(300, 300)), AB, "BMP",
                             mark="t").data  # fmt: skip
     for data in (encoded.data, plain):
         assert Image.open(io.BytesIO(data)).info["dpi"] == pytest.approx((300, 300), abs=0.02)
@@ -345,7 +346,7 @@ def test_a_limit_on_pixels_is_kept_by_the_header(
         raise AssertionError("decoded")
 
     monkeypatch.setattr(Image.Image, "load", never)
-    monkeypatch.setattr("colorbatch.images.from_samples", never)
+    monkeypatch.setattr("colorbatch.decoders.from_samples", never)
     with pytest.raises(SourceError, match=re.escape("100 x 100 pixels are more than 0.0099")):
         images.read(path, 9_900)
 
@@ -410,3 +411,11 @@ def test_the_command_line_turns_limits_and_dates(run_cli: Any, tmp_path: Path,
     refused = run_cli(*common, "-o", tmp_path / "new", env=env)
     assert refused.returncode == 3
     assert "40 x 20 pixels are more than 0.0005 million" in refused.stderr
+
+
+def test_the_table_of_formats_is_whole():
+    """Each suffix belongs to one format, and what is only read becomes what is written."""
+    assert len(formats.FORMATS) == sum(map(len, formats.SUFFIXES.values()))
+    assert set(formats.READ_ONLY.values()) <= set(formats.WRITTEN)
+    assert formats.FORMATS[".jpeg"] == formats.FORMATS[".jpg"] == "JPEG"
+    assert formats.in_words(["PNG", "WEBP", "JPEG2000"], "or") == "PNG, WebP or JPEG 2000"

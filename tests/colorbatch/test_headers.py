@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from colorbatch.formats import FORMATS
 from colorbatch.headers import pictures_of
 from colorbatch.still import Stored
 
@@ -38,11 +40,15 @@ RGB = np.dstack([GREY, GREY[::-1], GREY])
 def test_formats_of_pillow(
     tmp_path: Path, name: str, mode: str, options: dict[str, Any], expected: tuple[str, int, int]
 ) -> None:
-    """Packing, samples, bits, the size, and the bytes of the whole file."""
+    """Format, packing, samples, bits, the size, and the bytes of the whole file."""
     path = tmp_path / name
     Image.fromarray(RGB).convert(mode).save(path, **options)
     packing, samples, bits = expected
-    assert pictures_of(path) == [Stored(packing, 40, 60, samples, bits, path.stat().st_size)]
+    [found] = pictures_of(path)
+    assert replace(found, decoded=None) == Stored(
+        FORMATS[path.suffix], packing, 40, 60, samples, bits, path.stat().st_size
+    )
+    assert found.decoded is not None and found.decoded.pixels == 40 * 60
 
 
 def test_sixteen_bits_and_strong_compression(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch import encoding, headers, images, sizes
-from colorbatch.still import Format
+from colorbatch.formats import Format
 
 Photograph = Any
 NAMES = ("astronaut", "chelsea", "coffee")

@@ -1,0 +1,41 @@
+"""The picture formats: their names, and the suffixes of their files. No libraries, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+Format = Literal["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000", "HEIC"]
+SUFFIXES: Mapping[Format, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "JPEG2000": (".jp2", ".j2k", ".jpx"),
+    "HEIC": (".heic", ".heif"),
+}
+"""What is read; the first is the suffix that results have."""
+READ_ONLY: Mapping[Format, Format] = {"HEIC": "JPEG"}
+"""What is not written, and what its results are."""
+WITH_QUALITY: tuple[Format, ...] = ("JPEG", "WEBP")
+"""What `--quality` is for."""
+SAMPLE_BYTES: Mapping[Format, int] = {
+    "JPEG": 1, "PNG": 2, "TIFF": 8, "WEBP": 1, "BMP": 1, "JPEG2000": 2
+}  # fmt: skip
+"""Bytes of the deepest sample that a result can have; only TIFF holds floating point."""
+NAMES: Mapping[str, str] = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
+"""What people write, where it is not the same."""
+
+READ = tuple(SUFFIXES)
+WRITTEN = tuple(format_ for format_ in READ if format_ not in READ_ONLY)
+FORMATS: Mapping[str, Format] = {
+    suffix: format_ for format_, suffixes in SUFFIXES.items() for suffix in suffixes
+}
+"""Suffix -> format."""
+
+
+def in_words(formats: Iterable[Format], last: str) -> str:
+    """`JPEG, PNG or TIFF`; last: the word before the last one."""
+    *names, end = (NAMES.get(format_, format_) for format_ in formats)
+    return f"{', '.join(names)} {last} {end}"
