@@ -154,6 +154,12 @@ def parse_contract(text: str, model: str) -> ModelContract:
         raise ModelError(f"{model}: its contract lacks {error.args[0]!r}") from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{model}: its contract is not valid: {error}") from error
+    _check(contract, model)
+    return contract
+
+
+def _check(contract: ModelContract, model: str) -> None:
+    """Refuse what no model can mean. Raises ModelError."""
     for value, allowed in (
         (contract.input.kind, get_args(InputKind)),
         (contract.output.kind, get_args(OutputKind)),
@@ -172,7 +178,6 @@ def parse_contract(text: str, model: str) -> ModelContract:
             f"{model}: its contract allows no size: no multiple of {rule.multiple_of} "
             f"near {rule.preferred} lies between {rule.min} and {rule.max}"
         )
-    return contract
 
 
 def parse_card(text: str, model: str) -> ModelCard:

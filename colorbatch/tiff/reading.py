@@ -133,27 +133,8 @@ def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> St
         notes.append(f"these tags were not kept: {names}{' and more' if len(left) > 8 else ''}")
     if TAG_PAGE_NUMBER in tags:
         encoding["page_number"] = tuple(tags[TAG_PAGE_NUMBER].value)
-    photoshop = {}
-    if TAG_PHOTOSHOP in tags:
-        photoshop = metadata.image_resources(_raw(file, tags[TAG_PHOTOSHOP]))
-    if TAG_IPTC in tags:
-        photoshop[metadata.IPTC] = metadata.iptc_block(_raw(file, tags[TAG_IPTC]))
-    luma = None
-    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        planes = _jpeg_planes(file, page)  # the stored Y' itself, not one rounded through RGB
-        luma = np.ascontiguousarray(planes[..., 0])
-        samples: Codes = cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)
-    elif _is_plain(page):
-        samples = _samples(page, notes)
-    else:
-        file.seek(0)
-        with Image.open(file, formats=["TIFF"]) as image:
-            image.seek(index)
-            few = page.bitspersample if page.bitspersample < 8 else 0
-            samples, profile, told = samples_of(image, profile)
-        # Pillow turns TIFF upright; the file keeps its pixel order
-        samples = stored(samples, orientation)
-        notes += told or ([f"{few}-bit picture became 8-bit RGB"] if few else [])
+    photoshop = _photoshop(file, tags)
+    samples, luma, profile = _pixels(file, index, page, orientation, profile, notes)
     dpi = page.get_resolution(tifffile.RESUNIT.INCH)
     still = from_samples(
         "TIFF",
@@ -169,6 +150,37 @@ def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> St
         notes=tuple(notes),
     )
     return still if luma is None else replace(still, luma=luma)
+
+
+def _pixels(
+    file: IO[bytes], index: int, page: Any, orientation: int, profile: bytes, notes: list[str]
+) -> tuple[Codes, Codes | None, bytes]:
+    """Samples (H, W[, C]) in the file's order, their luma (H, W) where it is stored, and the
+    profile that is theirs then; what could not be kept is added to the notes."""
+    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        planes = _jpeg_planes(file, page)  # the stored Y' itself, not one rounded through RGB
+        luma = np.ascontiguousarray(planes[..., 0])
+        return cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB), luma, profile
+    if _is_plain(page):
+        return _samples(page, notes), None, profile
+    file.seek(0)
+    with Image.open(file, formats=["TIFF"]) as image:
+        image.seek(index)
+        few = page.bitspersample if page.bitspersample < 8 else 0
+        samples, profile, told = samples_of(image, profile)
+    notes += told or ([f"{few}-bit picture became 8-bit RGB"] if few else [])
+    # Pillow turns TIFF upright; the file keeps its pixel order
+    return stored(samples, orientation), None, profile
+
+
+def _photoshop(file: IO[bytes], tags: Any) -> dict[int, bytes]:
+    """Image resource blocks by number, IPTC among them, wherever they stand."""
+    blocks = {}
+    if TAG_PHOTOSHOP in tags:
+        blocks = metadata.image_resources(_raw(file, tags[TAG_PHOTOSHOP]))
+    if TAG_IPTC in tags:
+        blocks[metadata.IPTC] = metadata.iptc_block(_raw(file, tags[TAG_IPTC]))
+    return blocks
 
 
 def _is_plain(page: Any) -> bool:

@@ -97,15 +97,11 @@ def _write_sheet(file: IO[bytes], writer: Any, sheet: Sheet, order: str, big: bo
     predictor = 1
     if encoding.get("predictor") and compression not in (NONE, JPEG):
         predictor = 3 if dtype.kind == "f" else 2
-    if jpeg:
-        tables = encoding["qtables"]
 
-        def encoded(part: Codes) -> bytes:
-            return _jpeg(part, sheet.ycc, tables)
-    else:
-
-        def encoded(part: Codes) -> bytes:
-            return _packed(part, dtype, compression, predictor)
+    def encoded(part: Codes) -> bytes:
+        if jpeg:
+            return _jpeg(part, sheet.ycc, encoding["qtables"])
+        return _packed(part, dtype, compression, predictor)
 
     tile = encoding.get("tile")
     strip = _strip_rows(encoding.get("rowsperstrip"), width * sheet.channels * dtype.itemsize, jpeg)
