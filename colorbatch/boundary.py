@@ -34,7 +34,7 @@ def run(command: click.Command) -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        click.echo("error: no space left for the output", err=True)
+        click.echo("error: standard output or error: no space left", err=True)
         sys.exit(ExitCode.COULD_NOT_RUN)
     except ColorbatchError as error:
         click.echo(f"error: {one_line(error)}", err=True)

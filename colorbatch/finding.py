@@ -30,7 +30,7 @@ RESULT_SUFFIXES: Mapping[str, str] = {
 SOURCE_SUFFIXES = frozenset(FORMATS)
 OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *RESULT_SUFFIXES})
 """Names of pictures, not of folders: nobody means a folder new.jp2."""
-JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
+JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 DEFAULT_SUFFIX = "_colorized"
 
 

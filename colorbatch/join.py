@@ -111,16 +111,16 @@ def _fit_gamut(
     below, above = spare
     cv2.min(red, green, below)
     cv2.min(below, blue, below)
-    cv2.min(below, -1e-6, below)  # type: ignore[call-overload]
+    np.minimum(below, np.float32(-1e-6), out=below)  # OpenCV takes 1x1 for a scalar here
     np.divide(luma, below, out=below)  # room below, as a negative factor
     cv2.max(red, green, above)
     cv2.max(above, blue, above)
-    cv2.max(above, 1e-6, above)  # type: ignore[call-overload]
+    np.maximum(above, np.float32(1e-6), out=above)
     np.subtract(np.float32(maximum), luma, out=scale)
     np.divide(scale, above, out=scale)
     np.negative(below, out=below)
     cv2.min(scale, below, scale)
-    cv2.min(scale, 1.0, scale)  # type: ignore[call-overload]
+    np.minimum(scale, np.float32(1), out=scale)
 
 
 KNEE = 6 / 29
@@ -175,7 +175,7 @@ def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
     np.multiply(xyz[0], np.float32(1 / 500), out=xyz[0])
     for plane in (xyz[0], xyz[2]):  # CIE 15:2004, section 8.2.1.1, solved for X and Z
         np.add(plane, f, out=plane)
-        cv2.max(plane, KNEE, y)  # type: ignore[call-overload]
+        np.maximum(plane, np.float32(KNEE), out=y)
         np.subtract(plane, y, out=plane)  # what lies below the knee, on the cube's tangent
         np.multiply(plane, np.float32(3 * KNEE**2), out=plane)
         np.multiply(y, y, out=cube)
@@ -337,10 +337,14 @@ def _write_floats(
     out: Codes, kept: npt.NDArray[np.float64], red: Float, blue: Float, maximum: int
 ) -> None:
     """The same without codes: G takes up the rounding of R and B to the type of `out`."""
+    with np.errstate(invalid="ignore"):  # what is infinite in the source is so in the result
+        _fill_floats(out, kept, red, blue, maximum)
+
+
+def _fill_floats(
+    out: Codes, kept: npt.NDArray[np.float64], red: Float, blue: Float, maximum: int
+) -> None:
     out[..., 0] = (kept + red) / maximum
     out[..., 2] = (kept + blue) / maximum
     rest = KR * out[..., 0].astype(np.float64) + KB * out[..., 2].astype(np.float64)
     out[..., 1] = (kept / maximum - rest) / KG
-
-
-# --- differences -------------------------------------------------------------------------------

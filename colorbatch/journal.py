@@ -50,8 +50,9 @@ class Journals:
         """shard: part and number of parts, from 1."""
         self._folders: dict[Path, set[Path]] = {}  # home -> folders of its targets
         for job in jobs:
-            if job.home is not None:
-                self._folders.setdefault(job.home, set()).add(job.target.parent)
+            if job.home is not None:  # which is the target itself of a folder that cannot be listed
+                folder = job.home if job.target == job.home else job.target.parent
+                self._folders.setdefault(job.home, set()).add(folder)
         self._real = {home: Path(os.path.realpath(home)) for home in self._folders}
         self._books = {home: _Book(home, shard) for home in self._folders}
         self._known: _Known | None = None

@@ -41,10 +41,16 @@ class Log:
         try:
             if path.exists() and stat.S_ISFIFO(path.stat().st_mode):
                 raise TargetError(f"{path}: a log cannot be a pipe")  # it would wait for a reader
-            patiently(lambda: self._place.open("ab")).close()
+            patiently(self._end_torn_line)
         except OSError as error:
             message = f"{path}: cannot write this log: {error.strerror or error}"
             raise TargetError(message) from error
+
+    def _end_torn_line(self) -> None:
+        """Open the file as lines are; one that a full disk or a kill tore ends here."""
+        with self._place.open("ab+", buffering=0) as file:
+            if file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
+                file.write(b"\n")
 
     @property
     def missing(self) -> int:

@@ -56,7 +56,9 @@ class Judged:
 
     def outcome(self, job: Job, notes: tuple[str, ...] = ()) -> Outcome:
         """The source's end, if all goes well."""
-        reason = ("in color" if self.kinds else OURS) if self.fate == "skipped" else ""
+        reason = ""
+        if self.fate == "skipped":
+            reason = {"": OURS, "color": "in color"}.get(self.kind, self.kind)
         pages = max(1, len(self.kinds))
         return Outcome(job.source, job.target, self.fate, reason, self.kind, notes, pages)
 

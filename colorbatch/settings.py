@@ -18,7 +18,7 @@ from colorbatch.kinds import Kind
 from colorbatch.still import MAX_PIXELS
 
 OnColor = Literal["keep", "colorize", "skip"]
-OnToned = Literal["colorize", "keep"]
+OnToned = Literal["colorize", "keep", "skip"]
 Fate = Literal["colored", "kept", "skipped"]
 FATES: Mapping[str, Fate] = {"colorize": "colored", "keep": "kept", "skip": "skipped"}
 """Choice of the user -> how a source then ends."""
@@ -33,7 +33,8 @@ class ImageSettings:
     on_color: OnColor = "keep"
     """What happens to pictures that are in color already (those named one by one are colored)."""
     on_toned: OnToned = "colorize"
-    """What happens to toned ones: colored without their tone, or kept (named ones are colored)."""
+    """What happens to toned ones: colored without their tone, kept, or left out (named ones are
+    colored)."""
     upright: bool = False
     """Whether pixels are turned by the orientation tag, rather than kept in their order."""
     times: bool = True

@@ -186,12 +186,16 @@ class Asked(Sources):
         return ImageSettings(
             saturation=self.saturation,
             quality=self.quality,
-            on_color=self.on_color,
-            on_toned=self.on_toned,
+            on_color=self._beside(self.on_color),
+            on_toned=self._beside(self.on_toned),
             upright=self.upright,
             times=not self.no_times,
             max_pixels=round(self.max_pixels * 1e6),
         )
+
+    def _beside(self, choice: Any) -> Any:
+        """What is kept needs no copy where its original lies in the same folder."""
+        return "skip" if choice == "keep" and self.output is None else choice
 
     def budget(self) -> int:
         """The memory to stay within. Raises UsageError."""

@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 
 FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
-# whether a path can be read is found out, and reported, one by one
-ANY_PATH = click.Path(path_type=Path, readable=False)
+
+class _AnyPath(click.Path):
+    """A path; whether it can be read is found out, and reported, one by one."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """An empty one is a variable of the shell that was not set, not the working directory."""
+        if value in ("", b""):
+            self.fail("an empty name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+ANY_PATH = _AnyPath(path_type=Path, readable=False)
 
 
 def finding_options(command: Any) -> Any:

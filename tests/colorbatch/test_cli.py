@@ -184,6 +184,28 @@ def test_grey_toned_and_color_are_told_apart(
     assert "1 colored" in summary_line(named)  # named one by one: colored in any case
 
 
+def test_without_an_output_what_is_kept_is_left_alone(run_cli, tiny_model, photograph, tmp_path):
+    """Beside its original a copy would say that it was colorized: what is kept has none."""
+    rgb = photograph("astronaut")[:200, :200]
+    save(tmp_path / "source/c.png", rgb)
+    tone = rgb[..., 1:2] * np.array([1, 0.9, 0.7])
+    save(tmp_path / "source/t.png", tone.astype(np.uint8))
+    save(tmp_path / "source/g.png", rgb[..., 0])
+    result = run_cli("images", "source", "-m", tiny_model, "--on-toned", "keep")
+    assert "1 colored, 2 skipped (" in summary_line(result)
+    assert "1 toned (skipped; --on-toned colorize)" in summary_line(result)
+    assert files_below(tmp_path / "source") == ["c.png", "g.png", "g_colorized.png", "t.png"]
+
+
+@pytest.mark.parametrize("words", [["", "-o", "out"], ["a.png", "-o", ""], ["a.png", "--log", ""]])
+def test_an_empty_name_is_no_folder(run_cli, tiny_model, tmp_path, words):
+    """A variable of the shell that was not set does not mean the working directory."""
+    save(tmp_path / "a.png", grey(1))
+    result = run_cli("images", *words, "-m", tiny_model)
+    assert result.returncode == 2 and "an empty name" in result.stderr
+    assert files_below(tmp_path) == ["a.png"]
+
+
 def test_toned_pictures_are_kept_if_asked(run_cli, tiny_model, grey_photograph, tmp_path):
     """--on-toned keep copies them byte for byte and counts them, but colors the one named."""
     plain = grey_photograph("coffee")[:120, :160]

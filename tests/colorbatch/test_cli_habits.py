@@ -318,6 +318,15 @@ def test_a_dry_run_writes_no_log(color_of, scans, tmp_path):
     assert not (tmp_path / "run.log").exists()
 
 
+def test_a_torn_line_in_the_log_is_ended(color_of, scans, tmp_path):
+    """What a full disk or a kill cut off does not swallow the next run's first line."""
+    log = tmp_path / "run.jsonl"
+    log.write_bytes(b'{"whole": 1}\n{"torn": ')
+    color_of(scans, "--log", log)
+    whole, torn, start, *_ = log.read_text("utf-8").splitlines()
+    assert (whole, torn) == ('{"whole": 1}', '{"torn": ') and "start" in json.loads(start)
+
+
 def test_a_run_that_cannot_begin_says_so_in_the_log(color_of, scans, tmp_path):
     """The last line tells how it ended."""
     log = tmp_path / "run.log"

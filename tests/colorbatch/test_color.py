@@ -366,3 +366,15 @@ def test_ciede2000_agrees_with_scikit_image():
     assert (
         np.abs(color.delta_e_2000(second, first) - color.delta_e_2000(first, second)).max() < 1e-9
     )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("output", ["rgb", "ycc"])
+def test_one_pixel_gets_the_color_of_many(dtype, output):
+    """A picture of 1x1, which OpenCV takes for a number, is colored as a larger one is."""
+    ab = np.full((8, 8, 2), (30, -50), np.float32)
+    one, many = (
+        join.colorize(np.full(size, 90, dtype), ab, output=output) for size in ((1, 1), (3, 4))
+    )
+    assert np.array_equal(np.broadcast_to(one, many.shape), many)
+    assert np.ptp(one) > 0 or output == "ycc"

@@ -373,3 +373,10 @@ def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_nothing(
     known = [Journals(jobs).find(job) is not None for job in jobs]
     assert known == [True, False, True]
     assert journal.VERSION == 1
+
+
+def test_a_source_folder_that_cannot_be_listed_has_no_record(tmp_path):
+    """It stands for itself as a job, whose target is the output folder; reading finds it out."""
+    job = Job(tmp_path / "locked", tmp_path / "out", home=tmp_path / "out")
+    with Journals([job]) as journals:
+        assert journals.find(job) is None
