@@ -31,6 +31,7 @@ ALLOWED = {
     "images": {"tiff", "jpeg2000", "still", "metadata", "modes", "color", "errors"},
     "encoders": {"tiff", "jpeg2000", "still", "metadata", "icc", "color", "errors"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "color", "errors", "provenance"},
+    "avio": {"files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "pipeline": {"engine", "color", "contract", "errors"},
@@ -60,6 +61,7 @@ ALLOWED = {
 TRAINING_MAY_USE = {"boundary", "contract", "color", "images", "files", "errors", "engine"}
 EXPORT_MAY_USE = {"boundary", "contract", "engine", "color", "images", "files", "errors", "parity"}
 HOMES = {
+    "av": {"avio"},
     "onnxruntime": {"engine"},
     "click": {"boundary", "cli"},
     "filelock": {"locks"},
