@@ -7,6 +7,8 @@ the plan (`Fit.bits_lost`) and decides.
 from __future__ import annotations
 
 import functools
+import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,7 +27,6 @@ THREADS = 4
 choose differently with another one, and a film that is gone on with has to stay the same."""
 
 CRF = "16"
-SEGMENT_MOV = ("prores_ks", "prores_aw", "prores", "dnxhd")
 QUIET = {"libx265": ("x265-params", "log-level=error")}
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
@@ -72,8 +73,9 @@ class Encoding:
 
     @property
     def segment_container(self) -> str:
-        """The container in which segments of this codec keep every tick: "mov" or "mp4"."""
-        return "mov" if self.codec in SEGMENT_MOV else "mp4"
+        """The container in which segments of this codec keep every tick: "mp4", or "mov" for what
+        MP4 cannot hold, such as ProRes and DNxHR."""
+        return "mp4" if self.codec in _held_by_mp4() else "mov"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,22 @@ class Plan:
     encoding: Encoding
     container: str
     fit: Fit
+
+
+@functools.cache
+def _held_by_mp4() -> set[str]:
+    """The encoders whose packets libav's MP4 muxer takes."""
+    file = io.BytesIO()
+    try:
+        return av.open(file, "w", format="mp4").supported_codecs
+    finally:
+        file.close()
+
+
+def quieten(encoder: str) -> None:
+    """SVT-AV1 writes pages to stderr, past libav's log; only its environment variable stops it."""
+    if encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")
 
 
 @functools.cache
@@ -263,7 +281,7 @@ def _container_for(encoder: str, film: Film) -> str:
     usual = {
         "ffv1": ("mkv",),
         "prores_ks": ("mov", "mkv"),
-        "dnxhd": ("mov", "mkv"),
+        "dnxhd": ("mov",),
         "libx264": ("mp4", "mov", "mkv"),
         "libx265": ("mp4", "mov", "mkv"),
     }.get(encoder, ("mkv",))
@@ -282,6 +300,8 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
         found += [("crf", CRF), ("preset", "medium")]
     if encoder in QUIET:
         found.append(QUIET[encoder])
-    if video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS:
+    fields = video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS
+    # a field of 4:2:0 needs an even number of lines; x264 refuses others
+    if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):
         found.append(("flags", "+ildct" if encoder == "prores_ks" else "+ildct+ilme"))
     return tuple(found)

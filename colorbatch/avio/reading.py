@@ -79,8 +79,9 @@ class Frames(Iterator[Frame]):
             for other in self._container.streams:
                 if other.index != stream.index:
                     other.discard = Discard.all
-            if start is not None:
-                _seek(self._container, stream, start)
+            point = None if start is None else _seek_point(film, start)
+            if point is not None:
+                self._container.seek(point, stream=stream)
             context = stream.codec_context
             # pictures that were not whole are given out and flagged. Threads within a picture only:
             # with frames decoded side by side PyAV loses pictures behind a damaged one
@@ -129,20 +130,33 @@ def frames(film: Film, start: int | None = None, *, threads: int = 0) -> Frames:
     return Frames(film, start, threads=threads)
 
 
-def _seek(container: InputContainer, stream: VideoStream, start: int) -> None:
-    """Go to the key frame before the key frame before `start`, or to the film's begin.
+def _seek_point(film: Film, start: int) -> int | None:
+    """The tick to seek to, so that reading begins at least one group of pictures before `start`;
+    None: at the film's begin.
 
-    A format that cannot seek stays at its begin. Frames whose time is not told by the packets
-    (B frames in AVI) are counted from there, and the caller's check finds it.
+    Tried with the file opened for it, because formats without an index (MPEG-TS) land elsewhere
+    than asked, later even; then it is tried ever further ahead.
     """
-    first = stream.start_time or 0
-    try:
-        container.seek(start, stream=stream)
-        key = next((p.pts for p in container.demux(stream) if p.pts is not None), None)
-        before = first if key is None else min(key, start) - 1
-        container.seek(max(before, first), stream=stream)
-    except av.FFmpegError:
-        container.seek(first, stream=stream)
+    video = film.video
+    ahead = max(1, round(1 / video.time_base))
+    target, nearest = start, None
+    with opened(film.path) as container:
+        stream = container.streams[video.index]
+        assert isinstance(stream, VideoStream)
+        while target > video.start:
+            try:
+                container.seek(target, stream=stream)
+                packets = container.demux(stream)
+                key = next((p.pts for p in packets if p.is_keyframe and p.pts is not None), None)
+            except av.FFmpegError:
+                return None
+            if key is not None and nearest is not None and key < nearest:
+                return target
+            if key is not None and nearest is None and key <= start:
+                target, nearest = key - 1, key
+            else:
+                target, ahead = target - ahead, ahead * 2
+    return None
 
 
 class _Decoder:
@@ -154,6 +168,7 @@ class _Decoder:
         self._film, self._container, self._stream = film, container, stream
         self.lost = self.retimed = 0
         self._refused = 0
+        self._tainted = False
         self._pending: list[int] = []
         self._damaged: set[int] = set()
         self._last: Frame | None = None
@@ -179,9 +194,7 @@ class _Decoder:
         time = packet.pts if packet.pts is not None else packet.dts
         if packet.size and time is not None and not packet.is_discard:
             heapq.heappush(self._pending, time)
-            if packet.is_corrupt or (
-                self._film.video.slice_crcs and not slices_intact(bytes(packet))
-            ):
+            if packet.is_corrupt or self._tainted_by(packet):
                 self._damaged.add(time)
             self._why = "its last packet is not whole" if packet.is_corrupt else ""
         try:
@@ -193,6 +206,15 @@ class _Decoder:
             return
         for picture in pictures:
             yield from self._frame(picture)
+
+    def _tainted_by(self, packet: Packet[Any]) -> bool:
+        """Whether an FFV1 picture is damaged: by its own check sums, or because one before it, on
+        whose statistics its coding builds up to the next key frame, was."""
+        if not self._film.video.slice_crcs:
+            return False
+        carried = self._tainted and not packet.is_keyframe
+        self._tainted = carried or not slices_intact(bytes(packet))
+        return self._tainted
 
     def _frame(self, picture: VideoFrame) -> Iterator[Frame]:
         """The frames that were lost before this picture, and the picture."""

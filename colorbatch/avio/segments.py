@@ -22,7 +22,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from colorbatch.avio.encoders import Encoding
+from colorbatch.avio.encoders import Encoding, quieten
 from colorbatch.avio.film import FIELD_ORDERS
 from colorbatch.avio.pixels import Planes, frame_of
 from colorbatch.errors import TargetError, UsageError
@@ -187,6 +187,7 @@ def clock(time_base: Fraction, *rates: int) -> dict[str, str]:
 
 def _stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
     """The encoder, set up and opened."""
+    quieten(encoding.codec)
     options = dict(encoding.options)
     if encoding.chroma_location:
         options.setdefault("chroma_sample_location", encoding.chroma_location)

@@ -20,7 +20,7 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from colorbatch.avio.encoders import formats_of
+from colorbatch.avio.encoders import formats_of, quieten
 from colorbatch.avio.film import Film, StreamInfo
 from colorbatch.avio.sources import dumped, opened, packets_of
 
@@ -121,10 +121,12 @@ def _check_kept(info: StreamInfo, written: bytes) -> None:
 
 
 def _add_encoder(output: OutputContainer, codec: str) -> Stream:
+    quieten(codec)
     stream = output.add_stream(codec, rate=25)
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = TRIAL_SIZE
     stream.pix_fmt = formats_of(codec)[0].name if formats_of(codec) else "yuv420p"
+    stream.codec_context.color_range = 2  # JPEG knows no other
     if codec == "dnxhd":
         stream.options = {"profile": "dnxhr_sq"}
     if codec == "libx265":
