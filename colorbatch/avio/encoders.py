@@ -31,6 +31,15 @@ QUIET = {"libx265": ("x265-params", "log-level=error")}
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
 
+NATIVE = {
+    "prores": "prores_ks",
+    "dnxhd": "dnxhd",
+    "ffv1": "ffv1",
+    "h264": "libx264",
+    "hevc": "libx265",
+}
+"""Codec of a source -> the encoder that writes it."""
+
 PRORES = {
     "Proxy": "proxy",
     "LT": "lt",
@@ -184,24 +193,30 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
     return Fit(best, lost[0], lost[4], bool(lost[1]), bool(lost[2]))
 
 
-def native_codec(video: VideoInfo) -> tuple[str, Options] | None:
-    """The encoder and its options that write the source's own codec and profile, or None."""
-    if video.codec == "prores":
-        return "prores_ks", (("profile", PRORES.get(video.profile, "hq")), ("vendor", "apl0"))
-    if video.codec == "dnxhd" and _at_least(video.size, DNXHR_LEAST):
-        # DNxHD proper knows a few sizes and bit rates only; DNxHR is the same codec for all
-        usual = "dnxhr_hqx" if video.pixels.depth > 8 else "dnxhr_hq"
-        return "dnxhd", (("profile", DNXHR.get(video.profile, usual)),)
-    if video.codec == "ffv1":
-        return "ffv1", ()
-    written = {"h264": "libx264", "hevc": "libx265"}.get(video.codec)
-    if (
-        written
-        and video.pixels.kind != "rgb"
-        and not result_format(video.pixels, written).bits_lost
+def native_codec(video: VideoInfo) -> str:
+    """The encoder that writes the source's own codec without loss of depth, or ""."""
+    encoder = NATIVE.get(video.codec, "")
+    if encoder == "dnxhd" and not _at_least(video.size, DNXHR_LEAST):
+        return ""
+    if encoder in ("libx264", "libx265") and (
+        video.pixels.kind == "rgb" or result_format(video.pixels, encoder).bits_lost
     ):
-        return written, ()
-    return None
+        return ""
+    return encoder
+
+
+def _profile(encoder: str, video: VideoInfo) -> Options:
+    """The source's own profile, else the one that holds its samples."""
+    full = video.pixels.kind != "gray" and video.pixels.subsampling == (1, 1)
+    if encoder == "prores_ks":
+        usual = "4444" if full else "hq"
+        own = PRORES.get(video.profile) if video.codec == "prores" else None
+        return (("profile", own or usual), ("vendor", "apl0"))
+    if encoder == "dnxhd":
+        # DNxHD proper knows a few sizes and bit rates only; DNxHR is the same codec for all
+        usual = "dnxhr_444" if full else "dnxhr_hqx" if video.pixels.depth > 8 else "dnxhr_hq"
+        return (("profile", DNXHR.get(video.profile, usual)),)
+    return ()
 
 
 def _at_least(size: tuple[int, int], least: tuple[int, int]) -> bool:
@@ -225,20 +240,17 @@ def plan(
     codec and the other streams is told by `targets.refused`.
     """
     video = film.video
-    native = native_codec(video)
     deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
-    encoder, own = native or ("ffv1" if deep else "libx264", ())
-    if codec and codec != encoder:
-        encoder, own = codec, ()
+    encoder = codec or native_codec(video) or ("ffv1" if deep else "libx264")
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
-    profile = dict(own + options).get("profile", "")
+    merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    profile = merged.get("profile", "")
     only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
     fit = result_format(video.pixels, encoder, only)
     if container not in ("", "mkv", "mov", "mp4"):
         raise UsageError(f"films are written as mkv, mov or mp4, not {container}")
-    merged = {**dict(own), **dict(_usual(encoder, video)), **dict(options)}
     return Plan(
         Encoding(
             codec=encoder,
@@ -304,4 +316,7 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
     # a field of 4:2:0 needs an even number of lines; x264 refuses others
     if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):
         found.append(("flags", "+ildct" if encoder == "prores_ks" else "+ildct+ilme"))
+        if encoder == "libx264" and video.field_order in ("bb", "tb"):
+            # libx264 takes the order of the first frame too late, and would write top first
+            found.append(("x264-params", "bff=1"))
     return tuple(found)

@@ -26,7 +26,15 @@ from colorbatch.avio.film import Film
 from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
-from colorbatch.avio.targets import FORMATS, add_copy, container_of, cover_packets, own_tag
+from colorbatch.avio.targets import (
+    FORMATS,
+    add_copy,
+    container_of,
+    cover_packets,
+    odd_tags,
+    own_tag,
+    spoken_for,
+)
 from colorbatch.errors import TargetError
 from colorbatch.files import replacing
 
@@ -74,7 +82,9 @@ def join(
                 file,
                 "w",
                 format=FORMATS[kind],
-                container_options=_muxer_options(kind, segments[0].time_base, rates),
+                container_options=_muxer_options(
+                    kind, segments[0].time_base, rates, odd_tags({**film.metadata, **(tags or {})})
+                ),
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
@@ -111,11 +121,15 @@ def _check(segments: Sequence[Segment], target: Path) -> None:
             raise TargetError(f"{after.path}: begins before {before.path.name} ends")
 
 
-def _muxer_options(kind: str, time_base: Fraction, rates: list[int]) -> dict[str, str]:
+def _muxer_options(
+    kind: str, time_base: Fraction, rates: list[int], odd: list[str]
+) -> dict[str, str]:
     if kind == "mkv":
         # a sound that begins a little before 0 must not move the pictures
         return {"avoid_negative_ts": "disabled"}
-    return clock(time_base, *rates) | {"movflags": "use_metadata_tags", "write_tmcd": "1"}
+    # MP4's players read its own list of tags, and libav writes one of the two lists
+    listed = {"movflags": "use_metadata_tags"} if kind == "mov" or odd else {}
+    return clock(time_base, *rates) | {"write_tmcd": "1"} | listed
 
 
 class _Join:
@@ -171,6 +185,7 @@ class _Join:
             if not own_tag(key) and not key.startswith(STATISTICS) and key.lower() != "timecode"
         }
         video.metadata.update(kept)
+        spoken_for(video, self._output)
         if timecode:
             video.metadata["timecode"] = timecode
         if self._output.format.name == "matroska":
@@ -181,7 +196,8 @@ class _Join:
         """Chapters and the container's tags."""
         self._output.set_chapters(self._source.chapters())
         for key, value in self._source.metadata.items():
-            if not own_tag(key) and key.lower() != "timecode":
+            # the film's record may have been given fewer; the file has them to the byte
+            if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
                 self._output.metadata[key] = value
         self._output.metadata.update(tags)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def probe(path: Path) -> Film:
         crcs = _first_packets(path, stream)
         texts = dumped(container)
         streams = tuple(
-            _stream_info(each, texts.get(each.index, [""]), bool(container.chapters()))
+            _stream_info(path, each, texts.get(each.index, [""]), container.chapters())
             for each in container.streams
         )
         ticks = container.duration
@@ -112,7 +112,9 @@ def _timecodes(stream: VideoStream, container: InputContainer) -> list[Mapping[s
     return [*lowered, {key.lower(): value for key, value in container.metadata.items()}]
 
 
-def _stream_info(stream: Stream, lines: list[str], has_chapters: bool) -> StreamInfo:
+def _stream_info(
+    path: Path, stream: Stream, lines: list[str], chapters: Sequence[Any]
+) -> StreamInfo:
     """One stream's record; lines are libav's description of it."""
     _, _, rest = lines[0].partition(": ")
     word = re.match(r"[^\s,()]+", rest)
@@ -120,8 +122,8 @@ def _stream_info(stream: Stream, lines: list[str], has_chapters: bool) -> Stream
     context = stream.codec_context
     codec = context.codec.canonical_name if context else (word[0] if word else "unknown")
     tag_name = tag[1] if tag else ""
-    generated = stream.type == "data" and (
-        tag_name == "tmcd" or (has_chapters and stream.discard == Discard.all)
+    generated = (stream.type == "data" and tag_name == "tmcd") or _is_chapters(
+        path, stream, chapters
     )
     side = itertools.dropwhile(lambda line: "Side data:" not in line, lines[1:])
     return StreamInfo(
@@ -140,6 +142,30 @@ def _stream_info(stream: Stream, lines: list[str], has_chapters: bool) -> Stream
         side_data=tuple(line.strip() for line in itertools.islice(side, 1, None)),
         generated=generated,
     )
+
+
+def _is_chapters(path: Path, stream: Stream, chapters: Sequence[Any]) -> bool:
+    """Whether a stream is QuickTime's track of chapter titles, which libav tells as chapters.
+
+    It sets such a stream aside, but not if the reference to it is missing, as in films with a time
+    code and no sound that libav itself has written; there the titles give it away.
+    """
+    if not chapters or stream.type not in ("data", "subtitle"):
+        return False
+    if stream.type == "data":
+        return stream.discard == Discard.all
+    if stream.name != "mov_text" or stream.frames not in (len(chapters), len(chapters) + 1):
+        return False
+    with opened(path) as container:
+        own = container.streams[stream.index]
+        for other in container.streams:
+            other.discard = Discard.default if other.index == own.index else Discard.all
+        # two bytes of length, the text, and how to show it
+        bodies = [bytes(packet) for packet in packets_of(container, own)]
+    texts = [body[2 : 2 + int.from_bytes(body[:2], "big")] for body in bodies]
+    titles = [chapter["metadata"].get("title", "").encode() for chapter in chapters]
+    # an empty title fills the time before the first chapter
+    return texts in (titles, [b"", *titles])
 
 
 def _first_frame(stream: VideoStream, path: Path) -> VideoFrame:
@@ -187,7 +213,7 @@ def _video_info(
         real_rate=stream.base_rate or None,
         variable=_variable(stream),
         sample_aspect=stream.sample_aspect_ratio or None,
-        rotation=frame.rotation,
+        rotation=180 if frame.rotation == -180 else frame.rotation,
         matrix=tuple(np.frombuffer(matrix, np.int32).tolist()) if matrix else None,
         field_order=order,
         interlaced=frame.interlaced_frame or order in ("tt", "bb", "tb", "bt"),

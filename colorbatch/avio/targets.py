@@ -9,7 +9,7 @@ import functools
 import io
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -34,6 +34,23 @@ EARLY = 2000
 
 MOV_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
 """Tags that the muxer writes for itself."""
+
+QUICKTIME_LANGUAGES = {"deu": "ger", "fre": "fra", "nld": "dut", "zho": "chi", "ell": "gre"}
+"""Codes that libav's QuickTime table lacks, and its own for the same language."""
+
+USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
+"""Matroska and AVI tell how many channels there are; MP4's muxer wants to know which."""
+
+MP4_TAGS = frozenset(
+    {
+        *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre"),
+        *("copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id"),
+        *("network", "keywords", "episode_sort", "season_number", "media_type", "hd_video"),
+        *("gapless_playback", "compilation", "track", "disc", "creation_time", "location"),
+        "timecode",
+    }
+)
+"""Tags that libav's MP4 muxer writes in the usual place (movenc.c, mov_write_ilst_tag)."""
 
 PICTURE_NAMES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
@@ -60,10 +77,12 @@ def tick(container: str, time_base: Fraction) -> Fraction:
     return MILLISECOND if container == "mkv" else Fraction(1, time_base.denominator)
 
 
-def refused(film: Film, container: str, codec: str) -> tuple[Refusal, ...]:
+def refused(
+    film: Film, container: str, codec: str, tags: Mapping[str, str] | None = None
+) -> tuple[Refusal, ...]:
     """Everything of the film that the container ("mkv", "mov", "mp4") cannot hold: streams to copy,
     and the result's own codec (an encoder's name). Empty if all arrives. Raises SourceError where
-    the source cannot be opened."""
+    the source cannot be opened. tags: those that `join` will be given."""
     found = []
     try:
         _trial(container, lambda output: _add_encoder(output, codec), None)
@@ -77,10 +96,17 @@ def refused(film: Film, container: str, codec: str) -> tuple[Refusal, ...]:
             cover = packet if "attached_pic" in info.disposition else None
             adding = functools.partial(add_copy, stream=stream, info=info, cover=cover)
             try:
+                if cover is not None:
+                    _check_cover(container, odd_tags({**film.metadata, **(tags or {})}))
                 _check_kept(info, _trial(container, adding, None if cover else packet))
             except (av.FFmpegError, ValueError) as error:
-                found.append(Refusal(info.index, f"{info.kind} ({info.codec})", _words(error)))
+                found.append(Refusal(info.index, _named(info), _words(error)))
     return tuple(found)
+
+
+def _named(info: StreamInfo) -> str:
+    name = info.metadata.get("filename", "") if info.kind == "attachment" else ""
+    return f"{info.kind} ({name or info.codec})"
 
 
 def _words(error: Exception) -> str:
@@ -106,6 +132,19 @@ def _trial(
     finally:
         # a closed file keeps PyAV from writing a trailer to a header that failed
         file.close()
+
+
+def odd_tags(tags: Mapping[str, str]) -> list[str]:
+    """The tags that MP4's own list has no place for; a second list takes them, as in QuickTime."""
+    return [key for key in tags if key.lower() not in MP4_TAGS and not own_tag(key)]
+
+
+def _check_cover(container: str, odd: list[str]) -> None:
+    """Raises ValueError where a cover picture would be lost without a word."""
+    if container == "mov":
+        raise ValueError("libav writes no cover pictures into QuickTime")
+    if container == "mp4" and odd:
+        raise ValueError(f"libav writes either a cover picture or the tags {', '.join(odd)}")
 
 
 def _check_kept(info: StreamInfo, written: bytes) -> None:
@@ -181,7 +220,20 @@ def add_copy(
     copy: Stream = output.add_stream_from_template(stream, opaque=True)
     copy.metadata.update({key: value for key, value in stream.metadata.items() if not own_tag(key)})
     copy.disposition = Disposition(stream.disposition)
+    spoken_for(copy, output)
+    context = copy.codec_context
+    if isinstance(context, av.AudioCodecContext) and context.layout.name in USUAL_LAYOUTS:
+        context.layout = USUAL_LAYOUTS[context.layout.name]
     return copy
+
+
+def spoken_for(stream: Stream, output: OutputContainer) -> None:
+    """Name the stream's language as the container's muxer knows it: QuickTime has a table with one
+    of ISO 639-2's two codes for a language, and libav writes none where it finds the other."""
+    if output.format.name != "mov" or "language" not in stream.metadata:
+        return
+    language = stream.metadata["language"]
+    stream.metadata["language"] = QUICKTIME_LANGUAGES.get(language, language)
 
 
 def own_tag(key: str) -> bool:

@@ -134,7 +134,7 @@ def decoded() -> Callable[[Path], list[Picture]]:
 
 @pytest.fixture(scope="session")
 def packet_hashes() -> Callable[[Path, int], list[tuple[Fraction | None, str]]]:
-    """Path and stream index to (seconds, SHA-256) of each of its packets, read with a fresh libav."""
+    """Path and stream index to (seconds, SHA-256) of each packet, read with a fresh libav."""
 
     def read(path: Path, index: int) -> list[tuple[Fraction | None, str]]:
         with av.open(str(path)) as container:

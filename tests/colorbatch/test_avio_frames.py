@@ -85,9 +85,11 @@ def test_ticks_of_variable_rate_and_late_start(
 
 @pytest.mark.parametrize(
     "name",
-    ["rgb24", "bgr24", "bgr0", "0rgb", "rgba", "argb", "rgb48le", "rgb48be", "gbrp", "gbrap10le"]
-    + ["yuyv422", "uyvy422", "nv12", "nv21", "nv16", "p010le", "p210be", "gray16be", "ya8"]
-    + ["yuva444p12le", "yuv440p", "yuv410p", "gray9le", "yuv422p16be"],
+    [
+        *("rgb24", "bgr24", "bgr0", "0rgb", "rgba", "argb", "rgb48le", "rgb48be", "gbrp"),
+        *("gbrap10le", "yuyv422", "uyvy422", "nv12", "nv21", "nv16", "p010le", "p210be"),
+        *("gray16be", "ya8", "yuva444p12le", "yuv440p", "yuv410p", "gray9le", "yuv422p16be"),
+    ],
 )
 def test_planes_go_into_a_frame_and_come_out(name: str) -> None:
     """Of every layout, with odd sizes that need padding; libav's own conversion is the witness."""

@@ -37,7 +37,9 @@ def test_video_facts(make_clip: Callable[..., Path]) -> None:
         stream.set_display_rotation(90)
 
     options = {"flags": "+ildct+ilme", "chroma_sample_location": "topleft"}
-    path = make_clip("f.mp4", "libx264", size=(64, 66), options=options, setup=setup, field_mode="tff")
+    path = make_clip(
+        "f.mp4", "libx264", size=(64, 66), options=options, setup=setup, field_mode="tff"
+    )
     video = probe(path).video
     assert (video.codec, video.profile, video.size) == ("h264", "High", (64, 66))
     assert (video.pixels.name, video.pixels.depth, video.pixels.subsampling) == (
@@ -61,7 +63,9 @@ def test_video_facts(make_clip: Callable[..., Path]) -> None:
 def test_ffprobe_tells_the_same(make_clip: Callable[..., Path]) -> None:
     """A second opinion: the command that archives use."""
     options = {"flags": "+ildct+ilme", "chroma_sample_location": "topleft"}
-    path = make_clip("f.mkv", "libx264", size=(64, 66), options=options, setup=tags, field_mode="tff")
+    path = make_clip(
+        "f.mkv", "libx264", size=(64, 66), options=options, setup=tags, field_mode="tff"
+    )
     command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
     stream = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["streams"]
     video = probe(path).video
@@ -75,7 +79,7 @@ def test_ffprobe_tells_the_same(make_clip: Callable[..., Path]) -> None:
 
 
 def test_time_code_chapters_and_tags(make_clip: Callable[..., Path]) -> None:
-    """MOV's time code track is told as the film's time code, and is not one of its other streams."""
+    """MOV's tracks of time code and chapters are told as such, not as streams to copy."""
 
     def setup(stream: Any) -> None:
         stream.metadata["timecode"] = "10:00:00;02"
@@ -86,8 +90,8 @@ def test_time_code_chapters_and_tags(make_clip: Callable[..., Path]) -> None:
         base = Fraction(1, 1000)
         chapter = {
             "id": 1,
-            "start": 0,
-            "end": 200,
+            "start": 100,
+            "end": 300,
             "time_base": base,
             "metadata": {"title": "Reel"},
         }
@@ -115,8 +119,8 @@ def test_time_code_chapters_and_tags(make_clip: Callable[..., Path]) -> None:
     assert film.others == ()
     [chapter] = film.chapters
     assert (chapter.start * chapter.time_base, chapter.end * chapter.time_base) == (
-        0,
-        Fraction(1, 5),
+        Fraction(1, 10),
+        Fraction(9009, 30000),
     )
     assert chapter.metadata["title"] == "Reel"
 
