@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -76,15 +76,14 @@ def join(
         raise TargetError(f"{target}: films are written as mkv, mov or mp4")
     _check(segments, target)
     with replacing(target, owner=owner) as file, opened(film.path) as source:
+        rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
+        odd = odd_tags({**film.metadata, **(tags or {})})
         try:
-            rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
             output = av.open(
                 file,
                 "w",
                 format=FORMATS[kind],
-                container_options=_muxer_options(
-                    kind, segments[0].time_base, rates, odd_tags({**film.metadata, **(tags or {})})
-                ),
+                container_options=_muxer_options(kind, segments[0].time_base, rates, odd),
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
@@ -94,19 +93,11 @@ def join(
             work.copy()
             output.close()
         except (av.FFmpegError, ValueError) as error:
-            # a closed file keeps PyAV from writing a trailer when it clears up
-            if isinstance(error, OSError):
+            if isinstance(error, OSError):  # the disk's word, which `replacing` translates
                 raise
             raise TargetError(f"{target}: cannot write as {kind}: {error}") from error
         if kind == "mkv":
-            complete(
-                file,
-                work.position,
-                film.streams[film.video.index].metadata.get("title", ""),
-                encoding.size,
-                encoding.sample_aspect,
-                encoding.chroma_location,
-            )
+            work.complete_header(file)
     return Joined(target, work.frames, work.copied)
 
 
@@ -158,7 +149,9 @@ class _Join:
         for stream in self._source.streams:
             if stream.index == self._film.video.index:
                 self._video = self._add_video(stream, timecode)
-                self.position = len(self._output.streams)
+                # Matroska numbers its tracks, and an attachment is none
+                tracks = [each for each in self._output.streams if each.type != "attachment"]
+                self.position = len(tracks)
             elif stream.index in kept:
                 info = kept[stream.index]
                 copy = add_copy(self._output, stream, info, covers.get(info.index))
@@ -215,6 +208,12 @@ class _Join:
         while waiting is not None:
             self._output.mux_one(waiting[0])
             waiting = next(others, None)
+
+    def complete_header(self, file: IO[bytes]) -> None:
+        """Put into a finished Matroska file what its muxer could not be told."""
+        title = self._film.streams[self._film.video.index].metadata.get("title", "")
+        given = self._encoding
+        complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
 
     def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The copied streams' packets in the source's order, with their times in seconds."""

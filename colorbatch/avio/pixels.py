@@ -146,7 +146,10 @@ def planes_of(frame: av.VideoFrame) -> Planes:
         frame = frame.reformat(format=LOOKED_UP[frame.format.name])
     facts = pixel_format(frame.format.name)
     native = np.uint8 if facts.depth <= 8 else np.uint16
-    found = [(view >> place.shift).astype(native) for view, place in _views(frame)]
+    found: list[Any] = [
+        (view >> place.shift).astype(native) if place.shift else np.array(view, native)
+        for view, place in _views(frame)
+    ]
     alpha = found.pop() if facts.alpha else None
     if facts.kind == "rgb":
         return Planes(rgb=(found[0], found[1], found[2]), alpha=alpha)

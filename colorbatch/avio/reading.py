@@ -173,7 +173,7 @@ class _Decoder:
         self._damaged: set[int] = set()
         self._last: Frame | None = None
         self._end = 0
-        self._why = ""
+        self._why = self._format = ""
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, in order."""
@@ -270,15 +270,12 @@ class _Decoder:
         video = self._film.video
         if (picture.height, picture.width) != video.size:
             found = f"{picture.width} x {picture.height}"
-        elif picture.format.name != self._first_format(picture):
+        elif picture.format.name != (self._format or picture.format.name):
             found = picture.format.name
         else:
+            self._format = picture.format.name
             return
         raise SourceError(f"{self._film.path}: changes to {found} at tick {picture.pts}")
-
-    def _first_format(self, picture: VideoFrame) -> str:
-        self._format: str = getattr(self, "_format", picture.format.name)
-        return self._format
 
     def cut_off(self) -> str:
         """Why the film ends before its time, or ""."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import weakref
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -178,6 +182,20 @@ def test_resuming_gives_the_frames_of_a_reading_from_the_start(
             assert [(f.pts, f.planes.digest()) for f in read] == whole[start:]
 
 
+def test_avi_with_b_frames_has_no_times_but_an_order(make_clip: Callable[..., Path]) -> None:
+    """AVI tells decoding times only: every frame comes, one tick apart, also when resumed."""
+    options = {"bf": "2", "g": "6"}
+    ticks = {"time_base": Fraction(1, 24), "rate": Fraction(24), "times": range(24)}
+    film = probe(make_clip("b.avi", "mpeg4", options=options, **ticks))
+    with frames(film) as read:
+        whole = [(frame.pts, frame.planes.digest()) for frame in read]
+    assert len(whole) == 24
+    assert {b[0] - a[0] for a, b in itertools.pairwise(whole)} == {1}
+    for start in (5, 17):
+        with frames(film, whole[start][0]) as read:
+            assert [(f.pts, f.planes.digest()) for f in read] == whole[start:]
+
+
 def flipped(path: Path, share: tuple[float, float], count: int) -> Path:
     """A copy with single bits inverted between two shares of its length."""
     data = bytearray(path.read_bytes())
@@ -235,13 +253,15 @@ def test_a_packet_that_cannot_be_decoded_is_a_repeated_picture(
     assert read.ending is not None and read.ending.corrupt == 1
 
 
-@pytest.mark.parametrize("name", ["c.mkv", "c.avi"])
+@pytest.mark.parametrize("name", ["c.mkv", "c.avi", "c.mov"])
 def test_a_film_that_is_cut_off_ends_with_its_reason(
     make_clip: Callable[..., Path], name: str
 ) -> None:
     """What is there is given, unharmed; the ending says that there should be more."""
     ticks = {"time_base": Fraction(1, 24), "rate": Fraction(24), "times": range(48)}
-    path = make_clip(name, "mjpeg", "yuvj420p", **ticks)
+    # MOV with its index at the front; at the end it would be gone, and nothing could be read
+    front = {"movflags": "faststart"} if name == "c.mov" else {}
+    path = make_clip(name, "mjpeg", "yuvj420p", container_options=front, **ticks)
     with frames(probe(path)) as read:
         whole = [frame.planes.digest() for frame in read]
     assert read.ending is not None and not read.ending.cut_off
@@ -255,11 +275,35 @@ def test_a_film_that_is_cut_off_ends_with_its_reason(
     assert read.ending is not None and read.ending.cut_off
 
 
+def test_a_film_that_changes_its_size_is_refused_there(tmp_path: Path) -> None:
+    """Two sizes in one MPEG-TS: the frames before are given, then one line with the tick."""
+    path = tmp_path / "two.ts"
+    with path.open("wb") as whole:
+        for number, size in enumerate((64, 96)):
+            part = tmp_path / f"{number}.ts"
+            with av.open(str(part), "w") as container:
+                stream = container.add_stream("mpeg2video", rate=25)
+                stream.height, stream.width = size, size
+                stream.pix_fmt = "yuv420p"
+                for pts in range(5):
+                    frame = av.VideoFrame(size, size, "yuv420p")
+                    for plane in frame.planes:
+                        plane.update(bytes([90 + pts]) * plane.buffer_size)
+                    frame.pts, frame.time_base = pts + 5 * number, Fraction(1, 25)
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+            whole.write(part.read_bytes())
+    shapes = []
+    with pytest.raises(SourceError, match="changes to 96 x 96"), frames(probe(path)) as read:
+        for frame in read:
+            assert frame.planes.luma is not None
+            shapes.append(frame.planes.luma.shape)
+    # libav's decoder drops the picture that it still held back for reordering
+    assert shapes == [(64, 64)] * 4
+
+
 def test_memory_holds_a_few_frames_however_long_the_film(make_clip: Callable[..., Path]) -> None:
     """The arrays of frames that the caller let go are gone: at most two are alive at a time."""
-    import gc
-    import weakref
-
     film = probe(make_clip("m.mkv", times=range(0, 100100, 1001)))
     alive: list[weakref.ref[Any]] = []
     most = 0
