@@ -46,6 +46,7 @@ ALLOWED = {
     "sizes": {"still", "formats"},
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
+    "avio": {"files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
@@ -82,6 +83,7 @@ ALLOWED = {
 TRAINING_MAY_USE = GROUND - {"provenance"} | {"boundary", "images", "engine", "join"}
 EXPORT_MAY_USE = TRAINING_MAY_USE | {"parity"}
 HOMES = {
+    "av": {"avio"},
     "onnxruntime": {"engine"},
     "click": {"boundary", "cli"},
     "filelock": {"locks"},

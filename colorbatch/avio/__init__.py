@@ -1,0 +1,47 @@
+"""Films in and out: the only room that knows PyAV. No models, no color decisions, no command line.
+
+`probe` tells what a file holds, `frames` gives its pictures with exact ticks and native codes,
+`plan` chooses codec and pixel format, `refused` names what a container cannot hold, `SegmentWriter`
+encodes a piece, `join` makes the final film of pieces and everything else that the source holds.
+"""
+
+from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
+from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
+from colorbatch.avio.joining import Joined, join
+from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
+from colorbatch.avio.probing import probe
+from colorbatch.avio.reading import Ending, Frame, Frames, frames
+from colorbatch.avio.segments import Segment, SegmentWriter
+from colorbatch.avio.targets import Refusal, container_of, refused, tick
+
+__all__ = [
+    "Chapter",
+    "Color",
+    "Encoding",
+    "Ending",
+    "Film",
+    "Fit",
+    "Frame",
+    "Frames",
+    "Joined",
+    "PixelFormat",
+    "Plan",
+    "Planes",
+    "Refusal",
+    "Segment",
+    "SegmentWriter",
+    "StreamInfo",
+    "VideoInfo",
+    "container_of",
+    "encoders",
+    "formats_of",
+    "frames",
+    "join",
+    "pixel_format",
+    "plan",
+    "probe",
+    "refused",
+    "result_format",
+    "tick",
+    "widened",
+]

@@ -1,0 +1,322 @@
+"""What can be written here: encoders, the pixel format that a result gets, the codec for a film.
+
+Facts in, a `Plan` out; nothing is encoded. Whoever asks for a codec that loses depth is told so in
+the plan (`Fit.bits_lost`) and decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.codec import Codec
+
+from colorbatch.avio.film import Color, Film, VideoInfo
+from colorbatch.avio.pixels import LOOKED_UP, PixelFormat, pixel_format
+from colorbatch.errors import SourceError, UsageError
+
+Options = tuple[tuple[str, str], ...]
+
+THREADS = 4
+"""Encoder threads unless told otherwise. A number of the plan, not of the machine: x264 and x265
+choose differently with another one, and a film that is gone on with has to stay the same."""
+
+CRF = "16"
+QUIET = {"libx265": ("x265-params", "log-level=error")}
+INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
+"""Encoders that code fields as fields when told; the others keep the mark only."""
+
+NATIVE = {
+    "prores": "prores_ks",
+    "dnxhd": "dnxhd",
+    "ffv1": "ffv1",
+    "h264": "libx264",
+    "hevc": "libx265",
+}
+"""Codec of a source -> the encoder that writes it."""
+
+PRORES = {
+    "Proxy": "proxy",
+    "LT": "lt",
+    "Standard": "standard",
+    "HQ": "hq",
+    "4444": "4444",
+    "XQ": "4444xq",
+}
+DNXHR = {
+    "DNXHR LB": "dnxhr_lb",
+    "DNXHR SQ": "dnxhr_sq",
+    "DNXHR HQ": "dnxhr_hq",
+    "DNXHR HQX": "dnxhr_hqx",
+    "DNXHR 444": "dnxhr_444",
+}
+DNXHR_FORMATS = {"dnxhr_hqx": ("yuv422p10le",), "dnxhr_444": ("yuv444p10le", "gbrp10le")}
+"""Pixel formats that libav's DNxHR takes at a profile; yuv422p at all others."""
+
+DNXHR_LEAST = (120, 256)
+"""The smallest picture, (H, W), that libav's DNxHR encoder takes."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything that decides a segment's bytes besides its pictures. codec: libav's encoder;
+    size: (H, W); time_base: seconds per tick of the pts that come in; rate: frames per second, None
+    if variable; options: the encoder's own, in order."""
+
+    codec: str
+    pix_fmt: str
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction | None
+    options: Options = ()
+    threads: int = THREADS
+    color: Color = field(default_factory=Color)
+    sample_aspect: Fraction | None = None
+    field_order: str = "unknown"
+    chroma_location: str = ""
+
+    @property
+    def segment_container(self) -> str:
+        """The container in which segments of this codec keep every tick: "mp4", or "mov" for what
+        MP4 cannot hold, such as ProRes and DNxHR."""
+        return "mp4" if self.codec in _held_by_mp4() else "mov"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a source's samples go into a pixel format. bits_lost: of the depth (0: none);
+    bits_added: by an exact shift; chroma_lost: coarser subsampling than the source's."""
+
+    pixels: PixelFormat
+    bits_lost: int
+    bits_added: int
+    chroma_lost: bool
+    alpha_lost: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a film becomes: container "mkv", "mov" or "mp4"."""
+
+    encoding: Encoding
+    container: str
+    fit: Fit
+
+
+@functools.cache
+def _held_by_mp4() -> set[str]:
+    """The encoders whose packets libav's MP4 muxer takes."""
+    file = io.BytesIO()
+    try:
+        return av.open(file, "w", format="mp4").supported_codecs
+    finally:
+        file.close()
+
+
+def quieten(encoder: str) -> None:
+    """SVT-AV1 writes pages to stderr, past libav's log; only its environment variable stops it."""
+    if encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")
+
+
+@functools.cache
+def encoders() -> tuple[str, ...]:
+    """Every video encoder of this PyAV by name, sorted."""
+    found = []
+    for name in sorted(av.codecs_available):
+        try:
+            codec = Codec(name, "w")
+        except ValueError:  # a decoder only
+            continue
+        # the set has names of codecs too, which lead to some encoder of another name
+        if codec.type == "video" and codec.name == name:
+            found.append(name)
+    return tuple(found)
+
+
+@functools.cache
+def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
+    """The integer pixel formats that an encoder takes, in its own order of preference; empty where
+    it does not tell. Raises UsageError for an encoder that is not here."""
+    if encoder not in encoders():
+        raise UsageError(f"there is no video encoder {encoder} here")
+    found = []
+    for given in Codec(encoder, "w").video_formats or ():
+        # yuvj formats are the same samples; the range stands in the color tags
+        if given.name in LOOKED_UP or given.name.startswith("yuvj"):
+            continue
+        try:
+            found.append(pixel_format(given.name))
+        except SourceError:
+            continue
+    return tuple(found)
+
+
+def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -> Fit:
+    """The encoder's pixel format for the colored film of a source, and what it costs.
+
+    RGB stays RGB; Y'CbCr keeps its subsampling; gray becomes 4:2:0 at 8 bits and 4:2:2 above. The
+    least loss wins, then the least that is added. only: names to choose from, all if empty. Raises
+    UsageError where the encoder has none (RGB into an encoder without RGB).
+    """
+    kind = "rgb" if source.kind == "rgb" else "yuv"
+    sampling = source.subsampling
+    if source.kind == "gray":
+        sampling = (2, 2) if source.depth <= 8 else (1, 2)
+    only = tuple(only)
+
+    def cost(given: PixelFormat) -> tuple[int, ...]:
+        down, across = (a / b for a, b in zip(given.subsampling, sampling, strict=True))
+        return (
+            max(0, source.depth - given.depth),
+            int(down > 1) + int(across > 1),
+            int(source.alpha and not given.alpha),
+            int(given.alpha and not source.alpha),
+            max(0, given.depth - source.depth),
+            int(down < 1) + int(across < 1),
+        )
+
+    fitting = [
+        each
+        for each in formats_of(encoder)
+        if each.kind == kind and (not only or each.name in only)
+    ]
+    if not fitting:
+        raise UsageError(f"{encoder} takes no {kind.upper()} pictures here")
+    best = min(fitting, key=cost)
+    lost = cost(best)
+    return Fit(best, lost[0], lost[4], bool(lost[1]), bool(lost[2]))
+
+
+def native_codec(video: VideoInfo) -> str:
+    """The encoder that writes the source's own codec without loss of depth, or ""."""
+    encoder = NATIVE.get(video.codec, "")
+    if encoder == "dnxhd" and not _at_least(video.size, DNXHR_LEAST):
+        return ""
+    if encoder in ("libx264", "libx265") and (
+        video.pixels.kind == "rgb" or result_format(video.pixels, encoder).bits_lost
+    ):
+        return ""
+    return encoder
+
+
+def _profile(encoder: str, video: VideoInfo) -> Options:
+    """The source's own profile, else the one that holds its samples."""
+    full = video.pixels.kind != "gray" and video.pixels.subsampling == (1, 1)
+    if encoder == "prores_ks":
+        usual = "4444" if full else "hq"
+        own = PRORES.get(video.profile) if video.codec == "prores" else None
+        return (("profile", own or usual), ("vendor", "apl0"))
+    if encoder == "dnxhd":
+        # DNxHD proper knows a few sizes and bit rates only; DNxHR is the same codec for all
+        usual = "dnxhr_444" if full else "dnxhr_hqx" if video.pixels.depth > 8 else "dnxhr_hq"
+        return (("profile", DNXHR.get(video.profile, usual)),)
+    return ()
+
+
+def _at_least(size: tuple[int, int], least: tuple[int, int]) -> bool:
+    return size[0] >= least[0] and size[1] >= least[1]
+
+
+def plan(
+    film: Film,
+    *,
+    codec: str = "",
+    container: str = "",
+    pix_fmt: str = "",
+    options: Options = (),
+    threads: int = THREADS,
+) -> Plan:
+    """The result's codec, container and pixel format: the asked ones, or the source's own where
+    they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8.
+
+    options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
+    container or a pixel format that the encoder does not take. Whether the container takes the
+    codec and the other streams is told by `targets.refused`.
+    """
+    video = film.video
+    deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
+    encoder = codec or native_codec(video) or ("ffv1" if deep else "libx264")
+    formats = formats_of(encoder)
+    if pix_fmt and pix_fmt not in {each.name for each in formats}:
+        raise UsageError(f"{encoder} takes no {pix_fmt}")
+    merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    profile = merged.get("profile", "")
+    only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
+    fit = result_format(video.pixels, encoder, only)
+    if container not in ("", "mkv", "mov", "mp4"):
+        raise UsageError(f"films are written as mkv, mov or mp4, not {container}")
+    return Plan(
+        Encoding(
+            codec=encoder,
+            pix_fmt=fit.pixels.name,
+            size=video.size,
+            time_base=video.time_base,
+            rate=None if video.variable else video.average_rate,
+            options=tuple(merged.items()),
+            threads=threads,
+            color=video.color,
+            sample_aspect=video.sample_aspect,
+            field_order=video.field_order,
+            chroma_location=_siting(video, fit),
+        ),
+        container or _container_for(encoder, film),
+        fit,
+    )
+
+
+def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:
+    """The pixel formats that a profile allows; () for all."""
+    if encoder == "dnxhd":
+        return DNXHR_FORMATS.get(profile, ("yuv422p",))
+    if encoder == "prores_ks":
+        chroma = "444" if profile.startswith("4444") else "422"
+        return tuple(each.name for each in formats_of(encoder) if chroma in each.name)
+    return ()
+
+
+def _siting(video: VideoInfo, fit: Fit) -> str:
+    """The chroma location of the result: the source's, or for gray that becomes 4:2:0 or 4:2:2 the
+    usual "left"; "" where chroma is not subsampled."""
+    if fit.pixels.subsampling == (1, 1):
+        return ""
+    return "left" if video.pixels.kind == "gray" else video.chroma_location
+
+
+def _container_for(encoder: str, film: Film) -> str:
+    """The source's container where it usually holds the codec, else the codec's own."""
+    usual = {
+        "ffv1": ("mkv",),
+        "prores_ks": ("mov", "mkv"),
+        "dnxhd": ("mov",),
+        "libx264": ("mp4", "mov", "mkv"),
+        "libx265": ("mp4", "mov", "mkv"),
+    }.get(encoder, ("mkv",))
+    return film.family if film.family in usual else usual[0]
+
+
+def _usual(encoder: str, video: VideoInfo) -> Options:
+    """The options that an encoder gets unless they are given."""
+    found: list[tuple[str, str]] = []
+    if encoder == "ffv1":
+        # version 3, every picture for itself, a check sum in every slice; slices by size alone
+        pixels = video.size[0] * video.size[1]
+        slices = 4 if pixels < 640 * 480 else 16 if pixels < 3000 * 2000 else 24
+        found += [("level", "3"), ("g", "1"), ("slicecrc", "1"), ("slices", str(slices))]
+    elif encoder in ("libx264", "libx265"):
+        found += [("crf", CRF), ("preset", "medium")]
+    if encoder in QUIET:
+        found.append(QUIET[encoder])
+    fields = video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS
+    # a field of 4:2:0 needs an even number of lines; x264 refuses others
+    if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):
+        found.append(("flags", "+ildct" if encoder == "prores_ks" else "+ildct+ilme"))
+        if encoder == "libx264" and video.field_order in ("bb", "tb"):
+            # libx264 takes the order of the first frame too late, and would write top first
+            found.append(("x264-params", "bff=1"))
+    return tuple(found)

@@ -1,0 +1,121 @@
+"""What a film file is: plain records, filled by `probing` and needed by everything after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from colorbatch.avio.pixels import PixelFormat
+
+
+@dataclass(frozen=True)
+class Color:
+    """Color tags as codes of ITU-T H.273 (primaries, transfer, matrix; 2 is unspecified), and the
+    range: 0 unspecified, 1 limited ("tv", 16 to 235), 2 full ("pc", 0 to 255)."""
+
+    range: int = 0
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """start and end are ticks of time_base."""
+
+    id: int
+    start: int
+    end: int
+    time_base: Fraction
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """One stream. kind: video, audio, subtitle, data, attachment or unknown; start and duration in
+    ticks of time_base, None where the file does not tell; frames: 0 where unknown; disposition:
+    libav's names; side_data: as libav words it. generated: the container's own bookkeeping (a time
+    code track, a chapter track), which the target writes anew."""
+
+    index: int
+    kind: str
+    codec: str
+    tag: str
+    profile: str
+    time_base: Fraction
+    start: int | None
+    duration: int | None
+    frames: int
+    language: str
+    disposition: tuple[str, ...]
+    metadata: Mapping[str, str]
+    side_data: tuple[str, ...]
+    generated: bool
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The pictures. size: (H, W) as coded; rates in frames per second, None if unknown; variable:
+    whether the frames' distances differ, None where only reading them all would tell;
+    sample_aspect: width to height of a sample, None if not told; rotation: degrees
+    counterclockwise for display;
+    matrix: the display matrix, 9 integers in libav's layout, or None; field_order: unknown,
+    progressive, tt, bb, tb or bt (coded first, shown first); chroma_location: left, center,
+    topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for drop frame) or
+    ""; duration in seconds or None; frames: an estimate, None if there is no ground for one;
+    slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each."""
+
+    index: int
+    codec: str
+    profile: str
+    size: tuple[int, int]
+    pixels: PixelFormat
+    time_base: Fraction
+    start: int
+    average_rate: Fraction | None
+    real_rate: Fraction | None
+    variable: bool | None
+    sample_aspect: Fraction | None
+    rotation: int
+    matrix: tuple[int, ...] | None
+    field_order: str
+    interlaced: bool
+    color: Color
+    chroma_location: str
+    timecode: str
+    duration: Fraction | None
+    frames: int | None
+    slice_crcs: bool
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film file. container: libav's demuxer name, such as "matroska,webm"; family: "mkv", "mov",
+    "mp4" or "" for all others; duration in seconds or None."""
+
+    path: Path
+    container: str
+    family: str
+    metadata: Mapping[str, str]
+    streams: tuple[StreamInfo, ...]
+    chapters: tuple[Chapter, ...]
+    video: VideoInfo
+    duration: Fraction | None
+
+    @property
+    def others(self) -> tuple[StreamInfo, ...]:
+        """The streams that have to reach the result besides the pictures."""
+        return tuple(
+            stream
+            for stream in self.streams
+            if stream.index != self.video.index and not stream.generated
+        )
+
+
+FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")
+"""libav's AVFieldOrder by its number."""
+
+CHROMA_LOCATIONS = ("", "left", "center", "topleft", "top", "bottomleft", "bottom")
+"""libav's AVChromaLocation by its number."""

@@ -1,0 +1,282 @@
+"""The pieces of a film and all else that the source holds, into the final container: `join`.
+
+Nothing is encoded or decoded here, packets are copied. The result is written under a temporary name
+and renamed when it is complete, so a kill at any time leaves the pieces as they were. Therefore the
+pieces stay until the caller removes them afterwards: the peak on disk is two films.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from colorbatch.avio.encoders import Encoding
+from colorbatch.avio.film import Film
+from colorbatch.avio.matroska import complete, padded
+from colorbatch.avio.segments import BUFFER, Segment, clock, describe
+from colorbatch.avio.sources import opened, packets_of
+from colorbatch.avio.targets import (
+    FORMATS,
+    add_copy,
+    container_of,
+    cover_packets,
+    odd_tags,
+    own_tag,
+    spoken_for,
+)
+from colorbatch.errors import TargetError
+from colorbatch.files import replacing
+
+STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
+"""Begins of Matroska's tags about a stream's packets, untrue of pictures encoded anew."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The finished film: path, number of frames, copied packets by the source's stream index."""
+
+    path: Path
+    frames: int
+    copied: Mapping[int, int]
+
+
+def join(
+    segments: Sequence[Segment],
+    film: Film,
+    target: Path,
+    encoding: Encoding,
+    *,
+    container: str = "",
+    drop: frozenset[int] = frozenset(),
+    tags: Mapping[str, str] | None = None,
+    timecode: str | None = None,
+    owner: str = "",
+) -> Joined:
+    """Write the final film: the segments' pictures in order, and every other stream of the source.
+
+    container: "mkv", "mov" or "mp4", by the target's suffix if empty; drop: the source's streams
+    that are left out (what `refused` named); tags: added to the container's own; timecode: instead
+    of the source's. The pictures keep their ticks; in Matroska, which counts milliseconds, they are
+    rounded. Raises TargetError where the segments do not belong together or the disk or the muxer
+    refuses, SourceError where the source cannot be read.
+    """
+    kind = container or container_of(target.name)
+    if kind not in FORMATS:
+        raise TargetError(f"{target}: films are written as mkv, mov or mp4")
+    _check(segments, target)
+    with replacing(target, owner=owner) as file, opened(film.path) as source:
+        rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
+        odd = odd_tags({**film.metadata, **(tags or {})})
+        try:
+            output = av.open(
+                file,
+                "w",
+                format=FORMATS[kind],
+                container_options=_muxer_options(kind, segments[0].time_base, rates, odd),
+                metadata_errors="surrogateescape",
+                buffer_size=BUFFER,
+            )
+            work = _Join(film, source, output, encoding, segments)
+            work.add_streams(drop, film.video.timecode if timecode is None else timecode)
+            work.add_tags(tags or {})
+            work.copy()
+            output.close()
+        except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, OSError):  # the disk's word, which `replacing` translates
+                raise
+            raise TargetError(f"{target}: cannot write as {kind}: {error}") from error
+        if kind == "mkv":
+            work.complete_header(file)
+    return Joined(target, work.frames, work.copied)
+
+
+def _check(segments: Sequence[Segment], target: Path) -> None:
+    """Raises TargetError where pieces overlap or differ in what a decoder needs to know."""
+    if not segments:
+        raise TargetError(f"{target}: there is nothing to join")
+    for before, after in itertools.pairwise(segments):
+        if after.header != before.header or after.time_base != before.time_base:
+            raise TargetError(f"{after.path}: is encoded otherwise than {before.path.name}")
+        if after.first <= before.last:
+            raise TargetError(f"{after.path}: begins before {before.path.name} ends")
+
+
+def _muxer_options(
+    kind: str, time_base: Fraction, rates: list[int], odd: list[str]
+) -> dict[str, str]:
+    if kind == "mkv":
+        # a sound that begins a little before 0 must not move the pictures
+        return {"avoid_negative_ts": "disabled"}
+    # MP4's players read its own list of tags, and libav writes one of the two lists
+    listed = {"movflags": "use_metadata_tags"} if kind == "mov" or odd else {}
+    return clock(time_base, *rates) | {"write_tmcd": "1"} | listed
+
+
+class _Join:
+    """One joining: the source, the output and the streams that lead from one to the other."""
+
+    def __init__(
+        self,
+        film: Film,
+        source: InputContainer,
+        output: OutputContainer,
+        encoding: Encoding,
+        segments: Sequence[Segment],
+    ) -> None:
+        self._film, self._source, self._output = film, source, output
+        self._encoding, self._segments = encoding, segments
+        self._copies: dict[int, Stream] = {}
+        self.position = 0
+        self.frames = 0
+        self.copied: dict[int, int] = {}
+
+    def add_streams(self, drop: frozenset[int], timecode: str) -> None:
+        """All streams in the source's order."""
+        with opened(self._film.path) as again:
+            covers = cover_packets(again, self._film)
+        kept = {each.index: each for each in self._film.others if each.index not in drop}
+        for stream in self._source.streams:
+            if stream.index == self._film.video.index:
+                self._video = self._add_video(stream, timecode)
+                # Matroska numbers its tracks, and an attachment is none
+                tracks = [each for each in self._output.streams if each.type != "attachment"]
+                self.position = len(tracks)
+            elif stream.index in kept:
+                info = kept[stream.index]
+                copy = add_copy(self._output, stream, info, covers.get(info.index))
+                if copy is not None:
+                    self._copies[info.index] = copy
+                self.copied[info.index] = 0
+
+    def _add_video(self, stream: Stream, timecode: str) -> VideoStream:
+        """The pictures' stream, after the first segment's, with the source's tags."""
+        with opened(self._segments[0].path) as first:
+            template = first.streams.video[0]
+            video = self._output.add_stream_from_template(template, opaque=True)
+            video.time_base = template.time_base
+        describe(video, self._encoding)
+        if self._encoding.codec == "libx265" and self._output.format.name != "matroska":
+            video.codec_context.codec_tag = "hvc1"  # the name that Apple's players know
+        if self._encoding.rate:
+            video.codec_context.framerate = self._encoding.rate
+        video.set_display_matrix(self._film.video.matrix)
+        video.disposition = Disposition(stream.disposition)
+        kept = {
+            key: value
+            for key, value in stream.metadata.items()
+            if not own_tag(key) and not key.startswith(STATISTICS) and key.lower() != "timecode"
+        }
+        video.metadata.update(kept)
+        spoken_for(video, self._output)
+        if timecode:
+            video.metadata["timecode"] = timecode
+        if self._output.format.name == "matroska":
+            video.metadata["title"] = padded(kept.get("title", ""))
+        return video
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Chapters and the container's tags."""
+        self._output.set_chapters(self._source.chapters())
+        for key, value in self._source.metadata.items():
+            # the film's record may have been given fewer; the file has them to the byte
+            if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
+                self._output.metadata[key] = value
+        self._output.metadata.update(tags)
+
+    def copy(self) -> None:
+        """All packets, the streams interleaved by their decoding times."""
+        self._output.start_encoding()
+        others = self._others()
+        waiting = next(others, None)
+        for packet, time in self._pictures():
+            while waiting is not None and waiting[1] <= time:
+                self._output.mux_one(waiting[0])
+                waiting = next(others, None)
+            self._output.mux_one(packet)
+            self.frames += 1
+        while waiting is not None:
+            self._output.mux_one(waiting[0])
+            waiting = next(others, None)
+
+    def complete_header(self, file: IO[bytes]) -> None:
+        """Put into a finished Matroska file what its muxer could not be told."""
+        title = self._film.streams[self._film.video.index].metadata.get("title", "")
+        given = self._encoding
+        complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
+
+    def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
+        """The copied streams' packets in the source's order, with their times in seconds."""
+        streams = [self._source.streams[index] for index in self._copies]
+        time = Fraction(0)
+        if not streams:
+            return
+        for packet in packets_of(self._source, *streams):
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            if ticks is not None:
+                time = ticks * packet.time_base
+            self.copied[packet.stream_index] += 1
+            packet.stream = self._copies[packet.stream_index]
+            yield packet, time
+
+    def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
+        """The segments' packets with the source's presentation times, and decoding times made anew
+        over the whole film: the k-th packet's is the (k - d)-th presentation time, with d the
+        reorder depth. Those of the first d are counted back from the first."""
+        depth = max(segment.reorder for segment in self._segments)
+        time_base = self._segments[0].time_base
+        step = self._first_step()
+        first = self._segments[0].first
+        past = deque(first - (depth - k) * step for k in range(depth))
+        for number, segment in enumerate(self._segments):
+            later = self._segments[number + 1 : number + 2]
+            end = later[0].first if later else segment.last + segment.last_duration
+            order = _order(segment)
+            shown = [*sorted(order), end]
+            until = dict(itertools.pairwise(shown))
+            past.extend(shown[:-1])
+            for packet, pts in zip(_packets(segment), order, strict=True):
+                dts = past.popleft()
+                packet.pts, packet.dts = pts, dts
+                packet.duration = until[pts] - pts
+                packet.time_base = time_base
+                packet.stream = self._video
+                yield packet, dts * time_base
+
+    def _first_step(self) -> int:
+        """Ticks between the first two frames, at least 1."""
+        segment = self._segments[0]
+        shown = sorted(_order(segment))
+        return shown[1] - shown[0] if len(shown) > 1 else max(1, segment.last_duration)
+
+
+def _packets(segment: Segment) -> Iterator[Packet[Any]]:
+    """A segment's packets in coded order. Raises TargetError for one that is not as it was left."""
+    with opened(segment.path) as container:
+        stream = container.streams.video[0]
+        yield from packets_of(container, stream)
+
+
+def _order(segment: Segment) -> list[int]:
+    """The presentation times of a segment's packets in coded order, in ticks of its time base."""
+    scale = segment.time_base.numerator
+    found = []
+    for packet in _packets(segment):
+        assert packet.pts is not None
+        found.append(packet.pts)
+    # the difference is 0, but for a film that begins before 0, which MP4 moves
+    moved = segment.first * scale - min(found, default=0)
+    order = [(pts + moved) // scale for pts in found]
+    if len(order) != segment.frames or max(order, default=segment.last) != segment.last:
+        raise TargetError(f"{segment.path}: is not as it was left")
+    return order

@@ -1,0 +1,123 @@
+"""Opening a film file: the one place where libav's errors for sources become one line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+from av import logging as av_logging
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from colorbatch.errors import SourceError
+
+FFV1_FOOTER = 8
+"""Bytes at the end of an FFV1 slice with check sum: size (3), status (1), CRC-32 (4)."""
+
+_log_level = threading.Lock()
+_mirrored = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A film file, open for reading. Nothing but this file is read: no playlist leads to another
+    file or to the network. Raises SourceError, also for what goes wrong inside the block."""
+    try:
+        if not path.is_file():
+            raise SourceError(f"{path}: is not a file")
+        if not path.stat().st_size:
+            raise SourceError(f"{path}: is empty")
+        with av.open(
+            # a name such as concat:a is a file's name here, and libav knows it only with this
+            "file:" + os.fspath(path),
+            "r",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="surrogateescape",
+        ) as container:
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: cannot read as a film: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    """A libav error without its numbers and without the path, which stands before it."""
+    return str(getattr(error, "strerror", None) or error).strip().rstrip(".")
+
+
+def film_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The stream that is the film: the first one with pictures that is no cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            if stream.codec_context is None:
+                raise SourceError(f"{path}: there is no decoder for its pictures")
+            return stream
+    raise SourceError(f"{path}: has no moving pictures")
+
+
+def packets_of(container: InputContainer, *streams: Any) -> Iterator[Packet[Any]]:
+    """The packets of these streams in the file's order, without the empty ones at the end."""
+    for packet in container.demux(*streams):
+        if packet.size or packet.pts is not None:
+            yield packet
+
+
+def dumped(container: InputContainer) -> dict[int, list[str]]:
+    """libav's own description, by the stream's index: its line, then what stands below it.
+
+    PyAV 18 shows neither the chroma location nor a stream's side data nor the codec of a stream
+    without decoder; this text has them all. It takes the process's log level for a moment.
+    """
+    with _log_level:
+        level = av_logging.get_level()
+        av_logging.set_level(av_logging.VERBOSE)
+        av_logging.set_libav_level(av_logging.VERBOSE)
+        try:
+            text = container.dumps_format()  # type: ignore[attr-defined]
+        finally:
+            av_logging.set_level(level)
+            if level is not None:
+                av_logging.set_libav_level(av_logging.adapt_level(level))
+    found: dict[int, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("  Stream #0:"):
+            index = int("".join(_leading_digits(line.removeprefix("  Stream #0:"))))
+            lines = found[index] = [line.split(": ", 1)[1]]
+        elif line.startswith("    ") and lines:
+            lines.append(line)
+    return found
+
+
+def _leading_digits(text: str) -> Iterator[str]:
+    for letter in text:
+        if not letter.isdigit():
+            return
+        yield letter
+
+
+def slices_intact(packet: bytes) -> bool:
+    """Whether the packet is a chain of FFV1 slices whose check sums are all right (RFC 9043, 4.9).
+
+    libav's decoder finds the same damage, but only tells its log. The check sum runs from the
+    highest bit down, zlib's from the lowest up: bytes mirrored bit by bit give the one from the
+    other, and the check sum of a slice with its own is 0.
+    """
+    end = len(packet)
+    while end >= FFV1_FOOTER:
+        footer = end - FFV1_FOOTER
+        start = footer - int.from_bytes(packet[footer : footer + 3], "big")
+        if start < 0:
+            return False
+        # zlib inverts before and after; these two inversions undo it
+        if zlib.crc32(packet[start:end].translate(_mirrored), 0xFFFFFFFF) != 0xFFFFFFFF:
+            return False
+        end = start
+    return end == 0

@@ -1,0 +1,150 @@
+"""Film clips made by code, and the oracle that decodes them without the code under test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.filter import Graph
+
+NTSC_FILM = Fraction(24000, 1001)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a fresh libav says of one frame: seconds, and for each plane its samples' bytes."""
+
+    time: Fraction
+    planes: tuple[bytes, ...]
+
+
+def _noise(frame: av.VideoFrame, depth: int, rng: np.random.Generator) -> None:
+    """Fill a frame's planes with a moving ramp and noise, within the depth."""
+    for plane in frame.planes:
+        wide = depth > 8
+        lines = np.frombuffer(plane, np.uint16 if wide else np.uint8)
+        lines = lines.reshape(-1, plane.line_size // (2 if wide else 1))
+        ramp = np.add.outer(np.arange(lines.shape[0]), np.arange(lines.shape[1])) * 3
+        top = 2**depth - 1
+        values = (ramp * 2 ** (depth - 8) + rng.integers(0, 16, lines.shape)) % (top + 1)
+        lines[...] = values.astype(lines.dtype)
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a film of one video stream and returns its path.
+
+    times: the frames' pts in ticks of time_base; setup: what else to set on the stream before it is
+    opened; field_mode: "tff" or "bff" marks each frame as two fields; more: adds other streams, is
+    given the container before its header is written, and returns packets.
+    """
+
+    def make(
+        name: str,
+        codec: str = "ffv1",
+        pix_fmt: str = "yuv420p",
+        *,
+        size: tuple[int, int] = (50, 66),
+        time_base: Fraction = Fraction(1, 24000),
+        times: Sequence[int] = tuple(range(0, 12012, 1001)),
+        rate: Fraction = NTSC_FILM,
+        options: dict[str, str] | None = None,
+        setup: Callable[[Any], None] = lambda stream: None,
+        field_mode: str = "",
+        more: Callable[[Any], Iterable[Any]] = lambda container: (),
+        container_options: dict[str, str] | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        clocks = (
+            {}
+            if path.suffix not in (".mp4", ".mov")
+            else {
+                "movie_timescale": str(time_base.denominator),
+                "video_track_timescale": str(time_base.denominator),
+            }
+        )
+        rng = np.random.default_rng(7)
+        with av.open(
+            str(path), "w", container_options=clocks | (container_options or {})
+        ) as container:
+            stream = container.add_stream(codec, rate=rate, options=options or {})
+            stream.height, stream.width = size
+            stream.pix_fmt = pix_fmt
+            stream.codec_context.time_base = time_base
+            setup(stream)
+            packets = list(more(container))
+            depth = av.VideoFormat(pix_fmt).components[0].bits
+            steps = [*np.diff(times), *np.diff(times)[-1:], 1]
+            for pts, step in zip(times, steps, strict=False):
+                frame = av.VideoFrame(size[1], size[0], pix_fmt)
+                _noise(frame, depth, rng)
+                frame.pts, frame.time_base, frame.duration = pts, time_base, int(step)
+                container.mux(stream.encode(_marked(frame, field_mode, time_base)))
+            container.mux(stream.encode(None))
+            for packet in packets:
+                container.mux(packet)
+        return path
+
+    return make
+
+
+def _marked(frame: Any, mode: str, time_base: Fraction) -> Any:
+    if not mode:
+        return frame
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=time_base
+    )
+    graph.link_nodes(source, graph.add("setfield", mode), graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
+
+
+def pictures(path: Path, stream: int = 0) -> list[Picture]:
+    """Every frame of a film as libav decodes it, read with nothing of ours."""
+    found = []
+    with av.open(str(path)) as container:
+        video = container.streams.video[stream]
+        for frame in container.decode(video):
+            planes = []
+            for index, plane in enumerate(frame.planes):
+                parts = [part for part in frame.format.components if part.plane == index]
+                wide = max(part.bits for part in parts) > 8
+                width = parts[0].width * len(parts) * (2 if wide else 1)
+                raw = bytes(plane)
+                lines = range(0, len(raw), plane.line_size)
+                planes.append(b"".join(raw[at : at + width] for at in lines))
+            assert frame.pts is not None and video.time_base is not None
+            found.append(Picture(frame.pts * video.time_base, tuple(planes)))
+    return found
+
+
+@pytest.fixture(scope="session")
+def decoded() -> Callable[[Path], list[Picture]]:
+    """The oracle: path to `Picture`s."""
+    return pictures
+
+
+@pytest.fixture(scope="session")
+def packet_hashes() -> Callable[[Path, int], list[tuple[Fraction | None, str]]]:
+    """Path and stream index to (seconds, SHA-256) of each packet, read with a fresh libav."""
+
+    def read(path: Path, index: int) -> list[tuple[Fraction | None, str]]:
+        with av.open(str(path)) as container:
+            return [
+                (
+                    None if packet.pts is None else packet.pts * packet.time_base,
+                    hashlib.sha256(bytes(packet)).hexdigest(),
+                )
+                for packet in container.demux(container.streams[index])
+                if packet.size
+            ]
+
+    return read
