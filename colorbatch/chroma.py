@@ -55,7 +55,7 @@ def chroma_planes(
     parts = planes if region is None else tuple(region.of(plane, step) for plane in planes)
     y = y if region is None else region.of(y)
     if encoding.interlaced and step[0] > 1:  # each field has its own chroma rows
-        for field in range(min(2, y.shape[0])):
+        for field in range(min(2, size[0])):
             _fill(parts[0][field::2], parts[1][field::2], y[field::2], ab, encoding)
     else:
         _fill(parts[0], parts[1], y, ab, encoding)
@@ -73,7 +73,7 @@ def _fill(cb: Codes, cr: Codes, y: Codes, ab: Float, encoding: Encoding) -> None
         part = y[start * rows : stop * rows]
         mean, low, high = _shared(part, rows, columns)
         a, b = enlarged.rows(start, stop)
-        red, green, blue = _encoded_rgb(cv2.LUT(mean, lightness_table(encoding)), a, b, encoding)
+        red, green, blue = _encoded_rgb(mean, a, b, encoding)
         luma = _luma(red, green, blue, encoding)
         scale = _fitting(red, green, blue, luma, low, high, encoding)
         scale[(a == 0) & (b == 0)] = 0
@@ -123,8 +123,7 @@ def rgb_planes(
     for start, stop in strips(*grey.shape):
         exact = y[start:stop].astype(np.float32)
         a, b = enlarged.rows(start, stop)
-        table = lightness_table(encoding)
-        red, green, blue = _encoded_rgb(cv2.LUT(grey[start:stop], table), a, b, encoding)
+        red, green, blue = _encoded_rgb(grey[start:stop], a, b, encoding)
         luma = _luma(red, green, blue, encoding)
         scale = _fitting(red, green, blue, luma, exact, exact, encoding)
         scale[(a == 0) & (b == 0)] = 0
@@ -143,8 +142,10 @@ def rgb_planes(
 # --- color -------------------------------------------------------------------------------------
 
 
-def _encoded_rgb(lightness: Float, a: Float, b: Float, encoding: Encoding) -> list[Float]:
-    """R', G' and B' in [0, 1] of L*, a and b, planes (h, w) float32; out of gamut is clipped."""
+def _encoded_rgb(grey: Codes, a: Float, b: Float, encoding: Encoding) -> list[Float]:
+    """R', G' and B' in [0, 1] of the colors that have the L* of grey codes and chroma a and b,
+    planes (h, w) float32; out of gamut is clipped."""
+    lightness = cv2.LUT(grey, lightness_table(encoding))
     linear = cv2.cvtColor(cv2.merge([lightness, a, b]), cv2.COLOR_Lab2LRGB)
     if encoding.primaries != "bt709":
         matrix = from_linear_srgb(encoding.primaries).astype(np.float32)
@@ -154,7 +155,8 @@ def _encoded_rgb(lightness: Float, a: Float, b: Float, encoding: Encoding) -> li
     cv2.sqrt(linear, dst=linear)
     position = cv2.multiply(linear, 65535.0, dtype=cv2.CV_16U)  # type: ignore[call-overload]
     encoded = cv2.LUT(position, value_table(encoding.transfer))
-    return list(cv2.split(encoded.reshape(*lightness.shape, 3)))
+    planes = cv2.split(encoded.reshape(*grey.shape, 3))
+    return [np.asarray(plane, np.float32) for plane in planes]
 
 
 def _luma(red: Float, green: Float, blue: Float, encoding: Encoding) -> Float:
@@ -170,10 +172,10 @@ def _fitting(
     """The factor in [0, 1] by which a color's distances from its own luma are multiplied, so that
     it stays in [0, 1] at lumas from `low` to `high`, which are in codes."""
     span = np.float32(1 / (encoding.white - encoding.black))
-    above = cv2.max(cv2.max(red, green), blue)
+    above = np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
     above -= luma
     above += _TINY
-    below = cv2.min(cv2.min(red, green), blue)
+    below = np.asarray(cv2.min(cv2.min(red, green), blue), np.float32)
     np.subtract(luma, below, out=below)
     below += _TINY
     room = np.float32(encoding.white) - high.astype(np.float32, copy=False)
@@ -231,11 +233,9 @@ class _Enlarged:
         top, left = _first_sample(encoding, rows, columns)
         across = (np.arange(size[1]) * columns + left) * (ab.shape[1] / luma[1]) - 0.5
         self.down = (np.arange(size[0]) * rows + top) * (ab.shape[0] / luma[0]) - 0.5
-        halves = [
-            cv2.transpose(_resampled(cv2.transpose(plane), across)).reshape(-1, self.width)
-            for plane in cv2.split(ab)
-        ]
-        self.wide: Float = np.concatenate(halves, axis=1)
+        columns_of = [_resampled(np.ascontiguousarray(ab[..., i].T), across) for i in (0, 1)]
+        wide = cv2.transpose(np.concatenate(columns_of))
+        self.wide = np.asarray(wide, np.float32).reshape(len(ab), -1)
 
     def rows(self, start: int, stop: int) -> tuple[Float, Float]:
         """a and b (stop - start, W) of the plane's rows from `start` to `stop`."""

@@ -122,8 +122,10 @@ class Encoding:
 _MATRICES: dict[int, Matrix] = {
     1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020",
 }  # fmt: skip
-_REFUSED = {8: "YCgCo", 10: "BT.2020 constant luminance", 11: "Y'D'zD'x", 13: "chromaticity-derived"
-            " constant luminance", 14: "ICtCp", 15: "IPT-PQ-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}  # fmt: skip
+_REFUSED = {
+    8: "YCgCo", 10: "BT.2020 with constant luminance", 11: "Y'D'zD'x", 13: "of constant luminance",
+    14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
+}  # fmt: skip
 _TRANSFERS: dict[int, Transfer] = {8: "linear", 9: "log100", 10: "log316", 16: "pq", 18: "hlg"}
 _PRIMARIES: dict[int, Primaries] = {
     1: "bt709", 4: "bt470m", 5: "bt601-625", 6: "bt601-525", 7: "bt601-525", 8: "film", 9: "bt2020",
@@ -255,8 +257,8 @@ def network_lightness(y: npt.NDArray[Any], encoding: Encoding, size: tuple[int, 
     """L* (h, w) in [0, 100] at the network's `size`, float32, of a luma plane (H, W).
 
     It is what `color.network_view` gives for a still of the same picture: equal for 8 bits of full
-    range, and within the 0.5 L* that rounding to a still's codes costs for others. `y` in codes;
-    floating point (`chroma.luma_of_rgb`) is rounded.
+    range; for others within the 0.7 L* that rounding to codes costs, 0.05 in the mean. `y` is in
+    codes; floating point (`chroma.luma_of_rgb`) is rounded.
     """
     small = resize_area(y, size)
     if np.issubdtype(small.dtype, np.floating):
