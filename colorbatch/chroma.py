@@ -111,14 +111,16 @@ def rgb_planes(
     """
     if not np.isfinite(saturation):
         raise ValueError(f"saturation is a number, not {saturation}")
-    grey = np.clip(np.rint(y), 0, encoding.maximum).astype(encoding.dtype)
+    grey = y
+    if np.issubdtype(y.dtype, np.floating):
+        grey = np.clip(np.rint(y), 0, encoding.maximum).astype(encoding.dtype)
     planes = grey.copy(), grey.copy(), grey.copy()
     ab = np.asarray(ab, np.float32) * np.float32(saturation)
     parts = planes if region is None else tuple(region.of(plane) for plane in planes)
     y = y if region is None else region.of(y)
     grey = grey if region is None else region.of(grey)
     enlarged = _Enlarged(ab, grey.shape, grey.shape, encoding)
-    kr, kg, kb = (np.float32(weight) for weight in encoding.weights)
+    kr, kg, kb = encoding.weights
     span = np.float32(encoding.white - encoding.black)
     for start, stop in strips(*grey.shape):
         exact = y[start:stop].astype(np.float32)
@@ -127,13 +129,15 @@ def rgb_planes(
         luma = _luma(red, green, blue, encoding)
         scale = _fitting(red, green, blue, luma, exact, exact, encoding)
         scale[(a == 0) & (b == 0)] = 0
+        scale *= span
         for primary in (red, blue):
             primary -= luma
-            primary *= scale * span
+            primary *= scale
             primary += exact
             np.clip(np.rint(primary, out=primary), 0, encoding.maximum, out=primary)
-        green = np.rint((exact - kr * red - kb * blue) / kg)
-        np.clip(green, 0, encoding.maximum, out=green)
+        cv2.addWeighted(red, -kr / kg, blue, -kb / kg, 0, dst=green)
+        cv2.scaleAdd(exact, 1 / kg, green, dst=green)
+        np.clip(np.rint(green, out=green), 0, encoding.maximum, out=green)
         for part, primary in zip(parts, (green, blue, red), strict=True):
             part[start:stop] = primary
     return planes
