@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from colorbatch import chroma, color
+from colorbatch import chroma, color, ycbcr
 from colorbatch.ycbcr import Encoding, Region
 
 KR_KB = {
@@ -189,6 +189,21 @@ def test_chroma_is_that_of_the_full_lab_color(one, grey, ab):
     # tests hold OpenCV's Lab to 0.03 in a)
     for plane, value in zip(planes, expected, strict=True):
         assert np.abs(plane - value).max() <= 0.5 + 0.0008 * chroma_span
+
+
+@pytest.mark.parametrize("transfer", ["display", "linear", "cineon", "log100", "pq", "hlg"])
+@pytest.mark.parametrize("primaries", ["bt709", "bt2020", "film", "dci-p3", "bt601-525"])
+def test_color_is_that_of_the_display_in_every_film(transfer, primaries):
+    """A muted color of middle grey has, shown on a display, the ab that was asked for, whatever the
+    film's own codes and primaries are: in BT.2020's its chroma codes are smaller by a third."""
+    one = Encoding(12, (1, 1), "bt2020", "limited", "left", transfer, primaries)
+    codes = np.arange(one.black, one.white).astype(np.uint16)
+    seen = ycbcr.lightness_table(one)[codes]
+    y = np.full((8, 8), codes[np.abs(seen - 55).argmin()], np.uint16)
+    planes = chroma.chroma_planes(y, np.full((2, 2, 2), (9, -7), np.float32), one)
+    shown = rgb2lab(ycbcr.rgb_view(y, *planes, one, (4, 4)))[0, 0]
+    # to a code of sRGB in 8 bits, 0.6 in ab, and to what keeping luma in place of L* changes
+    assert np.abs(shown - (55, 9, -7)).max() < 1.5
 
 
 @pytest.mark.parametrize("name", SUBSAMPLINGS)
