@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch import chroma, color, ycbcr
-from colorbatch.files import find_pictures
+from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
 from colorbatch.ycbcr import Encoding
 
