@@ -5,6 +5,8 @@
 encodes a piece, `join` makes the final film of pieces and everything else that the source holds.
 """
 
+import av
+
 from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
 from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
 from colorbatch.avio.joining import Joined, join
@@ -14,7 +16,11 @@ from colorbatch.avio.reading import Ending, Frame, Frames, frames
 from colorbatch.avio.segments import Segment, SegmentWriter
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
 
+LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
+"""What encodes; a film is gone on with by the same only."""
+
 __all__ = [
+    "LIBRARY",
     "Chapter",
     "Color",
     "Encoding",

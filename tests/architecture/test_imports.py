@@ -50,6 +50,13 @@ ALLOWED = {
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
     "avio": {"files", "errors"},
+    "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
+    "filmbook": {"avio", "files", "locks", "records", "errors"},
+    "filmjobs": {"avio", "finding", "places", "files", "errors"},
+    "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
+    | {"files", "errors", "__init__"},
+    "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
+    "proof": {"video", "avio", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
@@ -77,6 +84,8 @@ ALLOWED = {
     "api": {"engine", "join", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
+    | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
+    | {"records"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
