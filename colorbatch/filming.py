@@ -367,6 +367,8 @@ def _join(one: FilmJob, maker: Maker, book: FilmBook, made: Path) -> Finish:
         container=plan.container,
         drop=plan.drop,
         tags={tag: maker.mark},
+        timecode=video.timecode_at(plan.film, parts[0].segment.first),
+        cut=(plan.span[0] is not None, plan.span[1] is not None),
         owner=book.owner,
     )
     place = files.reachable(made)

@@ -13,7 +13,7 @@ from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
 from colorbatch.avio.probing import probe
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
-from colorbatch.avio.segments import Segment, SegmentWriter
+from colorbatch.avio.segments import Segment, SegmentWriter, check
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
 
 LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
@@ -38,6 +38,7 @@ __all__ = [
     "SegmentWriter",
     "StreamInfo",
     "VideoInfo",
+    "check",
     "container_of",
     "encoders",
     "formats_of",

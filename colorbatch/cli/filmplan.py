@@ -168,6 +168,8 @@ def _warnings(plan: FilmPlan) -> list[str]:
     step = tick(plan.container, base)
     if (base / step).denominator != 1:
         found.append(f"times are rounded to {float(step * 1000):g} ms, as {plan.container} counts")
+    if plan.made.levels == "full" and plan.encoding.codec.startswith("prores"):
+        found.append("its levels are full, which ProRes cannot tell: players show it otherwise")
     if fit.bits_lost:
         found.append(f"{fit.bits_lost} bits of depth are lost")
     if fit.chroma_lost:
