@@ -13,11 +13,12 @@ import time
 
 import pytest
 
-from colorbatch import files, journal
-from colorbatch.errors import ColorbatchError, LockedError, OutputFullError
+from colorbatch import files
+from colorbatch.books import FOLDER
+from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, TargetError
 from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
-from colorbatch.journal import FOLDER, Journals
+from colorbatch.journal import Journals
 from colorbatch.records import Made, source_stamp
 
 
@@ -126,6 +127,33 @@ def test_noise_in_a_journal_is_no_crash(jobs, tmp_path):
         journals.lock()
         assert journals.find(jobs[0]) is not None
         assert journals.find(jobs[1]) is None and journals.find(jobs[2]) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 62, 6))
+def test_a_torn_first_line_does_not_end_the_folder(jobs, tmp_path, cut):
+    """A head cut anywhere, by a full disk or a power cut: every later run works and knows."""
+    with Journals(jobs) as journals:
+        journals.lock()
+    path = tmp_path / "out" / FOLDER / "journal.jsonl"
+    path.write_bytes(path.read_bytes()[:cut])
+    for index in range(3):
+        with Journals(jobs) as journals:
+            journals.lock()
+            write(journals, jobs[index])
+    again = Journals(jobs)
+    assert all(again.find(job) for job in jobs)
+
+
+def test_a_journal_that_cannot_be_read_is_one_line(jobs, run_cli, tiny_model, tmp_path):
+    """A folder by its name: exit 1 with the name, no trace of the code, and the lock is free."""
+    place = tmp_path / "out" / FOLDER
+    (place / "journal.jsonl").mkdir(parents=True)
+    with pytest.raises(TargetError, match="cannot read this journal"):
+        Journals(jobs).lock()
+    result = run_cli("images", tmp_path / "source", "-o", tmp_path / "out", "-m", tiny_model)
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert f"{place / 'journal.jsonl'}: cannot read this journal: " in line
 
 
 def test_a_journal_of_a_later_version_is_refused(jobs, tmp_path):
@@ -372,4 +400,3 @@ def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_nothing(
         write(journals, jobs[2])
     known = [Journals(jobs).find(job) is not None for job in jobs]
     assert known == [True, False, True]
-    assert journal.VERSION == 1
