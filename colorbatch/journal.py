@@ -56,20 +56,26 @@ class Journals:
                 files.remove_temporaries(folder, owners)
 
     def find(self, job: Job) -> Record | None:
-        """What is known of a job's target. A file that was named and not confirmed before a kill is
-        known by its content."""
+        """The last word on a job's target: a file, or that its source was skipped."""
+        file = self.find_file(job)
+        skipped = self._read().skipped.get(self._key(job)) if job.home is not None else None
+        later = skipped is not None and (file is None or file.at <= skipped.at)
+        return skipped if later else file
+
+    def find_file(self, job: Job) -> Record | None:
+        """What is known of a job's result, also where its source was skipped later. A file that was
+        named and not confirmed before a kill is known by its content."""
         if job.home is None:
             return None
-        if self._known is None:
-            self._known = self._read()
-        key = f"{self._real[job.home].as_posix()}/{job.place}"
-        done, named = self._known.done.get(key), self._known.named.get(key)
+        key, known = self._key(job), self._read()
+        done, named = known.done.get(key), known.named.get(key)
         later = named is not None and (done is None or named.at > done.at)
         if named is None or not later or not is_file(job.target, named):
             return done
         book = self._books[job.home]
         if book.owner:
             book.confirm(named.to_line("finished"), job.target.parent)
+            known.done[key] = known.named.pop(key)
         return named
 
     @contextlib.contextmanager
@@ -109,8 +115,15 @@ class Journals:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _key(self, job: Job) -> str:
+        assert job.home is not None
+        return f"{self._real[job.home].as_posix()}/{job.place}"
+
     def _read(self) -> _Known:
-        known = _Known()
+        """What the journals tell; read once."""
+        if self._known is not None:
+            return self._known
+        known = self._known = _Known()
         seen: set[Path] = set()
         for home, folders in self._folders.items():
             for folder in {self._real[home] / path.relative_to(home) for path in folders}:
@@ -123,10 +136,12 @@ class Journals:
 
 
 class _Known:
-    """What journals tell: the last word on each target, by its absolute name."""
+    """What journals tell: the last word of each sort on each target, by its absolute name."""
 
     def __init__(self) -> None:
         self.done: dict[str, Record] = {}
+        self.skipped: dict[str, Record] = {}
+        """Sources without a result; what an earlier run made of them may still be there."""
         self.named: dict[str, Record] = {}
         """Announced, and not confirmed."""
 
@@ -139,6 +154,7 @@ class _Known:
             return
         for path in paths:
             done: dict[str, Record] = {}
+            skipped: dict[str, Record] = {}
             named: dict[str, Record] = {}
             for values in values_of(path):
                 target = f"{start}{values.get('target')}"
@@ -148,9 +164,16 @@ class _Known:
                     record = (
                         named.pop(target, None) if len(values) == 2 else Record.from_line(values)
                     )
-                    if record is not None:
+                    if record is not None and record.made.outcome == "skipped":
+                        skipped[target] = record
+                    elif record is not None:
                         done[target] = record
-            for mine, theirs in ((self.done, done), (self.named, named)):
+                        skipped.pop(target, None)
+            for mine, theirs in (
+                (self.done, done),
+                (self.skipped, skipped),
+                (self.named, named),
+            ):
                 for target, record in theirs.items():
                     if target not in mine or mine[target].at <= record.at:
                         mine[target] = record

@@ -238,6 +238,42 @@ def test_settings_that_had_no_part_in_a_result_do_not_matter(
     assert "no model was needed" in again.stderr
 
 
+def test_retouched_results_of_the_same_size_are_kept(run_cli, tiny_model, source, tmp_path):
+    """-y replaces what we made, and not an uncompressed TIFF in which somebody painted."""
+    out = tmp_path / "out"
+    command = ["images", source, "-o", out, "-m", tiny_model, "--json"]
+    assert summary(run_cli(*command))["colored"] == 40
+    data = bytearray((out / "01.tif").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 300] = bytes(300)
+    (out / "01.tif").write_bytes(data)
+    paler = run_cli(*command, "--saturation", "0.5", "-y")
+    assert summary(paler)["colored"] == 39
+    assert summary(paler)["skipped_because"] == {"result changed since": 1}
+    assert (out / "01.tif").read_bytes() == data
+    assert summary(run_cli(*command, "--redo-all"))["colored"] == 40
+
+
+def test_a_kept_picture_that_was_skipped_later_is_still_known(
+    run_cli, tiny_model, photograph, tmp_path
+):
+    """keep, then skip, then colorize: each -y does what it says, and no result is a stranger."""
+    folder, out = tmp_path / "few", tmp_path / "out"
+    folder.mkdir()
+    Image.fromarray(photograph("astronaut")[:60, :60]).save(folder / "color.png")
+    command = ["images", folder, "-o", out, "-m", tiny_model, "--json"]
+    assert summary(run_cli(*command))["kept"] == 1
+    skip = [*command, "--on-color", "skip"]
+    assert summary(run_cli(*skip, "-y"))["skipped_because"] == {"in color": 1}
+    assert summary(run_cli(*skip, "-y"))["skipped_because"] == {"in color": 1}
+    assert summary(run_cli(*command))["skipped_because"] == {"finished": 1}
+    color = [*command, "--on-color", "colorize"]
+    assert summary(run_cli(*color))["skipped_because"] == {"made with other settings": 1}
+    before = (out / "color.png").read_bytes()
+    assert summary(run_cli(*color, "-y"))["colored"] == 1
+    assert (out / "color.png").read_bytes() != before
+
+
 def test_one_named_result_is_made_again_with_y(run_cli, tiny_model, source, tmp_path):
     """-o NAME.ext has no journal: what is there stays without -y, and is replaced with it."""
     target = tmp_path / "one.png"

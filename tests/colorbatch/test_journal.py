@@ -66,6 +66,24 @@ def test_a_result_is_known_by_source_settings_and_model(jobs, tmp_path):
     assert other.find(jobs[2]) is None
 
 
+def test_a_skipped_source_does_not_make_its_file_unknown(jobs, tmp_path):
+    """The last word and the file are both known, in one journal and in those of two shards."""
+    for first, second in ((None, None), ((1, 2), (2, 2))):
+        with Journals(jobs, first) as journals:
+            journals.lock()
+            write(journals, jobs[0], settings="keep")
+        with Journals(jobs, second) as journals:
+            journals.lock()
+            journals.skip(jobs[0], made(jobs[0], outcome="skipped", reason="in color"))
+        again = Journals(jobs)
+        assert again.find(jobs[0]).made.outcome == "skipped"
+        assert again.find_file(jobs[0]).made == made(jobs[0], settings="keep")
+    with Journals(jobs) as journals:
+        journals.lock()
+        write(journals, jobs[0], settings="later")
+    assert Journals(jobs).find(jobs[0]).made.settings == "later"
+
+
 def test_no_line_says_finished_before_file_and_folder_are_on_the_disk(jobs, tmp_path, monkeypatch):
     """In order: file, `named` line, name, folder, `finished` line; each flushed before the next."""
     events = []
