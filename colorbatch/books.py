@@ -7,6 +7,7 @@ Flows in: lines, and the folders of files that got their names. Flows out: lines
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -187,3 +188,38 @@ class Book:
             if other.died_here:
                 owners += _owners(self._place / f"{path.stem}.jsonl")
         return owners
+
+
+class Lone:
+    """The one file of `-o NAME.ext`: it has no journal, but a lock while it is made."""
+
+    def __init__(self, target: Path) -> None:
+        self.owner = ""
+        """Stands in the names of this file's temporaries, the same in every run; empty while the
+        lock is not held."""
+        place = os.path.join(os.path.realpath(target.parent), target.name)  # noqa: PTH118
+        self._owner = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+        self._folder = target.parent
+        folder, name = files.reachable(target.parent, room=60), f"lock-{self._owner}"
+        self._lock = FolderLock(folder, f"{files.TEMPORARY_PREFIX}{name}", of=target)
+
+    def open(self) -> None:
+        """Take the lock, and remove what killed runs left of this file. Raises LockedError,
+        TargetError."""
+        files.make_folder(self._folder)
+        self._lock.acquire()
+        if self._lock.held:
+            self.owner = self._owner
+            files.remove_temporaries(self._folder, [self.owner])
+
+    def close(self) -> None:
+        """Give the lock back; may be called twice."""
+        self.owner = ""
+        self._lock.release()
+
+
+def refuse_if_at_work(home: Path) -> None:
+    """See that nobody writes a journal of a home. Raises LockedError."""
+    place = files.reachable(home / FOLDER, room=40)
+    for path in sorted(place.glob("journal*.lock")):
+        FolderLock(place, path.stem).refuse_if_held()

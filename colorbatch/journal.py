@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO
 
 from colorbatch import files
-from colorbatch.books import FOLDER, Book, values_of
+from colorbatch.books import FOLDER, Book, Lone, refuse_if_at_work, values_of
 from colorbatch.files import Job
+from colorbatch.locks import make_room
 from colorbatch.records import Made, Record, is_file, line_of, record_of
 
 
@@ -42,18 +43,37 @@ class Journals:
                 self._folders.setdefault(job.home, set()).add(job.target.parent)
         self._real = {home: Path(os.path.realpath(home)) for home in self._folders}
         self._books = {home: Book(home, shard) for home in self._folders}
+        self._lone = {job.target: Lone(job.target) for job in jobs if job.home is None}
         self._known: _Known | None = None
 
-    def lock(self, *, make: bool = True) -> None:
+    def lock(self, *, make: bool = True) -> bool:
         """Take the locks and remove what killed runs left; with `make` false only where there is a
-        journal, so that nothing is made. Raises LockedError, TargetError."""
+        journal, so that nothing is made. Whether there was a lock to take: what was found before
+        may be out of date. Raises LockedError, also where a run is at work in a folder above or
+        below whose results may be the same, and TargetError."""
+        taken = False
+        make_room(len(self._books))
+        self._refuse_runs_beside()
         for home, book in sorted(self._books.items()):
             if book.owner or not (make or book.folder.is_dir()):
                 continue
-            self._known = None  # what was read before may be out of date
+            self._known, taken = None, True
             owners = book.open()
             for folder in self._folders[home]:
                 files.remove_temporaries(folder, owners)
+        if taken:  # of two that began at the same time, one sees the other now
+            self._refuse_runs_beside()
+        for lone in self._lone.values() if make else ():
+            if not lone.owner:
+                lone.open()
+                taken = True
+        return taken
+
+    def _refuse_runs_beside(self) -> None:
+        own = set(self._real.values())
+        for place in self._places():
+            if place not in own:
+                refuse_if_at_work(place)
 
     def find(self, job: Job) -> Record | None:
         """The last word on a job's target: a file, or that its source was skipped."""
@@ -83,7 +103,8 @@ class Journals:
         """A file that becomes the job's target, as `files.replacing`, and is recorded when the
         block ends well. Raises TargetError."""
         if job.home is None:
-            with files.replacing(job.target, modified_ns) as file:
+            owner = self._lone[job.target].owner
+            with files.replacing(job.target, modified_ns, owner=owner) as file:
                 yield file
             files.sync_folder(job.target.parent)
             return
@@ -108,6 +129,8 @@ class Journals:
         """Confirm what is left and give the locks back; may be called twice."""
         for book in self._books.values():
             book.close()
+        for lone in self._lone.values():
+            lone.close()
 
     def __enter__(self) -> Journals:
         return self
@@ -124,6 +147,12 @@ class Journals:
         if self._known is not None:
             return self._known
         known = self._known = _Known()
+        for place in self._places():
+            known.read(place)
+        return known
+
+    def _places(self) -> Iterator[Path]:
+        """The folders of all targets and those above them, which may be or have been homes."""
         seen: set[Path] = set()
         for home, folders in self._folders.items():
             for folder in {self._real[home] / path.relative_to(home) for path in folders}:
@@ -131,8 +160,7 @@ class Journals:
                     if place in seen:
                         break
                     seen.add(place)
-                    known.read(place)
-        return known
+                    yield place
 
 
 class _Known:

@@ -27,7 +27,7 @@ ALLOWED = {
     "locks": {"errors"},
     "records": {"files"},
     "books": {"records", "locks", "files", "errors"},
-    "journal": {"books", "records", "files"},
+    "journal": {"books", "records", "locks", "files"},
     "engine": {"color", "contract", "errors"},
     "parity": {"color", "contract", "engine", "errors"},
     "still": {"formats", "color", "errors"},

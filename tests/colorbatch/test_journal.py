@@ -19,6 +19,7 @@ from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, Tar
 from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
 from colorbatch.journal import Journals
+from colorbatch.locks import FolderLock
 from colorbatch.records import Made, source_stamp
 
 
@@ -243,11 +244,12 @@ def test_the_journal_moves_with_its_results(jobs, tmp_path):
 
 
 def test_one_named_file_keeps_no_journal(tmp_path):
-    """-o NAME.ext leaves nothing but that file."""
+    """-o NAME.ext leaves nothing but that file, and takes its lock once it is to be made."""
     (tmp_path / "a.png").write_bytes(b"x")
     [job] = plan_jobs([tmp_path / "a.png"], tmp_path / "b.png")
     with Journals([job]) as journals:
-        journals.lock()
+        assert not journals.lock(make=False)
+        assert journals.lock() and not journals.lock()
         write(journals, job)
         assert journals.find(job) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
@@ -324,6 +326,48 @@ def test_shards_work_beside_each_other_and_beside_nothing_else(jobs, hold, tmp_p
     with Journals(jobs) as journals:  # it sees that nobody writes there any more
         journals.lock()
     assert not list(out.glob(f"{files.TEMPORARY_PREFIX}*"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("out", "out/deep"), ("out/deep", "out")])
+def test_runs_over_folders_in_each_other_are_refused(jobs, hold, tmp_path, first, second):
+    """Whoever comes second: above, below, or between a home and its targets' folders."""
+    process = hold(tmp_path / first)
+    home = tmp_path / second
+    target = tmp_path / "out" / "deep" / "er" / "b.png"
+    mine = [Job(jobs[1].source, target, home=home)]
+    for _ in range(2):
+        with Journals(mine) as journals, pytest.raises(LockedError, match=f"{process.pid} on"):
+            journals.lock()
+    assert not (home / FOLDER).exists()
+    process.kill()
+    process.wait()
+    with Journals(mine) as journals:
+        journals.lock()
+
+
+def test_a_run_that_begins_between_look_and_lock_is_seen(jobs, hold, tmp_path, monkeypatch):
+    """Two at the same moment: whoever looks again after its lock is taken sees the other."""
+    home = tmp_path / "out" / "deep"
+    real, started = FolderLock.acquire, []
+
+    def acquire(self):
+        if not started:
+            started.append(hold(tmp_path / "out"))
+        real(self)
+
+    monkeypatch.setattr(FolderLock, "acquire", acquire)
+    mine = [Job(jobs[1].source, home / "b.png", home=home)]
+    with Journals(mine) as journals, pytest.raises(LockedError) as caught:
+        journals.lock()
+    assert f"process {started[0].pid} on" in str(caught.value)
+
+
+def test_folders_beside_each_other_are_worked_on_at_once(jobs, hold, tmp_path):
+    """A run in one box does not keep another from the next."""
+    hold(tmp_path / "out" / "one")
+    home = tmp_path / "out" / "two"
+    with Journals([Job(jobs[0].source, home / "a.png", home=home)]) as journals:
+        assert journals.lock()
 
 
 def test_temporaries_of_others_are_left_alone(jobs, tmp_path):
