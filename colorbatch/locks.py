@@ -84,6 +84,8 @@ class FolderLock:
         except Timeout:
             raise self._locked() from None
         except OSError as error:
+            if self.held or error.errno in NO_LOCKS:
+                self._remove()
             self._lock.release()
             if error.errno not in NO_LOCKS:
                 message = f"{self._folder}: cannot be locked: {error.strerror or error}"
@@ -110,11 +112,15 @@ class FolderLock:
         if self.held:
             with contextlib.suppress(OSError):
                 self._holder.unlink(missing_ok=True)
-            if self._of is not None and os.name != "nt":
-                # those who wait see that the file has no name any more, and make another
-                with contextlib.suppress(OSError):
-                    self._path.unlink(missing_ok=True)
-            self._lock.release()  # which removes it on Windows
+            self._remove()
+            self._lock.release()
+
+    def _remove(self) -> None:
+        """Remove one file's lock while it is held: those who wait see that it has no name any more,
+        and make another. (On Windows giving it back removes it.)"""
+        if self._of is not None and os.name != "nt":
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     @property
     def _place(self) -> Path:
