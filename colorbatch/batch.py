@@ -43,19 +43,23 @@ def split_finished(
 
     model: gives the SHA-256 of the model, and is asked where it matters only. "outdated" results
     are those made with other settings, by another model, or from a source that has changed since;
-    files that the journal does not know are done again with "all" alone.
+    files that the journal does not know, or that somebody has edited, are done again with "all"
+    alone. Outdated results are read whole before that.
     """
     if redo == "all":
         return list(jobs), []
     todo, skipped = [], []
     for job in jobs:
-        record = journals.find(job)
+        record, older = journals.find(job), None
+        if record is not None and record.made.outcome == "skipped":
+            older = journals.find_file(job)
 
         def digest(made: Made, job: Job = job) -> str:
             return settings_digest(settings, job, made.kind, made.outcome)
 
-        reason, outdated = verdict(job, record, digest, model)
-        if not reason or (outdated and redo == "outdated"):
+        again = redo == "outdated"
+        reason, outdated = verdict(job, record, digest, model, older=older, replace=again)
+        if not reason or (outdated and again):
             todo.append(job)
         else:
             kind = record.made.kind if record and record.made.outcome == "skipped" else ""
