@@ -283,9 +283,30 @@ def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     targets: dict[str, Job] = {}
     sources = {real_file(job.source) for job in jobs}
+    _refuse_sources_by_other_names(jobs)
     for job in jobs:
         if real_file(job.target) in sources:
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def _refuse_sources_by_other_names(jobs: Sequence[Job]) -> None:
+    """Targets that are there and are sources though they are spelled in another way: in another
+    letter case on a disk that takes no notice of it, through a mount, or as a hard link."""
+    folders = {places.identity(folder) for folder in {job.source.parent for job in jobs}}
+    there = [(job, found) for job in jobs if (found := places.identity(job.target)) is not None]
+    beside = {
+        folder: places.identity(folder) in folders
+        for folder in {job.target.parent for job, _ in there}
+    }
+    doubtful = [one for one in there if beside[one[0].target.parent] or one[1].links > 1]
+    if not doubtful:  # the usual run asks nothing of its sources here
+        return
+    sources = {places.identity(job.source): job.source for job in jobs}
+    for job, found in doubtful:
+        if (source := sources.get(found)) is not None:
+            raise UsageError(
+                f"{job.target}: this is {source} by another name; sources are never written to"
+            )

@@ -20,7 +20,7 @@ ALLOWED = {
     "names": set(),
     "formats": set(),
     "patterns": {"errors"},
-    "places": {"errors"},
+    "places": {"files", "errors"},
     "lists": {"places", "patterns", "errors"},
     "files": {"names", "errors"},
     "finding": {"lists", "places", "patterns", "names", "formats", "files", "errors"},

@@ -461,3 +461,21 @@ def test_part_numbers_are_for_ever():
     for job in jobs:
         number = int(hashlib.sha256(job.place.encode()).hexdigest()[:16], 16)
         assert finding.shard([job], number % 4 + 1, 4) == [job]
+
+
+def test_a_source_by_another_name_is_never_a_target(tree, tmp_path):
+    """As a disk that takes no notice of letter case has it: IMG.JPG is there as img.jpg as well;
+    and hard links in other folders. What no one else is called is replaced."""
+    source = tree("IMG.JPG", "b.png")
+    out = tree("other.png", root="out")
+    try:
+        os.link(source / "IMG.JPG", source / "img.jpg")
+        os.link(source / "b.png", out / "b.png")
+    except FileExistsError:  # such a disk
+        os.link(source / "b.png", out / "b.png")
+    with pytest.raises(UsageError, match=r"img\.jpg.*never written to"):
+        plan_jobs([source / "IMG.JPG"], source / "img.jpg")
+    with pytest.raises(UsageError, match=r"b\.png by another name.*never written to"):
+        plan_jobs([source / "IMG.JPG", source / "b.png"], out)
+    [job] = plan_jobs([source / "b.png"], out / "other.png")
+    assert job.target == out / "other.png"
