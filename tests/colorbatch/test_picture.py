@@ -122,3 +122,38 @@ def test_a_source_that_grew_pages_between_reading_and_writing_is_refused(
     pages = picture._with_chroma(job, held, np.zeros((2, 32, 32, 2), np.float32), ImageSettings())
     with pytest.raises(SourceError, match="changed while"):
         list(pages)
+
+
+@pytest.mark.parametrize("views", [1, 2, 4])
+def test_files_of_many_pages_are_colored_like_those_of_few(
+    source: Any, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, views: int
+) -> None:
+    """Pages that the model sees while the file is written, so many at a time, become the same."""
+    jobs = plan_jobs([source("grey color toned grey toned")], tmp_path / "out")
+    made = []
+    for most in (picture.VIEWS, views):
+        monkeypatch.setattr(picture, "VIEWS", most)
+        [outcome] = colorize_images(jobs, Engine(tiny_model, "cpu"), ImageSettings())
+        assert (outcome.status, outcome.pages) == ("colored", 5), outcome
+        made.append(tifffile.TiffFile(jobs[0].target).pages)
+    for few, many in zip(*made, strict=True):
+        # sums of a convolution may differ in the last bit between batches of another size
+        assert np.abs(few.asarray().astype(int) - many.asarray()).max() <= 1
+    assert (made[1][0].asarray().std(-1) > 0).any()
+    held, lightness = picture.read(jobs[0], ImageSettings(), (32, 32))
+    assert held.fates.count("colored") == 4 and (lightness is not None) == (views == 4)
+
+
+def test_a_file_of_many_pages_that_lost_one_is_refused(
+    source: Any, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any other file that changed between reading and writing."""
+    monkeypatch.setattr(picture, "VIEWS", 1)
+    folder = source("grey grey")
+    job = Job(folder / "a.tif", tmp_path / "a.tif")
+    held, lightness = picture.read(job, ImageSettings(), (32, 32))
+    assert lightness is None
+    tifffile.imwrite(job.source, np.zeros((4, 5), np.uint8))
+    predict = Engine(tiny_model, "cpu").predict
+    with pytest.raises(SourceError, match="changed while"):
+        list(picture.late_chroma(job, held, ImageSettings(), (32, 32), predict))
