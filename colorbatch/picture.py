@@ -6,8 +6,8 @@ to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ HELD_BYTES = 64_000_000
 VIEWS = 32
 """What the model is to see of so many pages at most waits in memory; files with more pages to color
 show them, so many at a time, when they are written."""
+COPY_BYTES = 1 << 20
 OURS = "made by colorbatch"
 Writing = Callable[[str], AbstractContextManager[IO[bytes]]]
 """From "colored", "kept" or "copied" (byte for byte) to a file that becomes the target."""
@@ -183,14 +184,36 @@ def finish(
     notes = tuple(_told(job, held, format_))
     make_folder(job.target.parent)
     if ab is None and format_ == held.format:
-        with reachable(job.source).open("rb") as source, writing("copied") as file:
-            shutil.copyfileobj(source, file)
+        _copy(job, writing)
     else:
         style = encoding.Style(mark, settings.saturation, settings.quality, settings.upright)
         pages = _with_chroma(job, held, ab, settings)
         with writing(held.fate) as file:
             notes += encoding.write(file, pages, format_, style)
     return held.outcome(job, notes)
+
+
+def _copy(job: Job, writing: Writing) -> None:
+    """The source byte for byte. Raises SourceError for what cannot be read, TargetError for what
+    cannot be written."""
+    with contextlib.ExitStack() as stack:
+        with _reading(job):
+            source = stack.enter_context(reachable(job.source).open("rb"))
+        file = stack.enter_context(writing("copied"))
+        while True:
+            with _reading(job):
+                part = source.read(COPY_BYTES)
+            if not part:
+                return
+            file.write(part)
+
+
+@contextlib.contextmanager
+def _reading(job: Job) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{job.source}: cannot read: {error.strerror or error}") from error
 
 
 def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:

@@ -132,6 +132,20 @@ def test_the_same_command_with_named_files_goes_on(tree):
     assert plan_jobs(sorted(source.glob("*.png")), None) == first
 
 
+def test_what_looks_like_a_result_is_a_source_where_results_go_elsewhere(tree, tmp_path):
+    """With -o and --suffix a_v2.png beside a.png is a picture of its own; where the output is
+    the very folder of named files, it is what they become."""
+    source = tree("a.png", "a_v2.png", "x/b.jpg", "x/b_v2.jpg")
+    out = tmp_path / "out"
+    jobs = plan_jobs([source], out, suffix="_v2")
+    assert targets(jobs, out) == ["a_v2.png", "a_v2_v2.png", "x/b_v2.jpg", "x/b_v2_v2.jpg"]
+    jobs = plan_jobs([source], out, suffix="_v2", listed=["a.png", "a_v2.png"])
+    assert targets(jobs, out) == ["a_v2.png", "a_v2_v2.png"]
+    named = [source / "a.png", source / "a_v2.png"]
+    assert targets(plan_jobs(named, out, suffix="_v2"), out) == ["a_v2.png", "a_v2_v2.png"]
+    assert targets(plan_jobs(named, source, suffix="_v2"), source) == ["a_v2.png"]
+
+
 def test_a_source_that_only_looks_like_a_result_is_done(tree):
     """Without its original, `x_colorized.png` is a picture like any other."""
     source = tree("x_colorized.png", "_colorized.png")
