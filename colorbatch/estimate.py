@@ -19,7 +19,7 @@ from pathlib import Path
 
 from colorbatch import formats, headers, records, sizes
 from colorbatch.errors import SpaceError
-from colorbatch.files import Job
+from colorbatch.files import Job, reachable
 from colorbatch.records import source_stamp
 from colorbatch.report import Outcome, duration
 from colorbatch.settings import ImageSettings
@@ -281,7 +281,7 @@ def _device(folder: Path) -> tuple[int, Path]:
     """The file system of a folder that may not be there yet, and its nearest folder that is."""
     for place in (folder, *folder.absolute().parents):
         try:
-            return place.stat().st_dev, place
+            return reachable(place).stat().st_dev, place
         except OSError:
             continue
     return 0, Path(folder.anchor)
@@ -290,7 +290,7 @@ def _device(folder: Path) -> tuple[int, Path]:
 def _free(folder: Path) -> int | None:
     """Bytes that a user may still write; some network file systems tell nothing, or zeros."""
     try:
-        usage = shutil.disk_usage(folder)
+        usage = shutil.disk_usage(reachable(folder))
     except OSError:
         return None
     return usage.free if usage.total else None

@@ -42,13 +42,13 @@ ALLOWED = {
     | {"formats"},
     "encoding": {"encoders", "tiff", "still", "metadata", "icc", "join", "color", "errors"}
     | {"provenance", "formats"},
-    "headers": {"decoders", "tiff", "still", "formats"},
+    "headers": {"decoders", "tiff", "still", "formats", "files"},
     "sizes": {"still", "formats"},
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
     "boundary": {"errors"},
     "report": GROUND,
-    "log": {"report", "files", "errors"},
+    "log": {"report", "files", "formats", "errors"},
     "budget": {"errors"},
     "costs": {"headers", "still", "formats"},
     "pipeline": {"engine", "color", "contract", "errors"},
