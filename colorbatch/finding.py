@@ -121,8 +121,8 @@ def plan_jobs(
     With a folder as `output` a source folder's tree is mirrored below it (several folders keep
     their own names); one file with `output` NAME.ext writes that file; without `output` results
     stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
-    ".png". The output folder is never a source; nor, where results stand beside sources, is what has
-    the name of an earlier result: `a_colorized.png` beside `a.png` or `a.jpg`.
+    ".png". The output folder is never a source; nor, where results stand beside sources, is what
+    has the name of an earlier result: `a_colorized.png` beside `a.png` or `a.jpg`.
 
     A source that is no file may be a pattern. It stands for the files and folders that it means,
     as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are

@@ -253,8 +253,11 @@ def test_chroma_is_scaled_towards_grey_with_its_hue_kept():
     luma = np.linspace(1, 254, 500, dtype=np.float32)[None]
     rng = np.random.default_rng(5)
     cb, cr = (rng.uniform(-127, 127, (1, 500)).astype(np.float32) for _ in range(2))
-    new_cb, new_cr = join.chroma_at_luma(luma, cb, cr, 255)
     # JPEG's equations, ITU-T T.871 section 7
+    offsets = [1.402 * cr, -0.344136 * cb - 0.714136 * cr, 1.772 * cb]
+    scale, spare = np.empty_like(luma), np.empty((2, *luma.shape), np.float32)
+    join._fit_gamut(luma, [one.astype(np.float32) for one in offsets], 255, scale, spare)
+    new_cb, new_cr = cb * scale, cr * scale
     rgb = np.stack(
         [luma + 1.402 * new_cr, luma - 0.344136 * new_cb - 0.714136 * new_cr,
          luma + 1.772 * new_cb], -1
