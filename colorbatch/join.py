@@ -98,16 +98,33 @@ def _fit_gamut(
     below, above = spare
     cv2.min(red, green, below)
     cv2.min(below, blue, below)
-    cv2.min(below, -1e-6, below)  # type: ignore[call-overload]
+    _at_most(below, -1e-6, below)
     np.divide(luma, below, out=below)  # room below, as a negative factor
     cv2.max(red, green, above)
     cv2.max(above, blue, above)
-    cv2.max(above, 1e-6, above)  # type: ignore[call-overload]
+    _at_least(above, 1e-6, above)
     np.subtract(np.float32(maximum), luma, out=scale)
     np.divide(scale, above, out=scale)
     np.negative(below, out=below)
     cv2.min(scale, below, scale)
-    cv2.min(scale, 1.0, scale)  # type: ignore[call-overload]
+    _at_most(scale, 1.0, scale)
+
+
+def _at_least(values: Float, bound: float, out: Float) -> None:
+    """max(values, bound) to `out`. Beside a number OpenCV takes an array of one for a number too,
+    and leaves `out` as it was."""
+    if values.size == 1:
+        np.maximum(values, np.float32(bound), out=out)
+    else:
+        cv2.max(values, bound, out)  # type: ignore[call-overload]
+
+
+def _at_most(values: Float, bound: float, out: Float) -> None:
+    """min(values, bound) to `out`; see `_at_least`."""
+    if values.size == 1:
+        np.minimum(values, np.float32(bound), out=out)
+    else:
+        cv2.min(values, bound, out)  # type: ignore[call-overload]
 
 
 KNEE = 6 / 29
@@ -162,7 +179,7 @@ def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
     np.multiply(xyz[0], np.float32(1 / 500), out=xyz[0])
     for plane in (xyz[0], xyz[2]):  # CIE 15:2004, section 8.2.1.1, solved for X and Z
         np.add(plane, f, out=plane)
-        cv2.max(plane, KNEE, y)  # type: ignore[call-overload]
+        _at_least(plane, KNEE, y)
         np.subtract(plane, y, out=plane)  # what lies below the knee, on the cube's tangent
         np.multiply(plane, np.float32(3 * KNEE**2), out=plane)
         np.multiply(y, y, out=cube)

@@ -248,6 +248,17 @@ def test_luma_is_kept_for_any_grey_and_any_chroma(grey, ab, saturation):
     assert np.abs(luma - deep).max() <= 0.5
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("strength", [3, 30, 300])
+def test_a_picture_of_one_pixel_is_like_any_other(dtype, strength):
+    """The same grey and chroma give the same color, whether one pixel has them or many."""
+    ab = np.full((1, 1, 2), strength, np.float32)
+    for code in (0, 40, 127, 255):
+        many = join.colorize(np.full((3, 5), code, dtype), ab)
+        one = join.colorize(np.full((1, 1), code, dtype), ab)
+        assert np.abs(one.astype(int) - many[1, 1]).max() <= 1  # OpenCV's own last bit
+
+
 def test_chroma_is_scaled_towards_grey_with_its_hue_kept():
     """Beyond the gamut Cb and Cr shrink by one factor, just until RGB fits."""
     luma = np.linspace(1, 254, 500, dtype=np.float32)[None]
