@@ -419,3 +419,12 @@ def test_the_table_of_formats_is_whole():
     assert set(formats.READ_ONLY.values()) <= set(formats.WRITTEN)
     assert formats.FORMATS[".jpeg"] == formats.FORMATS[".jpg"] == "JPEG"
     assert formats.in_words(["PNG", "WEBP", "JPEG2000"], "or") == "PNG, WebP or JPEG 2000"
+
+
+@pytest.mark.parametrize("dpi", [0.6, 1, 72, 96, 167, 200, 240, 253, 300, 600, 1665, 2400, 2539])
+def test_jpeg2000_holds_every_resolution(dpi: float) -> None:
+    """Its fractions have 16 bits: four digits at least, as Pillow reads them."""
+    still = Still("TIFF", np.full((9, 12), 80, np.uint8), dpi=(dpi, dpi * 2))
+    data = encoding.encode(still, AB, "JPEG2000", mark="test").data
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["dpi"] == pytest.approx((dpi, dpi * 2), rel=1e-4)
