@@ -213,7 +213,7 @@ def timecode_at(film: Film, pts: int) -> str:
     """The time code of the frame at a tick: HH:MM:SS:FF, with ; before the frames where it drops
     numbers (SMPTE ST 12-1, section 8.2); the source's own text where it cannot be counted on."""
     text, rate = film.video.timecode, film.video.average_rate or film.video.real_rate
-    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)", text, re.ASCII)
+    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", text, re.ASCII)
     passed = 0 if rate is None else round((pts - film.video.start) * film.video.time_base * rate)
     if found is None or rate is None or passed <= 0:
         return text
@@ -233,7 +233,7 @@ def timecode_at(film: Film, pts: int) -> str:
         count += left_out * (9 * tens + more)
     seconds, frames = divmod(count, per_second)
     clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{clock}{found[4]}{frames:02}"
+    return f"{clock}{found[4]}{frames:0{len(found[5])}}"
 
 
 # --- frames ------------------------------------------------------------------------------------
