@@ -27,7 +27,7 @@ from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
 from colorbatch.avio.targets import (
-    FORMATS,
+    MUXERS,
     add_copy,
     container_of,
     cover_packets,
@@ -75,7 +75,7 @@ def join(
     the disk or the muxer refuses, SourceError where the source cannot be read.
     """
     kind = container or container_of(target.name)
-    if kind not in FORMATS:
+    if kind not in MUXERS:
         raise TargetError(f"{target}: films are written as mkv, mov or mp4")
     _check(segments, target)
     with replacing(target, owner=owner) as file, opened(film.path) as source:
@@ -85,7 +85,7 @@ def join(
             output = av.open(
                 file,
                 "w",
-                format=FORMATS[kind],
+                format=MUXERS[kind],
                 container_options=_muxer_options(kind, segments[0].time_base, rates, odd),
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,

@@ -38,7 +38,7 @@ FIRST_PACKETS = 200
 a recording cut out of a broadcast begins between two key frames."""
 
 CRC_PACKETS = 16
-UNSPECIFIED = 2
+UNTAGGED = 2
 
 
 def probe(path: Path) -> Film:
@@ -232,16 +232,16 @@ def _color(context: av.VideoCodecContext, frame: VideoFrame) -> Color:
     """The container's tags, or where it has none, those of the picture."""
     full = frame.format.name.startswith("yuvj")
     values = [
-        own if own not in (0, UNSPECIFIED) else given
+        own if own not in (0, UNTAGGED) else given
         for own, given in (
             (context.color_primaries, frame.color_primaries),
             (context.color_trc, frame.color_trc),
         )
     ]
     # matrix 0 is RGB and a value of its own
-    matrix = context.colorspace if context.colorspace != UNSPECIFIED else frame.colorspace
+    matrix = context.colorspace if context.colorspace != UNTAGGED else frame.colorspace
     color_range = 2 if full else context.color_range or frame.color_range
-    return Color(color_range, values[0] or UNSPECIFIED, values[1] or UNSPECIFIED, matrix)
+    return Color(color_range, values[0] or UNTAGGED, values[1] or UNTAGGED, matrix)
 
 
 def _tagged_duration(stream: VideoStream) -> Fraction | None:

@@ -24,7 +24,7 @@ from colorbatch.avio.encoders import formats_of, quieten
 from colorbatch.avio.film import Film, StreamInfo
 from colorbatch.avio.sources import dumped, opened, packets_of
 
-FORMATS = {"mkv": "matroska", "mov": "mov", "mp4": "mp4"}
+MUXERS = {"mkv": "matroska", "mov": "mov", "mp4": "mp4"}
 """Container -> libav's muxer."""
 
 MILLISECOND = Fraction(1, 1000)
@@ -68,7 +68,7 @@ class Refusal:
 def container_of(name: str) -> str:
     """The container that a file name's suffix asks for: "mkv", "mov", "mp4", or ""."""
     suffix = name.lower().rpartition(".")[2]
-    return {"m4v": "mp4"}.get(suffix, suffix if suffix in FORMATS else "")
+    return {"m4v": "mp4"}.get(suffix, suffix if suffix in MUXERS else "")
 
 
 def tick(container: str, time_base: Fraction) -> Fraction:
@@ -119,7 +119,7 @@ def _trial(
     """A file of one stream, and one packet if there is one. Raises what the muxer raises."""
     file = io.BytesIO()
     try:
-        output = av.open(file, "w", format=FORMATS[container])
+        output = av.open(file, "w", format=MUXERS[container])
         stream = add(output)
         output.start_encoding()
         if packet is not None and stream is not None:
