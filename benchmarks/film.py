@@ -112,7 +112,7 @@ def make(clip: Path, target: Path, chosen: Set, count: int, rate: int = 24) -> N
 
 
 def made_apart(clip: Path, target: Path, chosen: Set, count: int, rate: int = 24) -> None:
-    """`make` in a process of its own: what this one once held would count as its children's peak."""
+    """`make` in a process of its own: what this one held would count as its children's peak."""
     numbers = [str(count), str(rate)]
     measure([Path(__file__), clip, "--task", "make", target, chosen.name, *numbers])
 
