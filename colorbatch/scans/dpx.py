@@ -84,9 +84,11 @@ class Layout:
         if self.bits != 10 or not self.packing or self.encoding:
             return False
         samples = self.size[0] * self.size[1] * self.channels
-        short = self.payload < self.row_bytes * self.size[0] and self.payload >= -(-samples // 3) * 4
-        by_name = self.head[1556:1563] == b"Scanity" or self.head[160:178] == b"Lasergraphics Inc."
-        return short or by_name
+        short = (
+            self.payload < self.row_bytes * self.size[0] and self.payload >= -(-samples // 3) * 4
+        )
+        scanity = self.head[1556:1563] == b"Scanity"
+        return short or scanity or self.head[160:178] == b"Lasergraphics Inc."
 
     def check_whole(self) -> None:
         """Raises SourceError for a file that ends before its last pixel."""

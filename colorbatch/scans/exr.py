@@ -41,7 +41,10 @@ def header_of(spec: Any) -> Header:
     """An EXR file's header from OpenImageIO's. Raises SourceError for what is not read."""
     names = tuple(spec.channelnames)
     kind = str(spec.format)
-    if spec.getattribute("oiio:subimages", 1) and int(spec.get_int_attribute("oiio:subimages", 1)) > 1:
+    if (
+        spec.getattribute("oiio:subimages", 1)
+        and int(spec.get_int_attribute("oiio:subimages", 1)) > 1
+    ):
         raise SourceError("has several parts; one is read")
     if names not in CHANNELS or spec.deep:
         raise SourceError(f"has the channels {', '.join(names)}; Y or R, G, B, and A are read")
@@ -67,9 +70,7 @@ def header_of(spec: Any) -> Header:
         chromaticities=tuple(map(float, white)) if white else None,
         creator=str(spec.get_string_attribute("Software", "")),
         marked=bool(spec.get_string_attribute(MARK, "")),
-        fields={
-            one.name: str(one.value) for one in spec.extra_attribs if one.name not in _OWN
-        },
+        fields={one.name: str(one.value) for one in spec.extra_attribs if one.name not in _OWN},
     )
 
 

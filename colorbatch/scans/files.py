@@ -14,6 +14,7 @@ from colorbatch.errors import SourceError
 from colorbatch.files import reachable
 from colorbatch.scans import dpx, exr, pixels
 from colorbatch.scans.record import Header, Scan
+from colorbatch.still import MAX_PIXELS, check_size
 
 SUFFIXES = (".dpx", ".exr")
 
@@ -36,9 +37,11 @@ def header(path: Path) -> Header:
             file.close()
 
 
-def read(path: Path) -> Scan:
-    """A DPX or EXR file, decoded. Raises SourceError."""
+def read(path: Path, max_pixels: int = MAX_PIXELS) -> Scan:
+    """A DPX or EXR file, decoded. Raises SourceError, for more pixels before it is decoded."""
+    size = header(path).size
     with _translated(path):
+        check_size(*size, max_pixels)
         place = _regular(path)
         raw: Any
         if path.suffix.lower() == ".dpx":
@@ -50,9 +53,7 @@ def read(path: Path) -> Scan:
         return Scan(facts, np.ascontiguousarray(samples[..., : facts.channels]), alpha, raw)
 
 
-def write(
-    file: IO[bytes], source: Scan, rgb: npt.NDArray[Any], mark: str = ""
-) -> tuple[str, ...]:
+def write(file: IO[bytes], source: Scan, rgb: npt.NDArray[Any], mark: str = "") -> tuple[str, ...]:
     """A frame with the source's header, depth and alpha around new R, G, B samples (H, W, 3) of the
     source's type, into an empty file from `files.replacing`. mark: tool and model, which EXR names.
 

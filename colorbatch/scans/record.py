@@ -61,7 +61,9 @@ class Scan:
         if samples.shape[2] == 1:
             return True
         first = samples[..., 0]
-        return bool(np.array_equal(first, samples[..., 1]) and np.array_equal(first, samples[..., 2]))
+        return bool(
+            np.array_equal(first, samples[..., 1]) and np.array_equal(first, samples[..., 2])
+        )
 
 
 def timecode_of(packed: int) -> str:

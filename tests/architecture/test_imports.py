@@ -50,6 +50,12 @@ ALLOWED = {
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
     "avio": {"files", "errors"},
+    "scans": {"still", "provenance", "files", "errors"},
+    "floats": {"join", "transfer", "color"},
+    "sequences": {"finding", "places", "files", "errors"},
+    "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
+    | {"transfer", "formats"}
+    | GROUND,
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "errors"},
@@ -95,6 +101,7 @@ HOMES = {
     "imagecodecs": {"tiff", "decoders", "jpeg2000", "icc"},
     "pillow_heif": {"decoders"},
     "psutil": {"budget"},
+    "OpenImageIO": {"scans"},
 }
 """Foreign library -> the rooms that know it."""
 
