@@ -16,6 +16,7 @@ Luma is kept, and that is meant by it:
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,9 @@ BY_HEADER: dict[str, Asked] = {
     "ITU-R 601-5 B/G": "bt709", "ITU-R 601-5 M": "bt709", "NTSC": "bt709", "PAL": "bt709",
 }  # fmt: skip
 """The word of a header -> what it means."""
+FIRST_HONEST_LAVC = 62
+"""libavcodec's version from which its DPX encoder is seen to write the transfer that pictures have;
+59 writes linear into every file."""
 JUDGED = 768
 """Pixels of the long side of what `kinds` is given."""
 
@@ -103,9 +107,9 @@ def shown_as(asked: Asked, header: scans.Header | None) -> Shown:
     if header is None:
         return Shown("srgb", "srgb, or the color profile of a frame that has one")
     word = header.transfer
-    if word == "linear" and header.creator.startswith(("Lavc", "Lavf")):
-        # what libav's encoder wrote into every file, whatever its pictures were
-        return Shown("bt709", "bt709: its header says linear, as libav wrote without knowing")
+    libav = re.match(r"Lavc(\d+)", header.creator)
+    if word == "linear" and libav and int(libav[1]) < FIRST_HONEST_LAVC:
+        return Shown("bt709", f"bt709: {libav[0]} wrote linear into every header")
     found = BY_HEADER.get(word)
     if found is None or found == "auto":
         said = f"its header says {word}" if word else "its header does not say what its codes mean"

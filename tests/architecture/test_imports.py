@@ -52,6 +52,7 @@ ALLOWED = {
     "avio": {"files", "errors"},
     "scans": {"still", "provenance", "files", "errors"},
     "floats": {"join", "transfer", "color"},
+    "rates": {"errors"},
     "sequences": {"finding", "places", "files", "errors"},
     "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
     | {"transfer", "formats"}
