@@ -37,8 +37,9 @@ def parse_rate(text: str) -> Fraction:
         rate = Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
-    exact = rate if "/" in text else nominal_rate(float(rate))
-    if exact is None or not 1 <= exact <= MOST_FPS:
+    within = 1 <= rate <= MOST_FPS
+    exact = rate if "/" in text else nominal_rate(float(rate)) if within else None
+    if exact is None or not within:
         raise UsageError(f"a rate is 1 to {MOST_FPS}, such as 24, 23.976 or 24000/1001: {text!r}")
     return exact
 

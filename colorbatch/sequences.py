@@ -151,7 +151,8 @@ def of_folder(folder: Path) -> Found:
         raise UsageError(f"{folder}: holds no numbered frames ({_formats_in_words()})")
     example = found.others[0].name
     if all(_CAMERA.fullmatch(path.name) for path in found.others):
-        pattern = _NUMBERED.sub(r"\1%04d\3", example)
+        stem, suffix = os.path.splitext(example)  # noqa: PTH122 - the name alone
+        pattern = f"{stem[:-4]}%04d{suffix}"
         raise UsageError(
             f"{folder}: {example} is named as cameras name photographs",
             f"`colorbatch images` colors these; if it is a film, give {folder / pattern}",

@@ -68,14 +68,20 @@ class Layout:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row without compression (ST 268-1, annex C): whole words of 32 bits, but for
-        whole bytes and pairs of bytes."""
+        """Bytes of a row without compression and padding at its end: words of 32 bits, but where
+        `loose`."""
         samples = self.size[1] * self.channels
-        if self.bits in (8, 16) or (self.bits == 12 and self.packing):
-            return samples * (1 if self.bits == 8 else 2)
         if self.bits == 10 and self.packing:
             return -(-samples // 3) * 4
-        return -(-samples * self.bits // 32) * 4
+        if self.bits in (10, 12) and not self.packing:
+            return -(-samples * self.bits // 32) * 4
+        exact = samples * (1 if self.bits == 8 else 2)
+        return exact if self._loose(exact) else -(-exact // 4) * 4
+
+    def _loose(self, exact: int) -> bool:
+        """Whether rows of whole bytes are not filled up to words of 32 bits, against the standard
+        (table 3C): OpenImageIO writes them so, and only the file's length tells."""
+        return exact % 4 > 0 and self.payload == exact * self.size[0] and not self.line_padding
 
     @property
     def unpadded(self) -> bool:
@@ -84,9 +90,7 @@ class Layout:
         if self.bits != 10 or not self.packing or self.encoding:
             return False
         samples = self.size[0] * self.size[1] * self.channels
-        short = (
-            self.payload < self.row_bytes * self.size[0] and self.payload >= -(-samples // 3) * 4
-        )
+        short = self.payload == -(-samples // 3) * 4 < self.row_bytes * self.size[0]
         scanity = self.head[1556:1563] == b"Scanity"
         return short or scanity or self.head[160:178] == b"Lasergraphics Inc."
 
@@ -99,12 +103,10 @@ class Layout:
             raise SourceError(f"is cut off: {self.payload} of {need} bytes of pixels are there")
 
     @property
-    def method(self) -> str:
-        """The packing of a result: the same, and method A for 10 bits in one stream of bits, which
+    def result_packing(self) -> int:
+        """The packing of a result: the same, but method A for 10 bits in one stream of bits, which
         few programs read."""
-        if self.packing == 0 and self.bits == 10:
-            return "Filled, method A"
-        return ("Packed", "Filled, method A", "Filled, method B")[self.packing]
+        return 1 if self.bits == 10 and not self.packing else self.packing
 
 
 def parse(path: Path) -> tuple[Header, Layout]:
@@ -188,20 +190,18 @@ def _header(head: bytes, layout: Layout) -> Header:
     )
 
 
-def carried(layout: Layout, channels: int, packing: str, nbytes: int) -> bytes:
-    """The source's header for a result: RGB or RGBA in `packing`, without compression or padding,
-    `nbytes` of pixels. Everything else is the source's, byte by byte, but the description of the
-    image element, which says what made it."""
+def carried(layout: Layout, channels: int, nbytes: int) -> bytes:
+    """The source's header for a result: RGB or RGBA in `result_packing`, without compression or
+    padding behind rows, `nbytes` of pixels. Everything else is the source's, byte by byte, but the
+    description of the image element, which says what made it."""
     head = bytearray(layout.head)
     order = layout.order
     head[DESCRIPTOR] = RGBA if channels == 4 else RGB
-    number = ("Packed", "Filled, method A", "Filled, method B").index(packing)
-    struct.pack_into(f"{order}HHIII", head, PACKING, number, 0, len(head), 0, 0)
+    struct.pack_into(f"{order}HHIII", head, PACKING, layout.result_packing, 0, len(head), 0, 0)
     struct.pack_into(f"{order}I", head, 4, len(head))
     struct.pack_into(f"{order}I", head, FILE_SIZE, min(len(head) + nbytes, UNDEFINED))
-    head[DESCRIPTION : DESCRIPTION + DESCRIPTION_BYTES] = MARK.encode().ljust(
-        DESCRIPTION_BYTES, b"\0"
-    )
+    mark = MARK.encode().ljust(DESCRIPTION_BYTES, b"\0")
+    head[DESCRIPTION : DESCRIPTION + DESCRIPTION_BYTES] = mark
     return bytes(head)
 
 

@@ -57,8 +57,8 @@ def write(file: IO[bytes], source: Scan, rgb: npt.NDArray[Any], mark: str = "") 
     """A frame with the source's header, depth and alpha around new R, G, B samples (H, W, 3) of the
     source's type, into an empty file from `files.replacing`. mark: tool and model, which EXR names.
 
-    OpenImageIO opens the file a second time, by its name. Returns what could not be kept, in words.
-    Raises ValueError for other samples, TargetError for what cannot be written.
+    For EXR, OpenImageIO opens the file a second time, by its name. Returns what could not be kept,
+    in words. Raises ValueError for other samples, TargetError for what cannot be written.
     """
     if rgb.shape != (*source.header.size, 3) or rgb.dtype != source.samples.dtype:
         raise ValueError(f"{rgb.shape} {rgb.dtype} do not fit the source {source.samples.shape}")

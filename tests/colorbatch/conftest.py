@@ -190,15 +190,15 @@ class DpxFile:
         return bytes(head[: self.header])
 
     def pixels(self) -> bytes:
-        """The pixels: rows of whole 32-bit words, but for 8 and 16 bits."""
+        """The pixels: rows of whole 32-bit words."""
         rows = self.codes.reshape(len(self.codes), -1)
         if self.unpadded:
             rows = rows.reshape(1, -1)
         if self.bits == 8:
-            return rows.astype(np.uint8).tobytes()
+            return self._whole(rows.astype(np.uint8), 4)
         if self.bits == 16 or (self.bits == 12 and self.packing):
             shift = 4 if self.bits == 12 and self.packing == 1 else 0
-            return (rows.astype(np.uint16) << shift).astype(f"{self.order}u2").tobytes()
+            return self._whole((rows.astype(np.uint16) << shift).astype(f"{self.order}u2"), 2)
         if self.packing == 0:
             return b"".join(self._stream(row) for row in rows)
         rows = np.pad(rows.astype(np.uint32), ((0, 0), (0, -rows.shape[1] % 3)))
@@ -208,6 +208,12 @@ class DpxFile:
         low = 2 if self.packing == 1 else 0
         packed = words[..., 0] << (20 + low) | words[..., 1] << (10 + low) | words[..., 2] << low
         return packed.astype(f"{self.order}u4").tobytes()
+
+    def _whole(self, rows: np.ndarray[Any, Any], multiple: int) -> bytes:
+        """Rows filled up to words, but where they are not."""
+        if not self.unpadded:
+            rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)))
+        return rows.tobytes()
 
     def _stream(self, row: np.ndarray[Any, Any]) -> bytes:
         """A row as one stream of bits, the first sample lowest in its word."""
