@@ -91,6 +91,25 @@ class Frame:
         return self.scan.header.marked if self.scan else is_marked(self._still.xmp)
 
     @property
+    def bits(self) -> int:
+        """Bits of a sample; of floating point 16, 32 or 64."""
+        return self.scan.header.bits if self.scan else 8 * self._still.dtype.itemsize
+
+    def unlike(self, first: Frame) -> str:
+        """Why it cannot follow the first frame of a film, "" if it can: another size, depth or
+        orientation, or codes that mean something else."""
+        pairs = {
+            "size (rows, columns)": (first.size, self.size),
+            "bits": (first.bits, self.bits),
+            "orientation": (first.orientation, self.orientation),
+            "transfer": (first.shown.asked, self.shown.asked),
+        }
+        for what, (one, other) in pairs.items():
+            if one != other:
+                return f"its {what}: {other}, of the first frame {one}"
+        return ""
+
+    @property
     def _still(self) -> Still:
         assert self.still is not None
         return self.still

@@ -354,6 +354,20 @@ def test_too_many_pixels_are_refused_by_the_header(dpx_file, tmp_path):
         frames.read(path, max_pixels=1000)
 
 
+def test_frames_that_do_not_follow(dpx_file, tmp_path):
+    """Another size, depth or transfer is named; grey and RGB may follow each other."""
+    zeros = np.zeros((4, 6, 1), np.uint16)
+
+    def frame(name, codes=zeros, bits=10, **rest):
+        return frames.read(dpx_file(codes, bits, **rest).write(tmp_path / name))
+
+    first = frame("a.dpx")
+    assert frame("b.dpx", np.zeros((4, 6, 3), np.uint16)).unlike(first) == ""
+    assert "(4, 5), of the first frame (4, 6)" in frame("c.dpx", zeros[:, :5]).unlike(first)
+    assert "bits: 12" in frame("d.dpx", bits=12).unlike(first)
+    assert "transfer: linear" in frame("e.dpx", transfer=2).unlike(first)
+
+
 # --- for films ---------------------------------------------------------------------------------
 
 
