@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,19 +43,23 @@ def split_finished(
 
     model: gives the SHA-256 of the model, and is asked where it matters only. "outdated" results
     are those made with other settings, by another model, or from a source that has changed since;
-    files that the journal does not know are done again with "all" alone.
+    files that the journal does not know, or that somebody has edited, are done again with "all"
+    alone. Outdated results are read whole before that.
     """
     if redo == "all":
         return list(jobs), []
     todo, skipped = [], []
     for job in jobs:
-        record = journals.find(job)
+        record, older = journals.find(job), None
+        if record is not None and record.made.outcome == "skipped":
+            older = journals.find_file(job)
 
         def digest(made: Made, job: Job = job) -> str:
             return settings_digest(settings, job, made.kind, made.outcome)
 
-        reason, outdated = verdict(job, record, digest, model)
-        if not reason or (outdated and redo == "outdated"):
+        again = redo == "outdated"
+        reason, outdated = verdict(job, record, digest, model, older=older, replace=again)
+        if not reason or (outdated and again):
             todo.append(job)
         else:
             kind = record.made.kind if record and record.made.outcome == "skipped" else ""
@@ -115,10 +119,12 @@ class _Work:
     journals: Journals | None
     model_sha256: str
     room: _Room
+    predict: picture.Predict
 
     def cost(self, job: Job) -> int:
-        upright = self.settings.upright
-        return self.room.note(job, costs.of_coloring(job.source, job.target, upright=upright))
+        upright, views = self.settings.upright, picture.VIEWS
+        cost = costs.of_coloring(job.source, job.target, upright=upright, views=views)
+        return self.room.note(job, cost)
 
     def read(self, job: Job) -> pipeline.Loaded[tuple[picture.Held, Stamp]]:
         self.room.check(job)
@@ -140,7 +146,10 @@ class _Work:
                 return replacing(job.target, modified_ns)
             return self.journals.writing(job, made(end, held.all_kinds), modified_ns)
 
-        outcome = picture.finish(job, held, ab, self.settings, self.mark, writing)
+        chroma: Iterable[color.Float] | None = ab
+        if chroma is None and held.fate == "colored":
+            chroma = picture.late_chroma(job, held, self.settings, self.size, self.predict)
+        outcome = picture.finish(job, held, chroma, self.settings, self.mark, writing)
         if self.journals is not None and outcome.status == "skipped":
             self.journals.skip(job, made("skipped", outcome.kind, outcome.reason))
         return replace(outcome, notes=outcome.notes + self.room.told(job))
@@ -171,13 +180,19 @@ def colorize_images(
     in_flight = 2 * threads + engine.batch_size
     mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
     room = _Room.of(memory, costs.BASE_BYTES)
-    work = _Work(settings, engine.size, mark, journals, model_sha256, room)
+    one_at_a_time = threading.Lock()
+
+    def predict(lightness: color.Float) -> color.Float:
+        with one_at_a_time:  # files of many pages ask for it while they are written
+            return engine.predict(lightness)
+
+    work = _Work(settings, engine.size, mark, journals, model_sha256, room, predict)
     failed = threading.Event()
     full: OutputFullError | None = None
     results = pipeline.run(
         jobs,
         work.read,
-        engine.predict,
+        predict,
         work.finish,
         pipeline.Limits(threads, in_flight, engine.batch_size, room.bytes),
         stop=lambda: stop() or failed.is_set(),

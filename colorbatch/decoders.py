@@ -59,11 +59,25 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         check_size(image.height, image.width, max_pixels)
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise SourceError("it is animated; only single pictures are supported")
+        if image.format == "PNG":
+            _check_png(file)
         if image.format in ("JPEG", "MPO"):
             return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
         if image.format == "JPEG2000":
             return _decode_jpeg2000(image, _whole(file))
         return _decode_with_pillow(image, file)
+
+
+def _check_png(file: IO[bytes]) -> None:
+    """Compare every chunk with its checksum, which decoding does not. Raises SourceError."""
+    place = file.tell()
+    file.seek(0)
+    try:
+        with Image.open(file, formats=["PNG"]) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise SourceError("the file is truncated or broken: a checksum differs") from error
+    file.seek(place)
 
 
 def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:

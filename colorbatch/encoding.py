@@ -26,6 +26,8 @@ from colorbatch.still import Still, to_codes, upright
 
 JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
 """What one APP1 segment holds beside its length and its own name."""
+MOST_DPI = {"JPEG": 65535.0, "PNG": 1.09e8, "BMP": 5.45e7, "TIFF": 4.29e9}
+"""Dots per inch that a header has room for; PNG and BMP count them per meter."""
 LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
 
 
@@ -127,6 +129,11 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> P
     if still.alpha is not None and format_ == "JPEG":
         notes.append("JPEG holds no transparency: alpha was dropped")
         still = replace(still, alpha=None)
+    own_fraction = format_ == still.format == "TIFF"  # which is written as it was read
+    most_dpi = MOST_DPI.get(format_, 1e30)
+    if still.dpi and not own_fraction and not all(0.5 < dots < most_dpi for dots in still.dpi):
+        notes.append(f"{name} does not hold its resolution: it was dropped")
+        still = replace(still, dpi=None)
     orientation = still.orientation
     if style.upright and orientation != 1:
         ab = None if ab is None else upright(ab, orientation)

@@ -17,10 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from colorbatch import headers, records, sizes
+from colorbatch import formats, headers, records, sizes
 from colorbatch.errors import SpaceError
-from colorbatch.files import Job
-from colorbatch.formats import FORMATS
+from colorbatch.files import Job, reachable
 from colorbatch.records import source_stamp
 from colorbatch.report import Outcome, duration
 from colorbatch.settings import ImageSettings
@@ -87,9 +86,9 @@ def _by_header(job: Job, size: int, settings: ImageSettings, fate: str) -> Guess
     refused = any(one.height * one.width > settings.max_pixels for one in pictures)
     if fate in ("skipped", "failed") or not pictures or refused:
         return Guess(Amount(0, 0, 0), 0.0)
-    suffixes = _kind(job)
-    format_ = FORMATS[suffixes[1]]
-    if fate == "kept" and format_ == FORMATS[suffixes[0]]:
+    own = pictures[0].format
+    format_ = formats.of_result(job.target.suffix, own)
+    if fate == "kept" and format_ == own:
         return Guess(Amount(size, size, size), pixels)
     result = sizes.of_result(pictures, format_, settings.quality)
     in_color = max(one.samples for one in pictures) >= 3 and not fate and not job.named
@@ -282,7 +281,7 @@ def _device(folder: Path) -> tuple[int, Path]:
     """The file system of a folder that may not be there yet, and its nearest folder that is."""
     for place in (folder, *folder.absolute().parents):
         try:
-            return place.stat().st_dev, place
+            return reachable(place).stat().st_dev, place
         except OSError:
             continue
     return 0, Path(folder.anchor)
@@ -291,7 +290,7 @@ def _device(folder: Path) -> tuple[int, Path]:
 def _free(folder: Path) -> int | None:
     """Bytes that a user may still write; some network file systems tell nothing, or zeros."""
     try:
-        usage = shutil.disk_usage(folder)
+        usage = shutil.disk_usage(reachable(folder))
     except OSError:
         return None
     return usage.free if usage.total else None

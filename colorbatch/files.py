@@ -173,6 +173,15 @@ def replacing(
             patiently(lambda: temporary.unlink(missing_ok=True))
 
 
+def rename(complete: Path, path: Path) -> None:
+    """Give a complete file on the same disk its name, in the place of what has it. Raises
+    TargetError."""
+    try:
+        _replace(reachable(complete), reachable(path))
+    except OSError as error:
+        raise _refusal(f"{path}: cannot write", error, path) from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file through `replacing`."""
     with replacing(path) as file:

@@ -121,7 +121,8 @@ def plan_jobs(
     With a folder as `output` a source folder's tree is mirrored below it (several folders keep
     their own names); one file with `output` NAME.ext writes that file; without `output` results
     stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
-    ".png". Results of earlier runs by name and the output folder itself are never sources.
+    ".png". The output folder is never a source; nor, where results stand beside sources, is what
+    has the name of an earlier result: `a_colorized.png` beside `a.png` or `a.jpg`.
 
     A source that is no file may be a pattern. It stands for the files and folders that it means,
     as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are
@@ -241,13 +242,18 @@ def _jobs(
         results = named_results if group.named else set(_results(keys, ending))
         for key, (path, name) in zip(keys, group.pictures, strict=True):
             # the same file given twice; a link and what it leads to are two names, both made
-            if key in seen or key in results:
+            if key in seen or (key in results and _is_beside(path, output)):
                 continue
             seen.add(key)
             folder = output / name.parent if output is not None else path.parent
             own_suffix = RESULT_SUFFIXES.get(name.suffix.lower(), name.suffix)
             target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
             yield Job(path, target, named=group.named, home=output or group.place)
+
+
+def _is_beside(path: Path, output: Path | None) -> bool:
+    """Whether results of earlier runs may lie where a source does."""
+    return output is None or places.real_folder(path.parent) == places.real_folder(output)
 
 
 def _plain_suffix(path: Path) -> str:
@@ -283,9 +289,30 @@ def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     targets: dict[str, Job] = {}
     sources = {real_file(job.source) for job in jobs}
+    _refuse_sources_by_other_names(jobs)
     for job in jobs:
         if real_file(job.target) in sources:
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def _refuse_sources_by_other_names(jobs: Sequence[Job]) -> None:
+    """Targets that are there and are sources though they are spelled in another way: in another
+    letter case on a disk that takes no notice of it, through a mount, or as a hard link."""
+    folders = {places.identity(folder) for folder in {job.source.parent for job in jobs}}
+    there = [(job, found) for job in jobs if (found := places.identity(job.target)) is not None]
+    beside = {
+        folder: places.identity(folder) in folders
+        for folder in {job.target.parent for job, _ in there}
+    }
+    doubtful = [one for one in there if beside[one[0].target.parent] or one[1].links > 1]
+    if not doubtful:  # the usual run asks nothing of its sources here
+        return
+    sources = {places.identity(job.source): job.source for job in jobs}
+    for job, found in doubtful:
+        if (source := sources.get(found)) is not None:
+            raise UsageError(
+                f"{job.target}: this is {source} by another name; sources are never written to"
+            )

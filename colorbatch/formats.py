@@ -35,6 +35,13 @@ FORMATS: Mapping[str, Format] = {
 """Suffix -> format."""
 
 
+def of_result(suffix: str, own: Format) -> Format:
+    """What is written to a name with this suffix, of a source of format `own`: what the name says,
+    and where it says nothing the source's own, or what stands for it."""
+    format_ = FORMATS.get(suffix.lower(), own)
+    return READ_ONLY.get(format_, format_)
+
+
 def in_words(formats: Iterable[Format], last: str) -> str:
     """`JPEG, PNG or TIFF`; last: the word before the last one."""
     *names, end = (NAMES.get(format_, format_) for format_ in formats)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from colorbatch import tiff
 from colorbatch.decoders import PILLOW_FORMATS, is_heif, know_heif, webp_is_lossless
+from colorbatch.files import reachable
 from colorbatch.formats import Format
 from colorbatch.still import Decoded, Stored
 
@@ -41,9 +42,9 @@ def pictures_of(path: Path) -> list[Stored]:
     Empty for what has no header that is understood, whatever the reason: a run finds it out.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+        if not stat.S_ISREG(reachable(path).stat().st_mode):  # a named pipe would wait for ever
             return []
-        with path.open("rb") as file, warnings.catch_warnings():
+        with reachable(path).open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if file.read(4) in tiff.STARTS:
                 file.seek(0)

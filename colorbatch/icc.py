@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from colorbatch.color import Space, lightness, lightness_of_y
+from colorbatch.color import XYZ_TO_SRGB, Space, lightness, lightness_of_y
 
 PROFILE_STEPS = 1024
 RELATIVE_COLORIMETRIC = 1
@@ -34,14 +34,6 @@ D50_TO_D65 = np.array(
 """XYZ of the profile connection space to XYZ under D65 (Bradford; ICC.1:2022, annex E)."""
 D50 = np.array([0.9642, 1.0, 0.8249])
 """The white of the profile connection space (ICC.1:2022, section 7.2.16)."""
-XYZ_TO_SRGB = np.array(
-    [
-        [3.2404542, -1.5371385, -0.4985314],
-        [-0.9692660, 1.8760108, 0.0415560],
-        [0.0556434, -0.2040259, 1.0572252],
-    ]
-)
-"""XYZ under D65 to linear sRGB (IEC 61966-2-1, inverted)."""
 MATRIX_ERROR = 0.02
 """Mean distance in XYZ (white is 1) up to which three curves and a matrix are the profile."""
 

@@ -83,20 +83,6 @@ def _taps(have: int, height: int) -> tuple[npt.NDArray[np.int64], Float]:
     return taps, np.where(distance <= 1, near, far).astype(np.float32)
 
 
-def chroma_at_luma(luma: Float, cb: Float, cr: Float, maximum: int) -> tuple[Float, Float]:
-    """Scale (Cb, Cr) towards grey until RGB at this luma lies in [0, maximum].
-
-    All (H, W) float32, in codes, chroma centered on 0 with JPEG's scaling (ITU-T T.871, section 7).
-    The hue angle stays: both are multiplied by the same factor in [0, 1].
-    """
-    red = cr * np.float32(RED_OF_CR)
-    blue = cb * np.float32(BLUE_OF_CB)
-    green = red * np.float32(-KR / KG) + blue * np.float32(-KB / KG)
-    scale, spare = np.empty_like(luma), np.empty((2, *luma.shape), np.float32)
-    _fit_gamut(np.clip(luma, 0, maximum), (red, green, blue), maximum, scale, spare)
-    return np.asarray(cb * scale, np.float32), np.asarray(cr * scale, np.float32)
-
-
 # ITU-T T.871, section 7: what a code of Cr adds to R, and one of Cb to B
 RED_OF_CR, BLUE_OF_CB = 2 - 2 * KR, 2 - 2 * KB
 
@@ -105,8 +91,9 @@ def _fit_gamut(
     luma: Float, offsets: Sequence[Float] | Float, maximum: int, scale: Float, spare: Float
 ) -> None:
     """Write to `scale` the largest factor in [0, 1] at which luma + factor * offset lies in
-    [0, maximum] for the offsets of R, G and B from luma, itself in that range. All (H, W) float32
-    but `spare`, which is (2, H, W) and is lost."""
+    [0, maximum] for the offsets of R, G and B from luma, itself in that range: chroma shrinks
+    towards grey, and its hue angle stays. All (H, W) float32 but `spare`, which is (2, H, W) and is
+    lost."""
     red, green, blue = offsets
     below, above = spare
     cv2.min(red, green, below)
@@ -166,7 +153,7 @@ def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
     """What R, G and B of the color with the lightness of grey codes (H, W) are above its luma.
 
     planes: (6, H, W) float32; the first two come in as a and b, the last three go out as the
-    offsets in codes, not yet fitted to the luma (see `chroma_at_luma`).
+    offsets in codes, not yet fitted to the luma (see `_fit_gamut`).
     """
     xyz, rgb = planes[:3], planes[3:]
     f, y, cube = rgb

@@ -7,7 +7,6 @@ metadata are found by their names (ISO/IEC 15444-1:2019, annex I) and added to a
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -98,10 +97,17 @@ def _box(kind: bytes, content: bytes) -> bytes:
 
 def _resolution(dpi: tuple[float, float]) -> bytes:
     """Vertical, then horizontal, samples a meter as n / d * 10 ** e (section I.5.3.7.1)."""
-    fields: list[Any] = []
-    for dots in (dpi[1], dpi[0]):
-        exponent = max(0, len(str(int(dots / 0.0254))) - 4)
-        fields += [round(dots / 0.0254 / 10**exponent * 10), 10]
-        fields.append(exponent)
-    vertical, horizontal = fields[:3], fields[3:]
-    return struct.pack(">HHHHbb", *vertical[:2], *horizontal[:2], vertical[2], horizontal[2])
+    (v, v_parts, v_power), (h, h_parts, h_power) = (_scaled(dots / 0.0254) for dots in dpi[::-1])
+    return struct.pack(">HHHHbb", v, v_parts, h, h_parts, v_power, h_power)
+
+
+def _scaled(value: float) -> tuple[int, int, int]:
+    """n, d and e, with n of 16 bits and as many digits as it holds; e is never negative, because
+    Pillow takes it for unsigned."""
+    for parts in (10_000, 1000, 100):
+        if (numerator := round(value * parts)) <= 65535:
+            return numerator, parts, 0
+    power = 0
+    while (numerator := round(value * 10 / 10.0**power)) > 65535:
+        power += 1
+    return numerator, 10, power

@@ -41,7 +41,7 @@ OVERSAMPLING = 4
 to a quarter, and a picture of 100 megapixels costs no more than one of half a megapixel."""
 KNOTS = 17
 """Knots of the tone's curve over L* in [0, 100]."""
-GREY_CHROMA = 4.0
+STRONGEST_CAST = 4.0
 """Mean C*ab of the tone up to which a picture is grey: scanners' and cameras' casts stay below."""
 OWN, OWN_OF_TONE = 2.5, 0.06
 """Own color begins at this distance in ab, plus this share of the tone's chroma: the stronger the
@@ -100,7 +100,7 @@ class Evidence:
         """The decision."""
         if self.is_color:
             return "color"
-        return "grey" if self.tone < GREY_CHROMA else "toned"
+        return "grey" if self.tone < STRONGEST_CAST else "toned"
 
 
 def kind_of(rgb: Codes) -> Kind:

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from colorbatch.errors import TargetError, UsageError, one_line
 from colorbatch.files import Job, make_folder, patiently, reachable
+from colorbatch.formats import FORMATS
 from colorbatch.report import Outcome, Report, escaped
 
 logger = logging.getLogger(__name__)
@@ -117,15 +118,24 @@ class Log:
 
 
 def refuse_log(
-    path: Path, jobs: Sequence[Job], folders: Sequence[Path], output: Path | None
+    path: Path,
+    jobs: Sequence[Job],
+    folders: Sequence[Path],
+    output: Path | None,
+    listed_in: Path | None = None,
 ) -> None:
-    """Raise UsageError for a log that is a source or a result, or lies in a source folder."""
+    """Raise UsageError for a log that is a source, a result, a picture of any sort or the list of
+    the sources, or that lies in a source folder. listed_in: that list, where there is one."""
     real = Path(os.path.realpath(path))
     if output is None or not real.is_relative_to(os.path.realpath(output)):
         for folder in folders:
             if real.is_relative_to(os.path.realpath(folder)):
                 raise UsageError(f"--log {path}: it lies in {folder}; sources are never written to")
+    if listed_in is not None and os.path.realpath(listed_in) == str(real):
+        raise UsageError(f"--log {path}: this is the list of the sources")
     for job in jobs:
         for other in (job.source, job.target):
             if other.name == real.name and os.path.realpath(other) == str(real):
                 raise UsageError(f"--log {path}: this is the name of a source or of a result")
+    if path.suffix.lower() in FORMATS and os.path.lexists(reachable(path)):
+        raise UsageError(f"--log {path}: this file has the name of a picture, and is there already")

@@ -6,16 +6,16 @@ to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 
-from colorbatch import color, encoding, icc, images, kinds
+from colorbatch import color, encoding, formats, icc, images, kinds
 from colorbatch.errors import SourceError
 from colorbatch.files import Job, check_target, make_folder, reachable
 from colorbatch.formats import FORMATS, Format
@@ -26,9 +26,15 @@ from colorbatch.still import Still, stored, upright
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""
+VIEWS = 32
+"""What the model is to see of so many pages at most waits in memory; files with more pages to color
+show them, so many at a time, when they are written."""
+COPY_BYTES = 1 << 20
 OURS = "made by colorbatch"
 Writing = Callable[[str], AbstractContextManager[IO[bytes]]]
 """From "colored", "kept" or "copied" (byte for byte) to a file that becomes the target."""
+Predict = Callable[[color.Float], color.Float]
+"""L* (N, H, W) to ab (N, H, W, 2), as `Engine.predict`."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +97,20 @@ def read(
     job: Job, settings: ImageSettings, size: tuple[int, int]
 ) -> tuple[Held, color.Float | None]:
     """Read and judge a source; with it comes L* (N, *size) of those pages that are to be colored,
-    upright, or None. Raises SourceError, and TargetError for a name that cannot be written."""
+    upright; None where there are none, or more than `VIEWS` (see `late_chroma`). Raises
+    SourceError, and TargetError for a name that cannot be written."""
     check_target(job.target)
     judged, format_ = NOTHING, Held.format
-    views = []
+    views: list[color.Float] = []
     held: Still | None = None
     for still, judged in _judged(job, settings):
         format_ = still.format
         if judged is NOTHING:
             return Held((), (), format=format_), None
-        if judged.fates[-1] == "colored":
+        if judged.fates[-1] == "colored" and judged.fates.count("colored") <= VIEWS:
             views.append(_view(still, size))
+        elif judged.fates[-1] == "colored":
+            views.clear()
         held = still.for_coloring() if views else still
         held = held if held.nbytes <= HELD_BYTES and len(judged.kinds) == 1 else None
         del still  # before the next page is read
@@ -140,30 +149,73 @@ def _view(still: Still, size: tuple[int, int]) -> color.Float:
     return color.network_view(upright(still.luma, still.orientation), size, space)
 
 
+def late_chroma(
+    job: Job, held: Held, settings: ImageSettings, size: tuple[int, int], predict: Predict
+) -> Iterator[color.Float]:
+    """Chroma for `finish` of a file with many pages: (h, w, 2) of each that is to be colored. The
+    file is read once more, `VIEWS` pages ahead of who asks. Raises SourceError."""
+    pages = images.pages(job.source, settings.max_pixels)
+    views: list[color.Float] = []
+    for fate in held.fates:
+        ready = list(itertools.islice(pages, 1))
+        if not ready:
+            raise _changed(job)
+        if fate == "colored":
+            views.append(_view(ready[0], size))
+        del ready  # before the next page is read
+        if len(views) == VIEWS:
+            yield from predict(np.stack(views))
+            views.clear()
+    if views:
+        yield from predict(np.stack(views))
+
+
 def finish(
     job: Job,
     held: Held,
-    ab: color.Float | None,
+    ab: Iterable[color.Float] | None,
     settings: ImageSettings,
     mark: str,
     writing: Writing,
 ) -> Outcome:
-    """Color what was read and write it. ab: chroma (N, h, w, 2) of the pages to be colored, in Lab
-    units, upright. Raises SourceError (it is read again) and TargetError."""
+    """Color what was read and write it. ab: chroma of the pages to be colored, each (h, w, 2) in
+    Lab units, upright. Raises SourceError (it is read again) and TargetError."""
     if held.fate == "skipped":
         return held.outcome(job)
-    format_ = FORMATS.get(job.target.suffix.lower(), held.format)  # by its name
+    format_ = formats.of_result(job.target.suffix, held.format)
     notes = tuple(_told(job, held, format_))
     make_folder(job.target.parent)
     if ab is None and format_ == held.format:
-        with reachable(job.source).open("rb") as source, writing("copied") as file:
-            shutil.copyfileobj(source, file)
+        _copy(job, writing)
     else:
         style = encoding.Style(mark, settings.saturation, settings.quality, settings.upright)
         pages = _with_chroma(job, held, ab, settings)
         with writing(held.fate) as file:
             notes += encoding.write(file, pages, format_, style)
     return held.outcome(job, notes)
+
+
+def _copy(job: Job, writing: Writing) -> None:
+    """The source byte for byte. Raises SourceError for what cannot be read, TargetError for what
+    cannot be written."""
+    with contextlib.ExitStack() as stack:
+        with _reading(job):
+            source = stack.enter_context(reachable(job.source).open("rb"))
+        file = stack.enter_context(writing("copied"))
+        while True:
+            with _reading(job):
+                part = source.read(COPY_BYTES)
+            if not part:
+                return
+            file.write(part)
+
+
+@contextlib.contextmanager
+def _reading(job: Job) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{job.source}: cannot read: {error.strerror or error}") from error
 
 
 def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:
@@ -178,7 +230,7 @@ def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:
 
 
 def _with_chroma(
-    job: Job, held: Held, ab: color.Float | None, settings: ImageSettings
+    job: Job, held: Held, ab: Iterable[color.Float] | None, settings: ImageSettings
 ) -> Iterator[tuple[Still, color.Float | None]]:
     """Every page with its chroma in stored orientation, None where it keeps its own color. Raises
     SourceError for a file that has other pages than it had."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorbatch.errors import UsageError
+from colorbatch.files import reachable
 
 
 def forget() -> None:
@@ -39,6 +41,24 @@ def real_file(path: Path) -> Path:
     """`real` of a file, quickly where it is no link; names that are too long are none."""
     is_link = os.path.islink(path)  # noqa: PTH114 - which never fails
     return real(path) if is_link else real_folder(path.parent) / path.name
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file or folder is, whatever it is called. links: how many names it has."""
+
+    device: int
+    number: int
+    links: int = field(compare=False)
+
+
+def identity(path: Path) -> Identity | None:
+    """What a path leads to; None for nothing, or where the file system does not say."""
+    try:
+        found = reachable(path).stat()
+    except (OSError, ValueError):  # the latter for names that no system takes
+        return None
+    return Identity(found.st_dev, found.st_ino, found.st_nlink) if found.st_ino else None
 
 
 def name_below(path: Path, root: Path) -> Path | None:

@@ -101,12 +101,20 @@ def source_stamp(path: Path) -> tuple[int, int]:
 
 
 def verdict(
-    job: Job, record: Record | None, settings: Callable[[Made], str], model: Callable[[], str]
+    job: Job,
+    record: Record | None,
+    settings: Callable[[Made], str],
+    model: Callable[[], str],
+    *,
+    older: Record | None = None,
+    replace: bool = False,
 ) -> tuple[str, bool]:
     """Why a job need not be done, and whether its result is outdated; ('', False) if it is to do.
 
     `settings` says which digest a result of the record's kind would have now, `model` the SHA-256
-    of the model.
+    of the model. `older`: what is known of the target's file where the record says that its source
+    was skipped later. With `replace` outdated results are about to be written over, and are read to
+    see that they are the very files that the journal tells of; otherwise their size decides.
     """
     there = _size(job.target)
     if job.home is None:  # the one file that the user named
@@ -121,8 +129,12 @@ def verdict(
     elif made.settings != settings(made):
         stale = OTHER_SETTINGS
     if made.outcome == "skipped":
-        return (NOT_OURS if there else "", False) if stale else (made.reason, False)
+        if stale:
+            return verdict(job, older, settings, model, replace=replace)
+        return made.reason, False
     if there and there != record.target_size:
+        return RESULT_CHANGED, False
+    if there and stale and replace and not is_file(job.target, record):
         return RESULT_CHANGED, False
     return (stale or FINISHED, bool(stale)) if there else ("", False)
 

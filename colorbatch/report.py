@@ -49,7 +49,27 @@ class Outcome:
             "reason": self.reason or None,
             "notes": list(self.notes),
         }
-        return json.dumps(values, ensure_ascii=True)
+        return json.dumps(values | self._more(), ensure_ascii=True)
+
+    def _more(self) -> dict[str, object]:
+        """What only sources of its kind have."""
+        return {}
+
+
+@dataclass(frozen=True)
+class FilmOutcome(Outcome):
+    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; the
+    SHA-256 of both files; luma: what a proof of its luma said, "" without one."""
+
+    frames: int = 0
+    corrupt: int = 0
+    source_sha256: str = ""
+    target_sha256: str = ""
+    luma: str = ""
+
+    def _more(self) -> dict[str, object]:
+        names = ("frames", "corrupt", "source_sha256", "target_sha256", "luma")
+        return {name: getattr(self, name) or None for name in names}
 
 
 @dataclass

@@ -67,7 +67,7 @@ def settings_digest(settings: ImageSettings, job: Job, kinds: str, outcome: str)
     unasked = NO_PART[outcome] | {
         f"on_{kind}" for kind in ("toned", "color") if kind not in kinds.split()
     }
-    if FORMATS.get(job.target.suffix.lower()) not in WITH_QUALITY:
+    if FORMATS.get(job.target.suffix.lower(), WITH_QUALITY[0]) not in WITH_QUALITY:
         unasked |= {"quality"}
     values = {
         name: "named" if job.named and name.startswith("on_") else value

@@ -1,4 +1,4 @@
-"""Every command that docs/training.md, docs/photographs.md and a section of README show runs as
+"""Every command that README and docs/training.md, photographs.md and film.md show runs as
 written; training at tiny size."""
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import skimage.data
@@ -196,6 +198,68 @@ def test_photographs_page(archive: Path) -> None:
     assert "colored" in (archive / "colored.log").read_text("utf-8")
     [check] = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
     assert run([sys.executable, "-c", check], archive).split() == ["(0,", "0)"]
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A folder with what docs/film.md takes for granted: scan.mov and two reels, of a photograph
+    that moves, 10 bits, with sound and time code."""
+    (tmp_path / "reels" / "deep").mkdir(parents=True)
+    grey = np.array(Image.fromarray(skimage.data.coffee()).convert("L")).astype(np.uint16)
+    for name in ("scan.mov", "reels/one.mov", "reels/deep/two.mov"):
+        with av.open(str(tmp_path / name), "w") as container:
+            video = container.add_stream("prores_ks", rate=24, options={"profile": "hq"})
+            video.width, video.height, video.pix_fmt = 96, 64, "yuv422p10le"
+            video.metadata["timecode"] = "01:00:00:00"
+            sound = container.add_stream("pcm_s16le", rate=48000)
+            for number in range(36):
+                frame = av.VideoFrame(96, 64, "yuv422p10le")
+                for plane, wide in zip(frame.planes, (96, 48, 48), strict=True):
+                    lines = np.frombuffer(plane, np.uint16).reshape(64, -1)
+                    part = grey[100 : 100 + 64, 100 + number : 196 + number] * 3 + 64
+                    lines[:, :wide] = part if wide == 96 else 512
+                frame.pts = number
+                container.mux(video.encode(frame))
+            silence = np.zeros((1, 2 * 72000), np.int16)
+            wave = av.AudioFrame.from_ndarray(silence, "s16", "stereo")
+            wave.rate = 48000
+            container.mux(sound.encode(wave))
+            container.mux([*video.encode(None), *sound.encode(None)])
+    return tmp_path
+
+
+def test_film_page(scan: Path) -> None:
+    """docs/film.md from top to bottom: what it promises is there afterwards."""
+    page = ROOT / "docs" / "film.md"
+    output = []
+    for words in commands(page):
+        if words[0] == "ffmpeg" and not shutil.which("ffmpeg"):
+            continue
+        if words[0] == "ffmpeg":
+            subprocess.run([*words[:1], "-y", *words[1:]], cwd=scan, check=True)
+        else:
+            output.append(run([*PROGRAMS[words[0]], *words[1:]], scan))
+    assert "prores yuv422p10le -> prores_ks yuv422p10le in mov" in output[0]
+    stills = {path.name.rpartition("-")[2] for path in (scan / "stills").iterdir()}
+    assert stills == {"before.png", "after.png"} and len(output[1].splitlines()) == 10
+    told = [json.loads(line) for line in output[-1].splitlines()]
+    assert [each["frames"] for each in told[:-1]] == [36, 36]
+    assert told[-1]["summary"]["colored"] == 2
+    made = {path.relative_to(scan / "colored-reels") for path in files_below(scan)
+            if path.is_relative_to(scan / "colored-reels")}  # fmt: skip
+    assert made == {Path("one.mov"), Path("deep/two.mov")}
+    lists = [scan / "proof.mkv.source.framemd5", scan / "proof.mkv.framemd5"]
+    lists += [path for path in (scan / "source.txt", scan / "proof.txt") if path.exists()]
+    sums = []
+    for path in lists:
+        lines = path.read_text("ascii").splitlines()
+        sums.append([line.split(",")[-1] for line in lines if line[0] != "#"])
+    assert len(sums[0]) == 36 and all(each == sums[0] for each in sums)
+    with av.open(str(scan / "part.mov")) as container:
+        assert len(list(container.decode(video=0))) == 18
+        assert container.streams.video[0].metadata["timecode"] == "01:00:00:06"
+    with av.open(str(scan / "colored.mov")) as container:
+        assert [stream.type for stream in container.streams][:2] == ["video", "audio"]
 
 
 def files_below(folder: Path) -> list[Path]:

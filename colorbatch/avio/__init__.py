@@ -5,16 +5,22 @@
 encodes a piece, `join` makes the final film of pieces and everything else that the source holds.
 """
 
+import av
+
 from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
 from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
 from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
 from colorbatch.avio.probing import probe
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
-from colorbatch.avio.segments import Segment, SegmentWriter
+from colorbatch.avio.segments import Segment, SegmentWriter, check
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
 
+LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
+"""What encodes; a film is gone on with by the same only."""
+
 __all__ = [
+    "LIBRARY",
     "Chapter",
     "Color",
     "Encoding",
@@ -32,6 +38,7 @@ __all__ = [
     "SegmentWriter",
     "StreamInfo",
     "VideoInfo",
+    "check",
     "container_of",
     "encoders",
     "formats_of",

@@ -61,15 +61,18 @@ def join(
     drop: frozenset[int] = frozenset(),
     tags: Mapping[str, str] | None = None,
     timecode: str | None = None,
+    cut: tuple[bool, bool] = (False, False),
     owner: str = "",
 ) -> Joined:
     """Write the final film: the segments' pictures in order, and every other stream of the source.
 
     container: "mkv", "mov" or "mp4", by the target's suffix if empty; drop: the source's streams
     that are left out (what `refused` named); tags: added to the container's own; timecode: instead
-    of the source's. The pictures keep their ticks; in Matroska, which counts milliseconds, they are
-    rounded. Raises TargetError where the segments do not belong together or the disk or the muxer
-    refuses, SourceError where the source cannot be read.
+    of the source's. cut: whether the segments begin after the film's begin, and end before its end;
+    then the other streams' packets outside of them are left out, chapters are cut, and the first
+    picture's time becomes 0. Else the pictures keep their ticks; in Matroska, which counts
+    milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
+    the disk or the muxer refuses, SourceError where the source cannot be read.
     """
     kind = container or container_of(target.name)
     if kind not in FORMATS:
@@ -87,7 +90,7 @@ def join(
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Join(film, source, output, encoding, segments)
+            work = _Join(film, source, output, encoding, segments, _Cut.of(segments, cut))
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
             work.copy()
@@ -123,6 +126,44 @@ def _muxer_options(
     return clock(time_base, *rates) | {"write_tmcd": "1"} | listed
 
 
+@dataclass(frozen=True)
+class _Cut:
+    """The part of a film that its pictures are, in seconds; None: as far as there is anything."""
+
+    start: Fraction | None
+    end: Fraction | None
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment], cut: tuple[bool, bool]) -> _Cut:
+        first, last = segments[0], segments[-1]
+        end = (last.last + last.last_duration) * last.time_base
+        return cls(first.first * first.time_base if cut[0] else None, end if cut[1] else None)
+
+    def has(self, time: Fraction) -> bool:
+        """Whether what is shown at a time lies in it."""
+        early = self.start is not None and time < self.start
+        return not early and not (self.end is not None and time >= self.end)
+
+    def shift(self, time_base: Fraction) -> int:
+        """The ticks by which all times become earlier."""
+        return round((self.start or 0) / time_base)
+
+    def chapters(self, chapters: Sequence[Any]) -> list[Any]:
+        """Those that reach into it, cut and moved."""
+        if self.start is None and self.end is None:
+            return list(chapters)
+        found = []
+        for chapter in chapters:
+            base = chapter["time_base"] or Fraction(1, 1000)
+            low = 0 if self.start is None else round(self.start / base)
+            high = chapter["end"] if self.end is None else round(self.end / base)
+            start, end = max(chapter["start"], low), min(chapter["end"], high)
+            if end > start:
+                moved = {"start": start - low, "end": end - low, "time_base": base}
+                found.append({**chapter, **moved})
+        return found
+
+
 class _Join:
     """One joining: the source, the output and the streams that lead from one to the other."""
 
@@ -133,8 +174,9 @@ class _Join:
         output: OutputContainer,
         encoding: Encoding,
         segments: Sequence[Segment],
+        cut: _Cut,
     ) -> None:
-        self._film, self._source, self._output = film, source, output
+        self._film, self._source, self._output, self._cut = film, source, output, cut
         self._encoding, self._segments = encoding, segments
         self._copies: dict[int, Stream] = {}
         self.position = 0
@@ -187,7 +229,7 @@ class _Join:
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Chapters and the container's tags."""
-        self._output.set_chapters(self._source.chapters())
+        self._output.set_chapters(self._cut.chapters(self._source.chapters()))
         for key, value in self._source.metadata.items():
             # the film's record may have been given fewer; the file has them to the byte
             if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
@@ -225,6 +267,13 @@ class _Join:
             ticks = packet.dts if packet.dts is not None else packet.pts
             if ticks is not None:
                 time = ticks * packet.time_base
+            shown = time if packet.pts is None else packet.pts * packet.time_base
+            if not self._cut.has(shown):
+                continue
+            shift = self._cut.shift(packet.time_base)
+            time -= shift * packet.time_base
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
             self.copied[packet.stream_index] += 1
             packet.stream = self._copies[packet.stream_index]
             yield packet, time
@@ -237,6 +286,7 @@ class _Join:
         time_base = self._segments[0].time_base
         step = self._first_step()
         first = self._segments[0].first
+        shift = self._cut.shift(time_base)
         past = deque(first - (depth - k) * step for k in range(depth))
         for number, segment in enumerate(self._segments):
             later = self._segments[number + 1 : number + 2]
@@ -247,11 +297,11 @@ class _Join:
             past.extend(shown[:-1])
             for packet, pts in zip(_packets(segment), order, strict=True):
                 dts = past.popleft()
-                packet.pts, packet.dts = pts, dts
+                packet.pts, packet.dts = pts - shift, dts - shift
                 packet.duration = until[pts] - pts
                 packet.time_base = time_base
                 packet.stream = self._video
-                yield packet, dts * time_base
+                yield packet, (dts - shift) * time_base
 
     def _first_step(self) -> int:
         """Ticks between the first two frames, at least 1."""

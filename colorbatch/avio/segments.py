@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -212,6 +213,23 @@ def describe(stream: VideoStream, encoding: Encoding) -> None:
     context.field_order = FIELD_ORDERS.index(encoding.field_order)
     if encoding.sample_aspect:
         context.sample_aspect_ratio = encoding.sample_aspect
+
+
+def check(encoding: Encoding) -> None:
+    """See that the encoder takes an encoding, before any work. Raises UsageError for values that it
+    refuses and for options that it does not have."""
+    name = f"{encoding.codec} with {encoding.pix_fmt}"
+    with io.BytesIO() as file:
+        container = av.open(file, "w", format=encoding.segment_container)
+        try:
+            stream = _stream(container, encoding)
+        except (av.FFmpegError, ValueError) as error:
+            given = " ".join(f"{key}={value}" for key, value in encoding.options)
+            raise UsageError(f"{name} does not work with {given or 'its defaults'}") from error
+        # what the encoder did not take is left over
+        unknown = set(stream.codec_context.options) - {"chroma_sample_location"}
+        if unknown:
+            raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
 
 
 def _field_marker(stream: VideoStream, encoding: Encoding) -> Graph | None:

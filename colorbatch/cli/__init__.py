@@ -12,15 +12,16 @@ from colorbatch import __version__
 from colorbatch.boundary import run
 from colorbatch.cli.images import images
 from colorbatch.cli.inspect import doctor, models, verify
+from colorbatch.cli.video import video
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="colorbatch")
 def cli() -> None:
-    """Give black-and-white photographs their color back, in bulk, on your own machine."""
+    """Give black-and-white photographs and films their color back, in bulk, on your own machine."""
 
 
-for command in (images, verify, models, doctor):
+for command in (images, video, verify, models, doctor):
     cli.add_command(command)
 
 

@@ -21,6 +21,7 @@ from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from colorbatch.files import Job
+    from colorbatch.report import Outcome
     from colorbatch.settings import ImageSettings
 
 
@@ -222,13 +223,16 @@ def _work(
     from colorbatch.contract import find_model, sha256
     from colorbatch.journal import Journals
 
+    def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
+        todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
+        return take_sample(jobs, todo, skipped, asked.sample)
+
     journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
     if not asked.dry_run:
         journals.lock(make=False)
     redo: batch.Redo = "all" if asked.redo_all else "outdated" if asked.overwrite else "nothing"
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
-    todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
-    todo, rest, skipped = take_sample(jobs, todo, skipped, asked.sample)
+    todo, rest, skipped = plan()
     show.report.total = len(todo) + len(skipped)
     forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
     if asked.dry_run:
@@ -238,11 +242,14 @@ def _work(
     if todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
     batch.check_target_folder(jobs, asked.output)
-    if todo:
-        journals.lock()
+    # until its lock is taken, another run may make what a place did not have
+    if todo and journals.lock() and (todo, rest, skipped) != (now := plan()):
+        todo, rest, skipped = now
+        forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
+        check_space(asked, forecast, show.report)
     for outcome in skipped:
         show.outcome(outcome)
-    if engine is not None:
+    if todo and engine is not None:
         run(asked, todo, engine, settings, memory, journals, model_sha256, forecast, show)
     else:
         left = tell_rest(asked, forecast, [], 0, show)

@@ -149,7 +149,12 @@ class Sources:
 
         if self.log is None or self.dry_run:
             return None
-        refuse_log(self.log, jobs, source_folders(self.sources), self.output)
+        folders, listed_in = source_folders(self.sources), None
+        if self.files_from is not None and not folders:
+            folders = sorted({job.source.parent for job in jobs})
+        if self.files_from not in (None, "-"):
+            listed_in = Path(str(self.files_from))
+        refuse_log(self.log, jobs, folders, self.output, listed_in)
         log = Log(self.log)
         sources = [str(source) for source in self.sources]
         sources += [self.files_from] if self.files_from else []

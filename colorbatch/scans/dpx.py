@@ -31,7 +31,7 @@ UNDEFINED = 0xFFFFFFFF
 
 LUMA, RGB, RGBA, ABGR = 6, 50, 51, 52
 CHANNELS = {LUMA: 1, RGB: 3, RGBA: 4, ABGR: 4}
-MARK = "color by machine: colorbatch"
+ELEMENT_MARK = "color by machine: colorbatch"
 """Of the result's image element, in its description; at most 31 letters and a zero."""
 
 TRANSFERS = {
@@ -185,7 +185,7 @@ def _header(head: bytes, layout: Layout) -> Header:
         orientation=_ORIENTATIONS.get(struct.unpack_from(f"{order}H", head, 768)[0], 1),
         aspect=aspect[0] / aspect[1] if told else 1.0,
         creator=_text(head, 160, 100),
-        marked=_text(head, DESCRIPTION, DESCRIPTION_BYTES) == MARK,
+        marked=_text(head, DESCRIPTION, DESCRIPTION_BYTES) == ELEMENT_MARK,
         fields={name: text for name, text in fields.items() if text},
     )
 
@@ -200,7 +200,7 @@ def carried(layout: Layout, channels: int, nbytes: int) -> bytes:
     struct.pack_into(f"{order}HHIII", head, PACKING, layout.result_packing, 0, len(head), 0, 0)
     struct.pack_into(f"{order}I", head, 4, len(head))
     struct.pack_into(f"{order}I", head, FILE_SIZE, min(len(head) + nbytes, UNDEFINED))
-    mark = MARK.encode().ljust(DESCRIPTION_BYTES, b"\0")
+    mark = ELEMENT_MARK.encode().ljust(DESCRIPTION_BYTES, b"\0")
     head[DESCRIPTION : DESCRIPTION + DESCRIPTION_BYTES] = mark
     return bytes(head)
 

@@ -15,9 +15,9 @@ from colorbatch.scans.record import Header, timecode_of
 
 Samples = npt.NDArray[Any]
 CHANNELS = (("Y",), ("Y", "A"), ("R", "G", "B"), ("R", "G", "B", "A"))
-LOSSLESS = ("none", "rle", "zip", "zips", "piz")
-MARK = "colorbatch:ColorMadeBy"
-SOURCE_TYPE = "Iptc4xmpExt:DigitalSourceType"
+KEEPING_COMPRESSIONS = ("none", "rle", "zip", "zips", "piz")
+MADE_BY_NAME = "colorbatch:ColorMadeBy"
+SOURCE_TYPE_NAME = "Iptc4xmpExt:DigitalSourceType"
 _OWN = frozenset({
     "framesPerSecond", "smpte:TimeCode", "smpte:KeyCode", "Orientation", "PixelAspectRatio",
     "chromaticities", "Software", "compression", "oiio:subimages", "screenWindowCenter",
@@ -69,7 +69,7 @@ def header_of(spec: Any) -> Header:
         aspect=float(spec.get_float_attribute("PixelAspectRatio", 1.0)),
         chromaticities=tuple(map(float, white)) if white else None,
         creator=str(spec.get_string_attribute("Software", "")),
-        marked=bool(spec.get_string_attribute(MARK, "")),
+        marked=bool(spec.get_string_attribute(MADE_BY_NAME, "")),
         fields={one.name: str(one.value) for one in spec.extra_attribs if one.name not in _OWN},
     )
 
@@ -110,11 +110,11 @@ def write(file: IO[bytes], source: Any, samples: Samples, mark: str) -> tuple[st
     spec.alpha_channel = 3 if spec.nchannels == 4 else -1
     notes = []
     compression = str(spec.get_string_attribute("compression", "zip"))
-    if compression.split(":")[0] not in LOSSLESS:
+    if compression.split(":")[0] not in KEEPING_COMPRESSIONS:
         notes.append(f"{compression} compression loses luminance: the result has zip")
         spec.attribute("compression", "zip")
-    spec.attribute(MARK, mark)
-    spec.attribute(SOURCE_TYPE, DIGITAL_SOURCE_TYPE)
+    spec.attribute(MADE_BY_NAME, mark)
+    spec.attribute(SOURCE_TYPE_NAME, DIGITAL_SOURCE_TYPE)
     output = oiio.ImageOutput.create("openexr")
     done = output.open(str(file.name), spec) and output.write_image(np.ascontiguousarray(samples))
     reason = output.geterror()

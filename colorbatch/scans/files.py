@@ -16,12 +16,12 @@ from colorbatch.scans import dpx, exr, pixels
 from colorbatch.scans.record import Header, Scan
 from colorbatch.still import MAX_PIXELS, check_size
 
-SUFFIXES = (".dpx", ".exr")
+SCANS = (".dpx", ".exr")
 
 
 def is_scan(path: Path) -> bool:
     """Whether the name is that of a DPX or EXR file."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in SCANS
 
 
 def header(path: Path) -> Header:

@@ -21,6 +21,7 @@ from colorbatch.errors import SourceError
 from colorbatch.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.modes import samples_of
 from colorbatch.still import MAX_PIXELS, Decoded, Still, check_size, from_samples, stored
+from colorbatch.tiff import resolution
 from colorbatch.tiff.layout import (
     BIG_BYTES,
     DEFLATE,
@@ -34,7 +35,9 @@ from colorbatch.tiff.layout import (
     TAG_ORIENTATION,
     TAG_PAGE_NUMBER,
     TAG_PHOTOSHOP,
+    TAG_X_RESOLUTION,
     TAG_XMP,
+    TAG_Y_RESOLUTION,
     header_of,
 )
 
@@ -135,7 +138,6 @@ def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> St
         encoding["page_number"] = tuple(tags[TAG_PAGE_NUMBER].value)
     photoshop = _photoshop(file, tags)
     samples, luma, profile = _pixels(file, index, page, orientation, profile, notes)
-    dpi = page.get_resolution(tifffile.RESUNIT.INCH)
     still = from_samples(
         "TIFF",
         samples,
@@ -145,7 +147,7 @@ def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> St
         xmp=bytes(tags[TAG_XMP].value) if TAG_XMP in tags else b"",
         icc=profile,
         photoshop=photoshop,
-        dpi=dpi if all(value > 1 for value in dpi) else None,
+        dpi=resolution.in_dpi(encoding.get("resolution")),
         encoding=encoding,
         notes=tuple(notes),
     )
@@ -260,9 +262,11 @@ def _layout(page: Any, notes: list[str]) -> dict[str, Any]:
         notes.append(
             f"{tifffile.COMPRESSION(compression).name} compression became lossless Deflate"
         )
-    if 282 in page.tags and 283 in page.tags:
-        unit = int(page.tags[296].value) if 296 in page.tags else 2
-        found["resolution"] = (page.tags[282].value, page.tags[283].value, unit)
+    if TAG_X_RESOLUTION in page.tags and TAG_Y_RESOLUTION in page.tags:
+        try:
+            found["resolution"] = resolution.of_page(page)
+        except (TypeError, ValueError):
+            notes.append("unreadable resolution was dropped")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,79 @@ def _marked(frame: Any, mode: str, time_base: Fraction) -> Any:
     return graph.vpull()
 
 
+@pytest.fixture
+def with_everything(tmp_path: Path) -> Callable[[Any], list[Any]]:
+    """Adds two sounds, subtitles, an attachment, a cover picture (Matroska), chapters and tags."""
+
+    def more(container: Any) -> list[Any]:
+        container.metadata.update({"title": "Die Überfahrt", "comment": "Kopie 2", "REEL": "7"})
+        base = Fraction(1, 1000)
+        container.set_chapters(
+            [
+                {"id": 1, "start": 0, "end": 200, "time_base": base, "metadata": {"title": "One"}},
+                {
+                    "id": 2,
+                    "start": 200,
+                    "end": 458,
+                    "time_base": base,
+                    "metadata": {"title": "Two"},
+                },
+            ]
+        )
+        packets = [*_sound(container, "pcm_s16le", "ger", "default")]
+        packets += _sound(container, "aac", "eng", "comment")
+        if container.format.name == "matroska":
+            packets += _subtitles(container, tmp_path)
+            font = container.add_attachment("font.ttf", "font/ttf", bytes(range(256)) * 3)
+            assert font is not None
+            container.add_attachment("cover.jpg", "image/jpeg", _jpeg())
+        return packets
+
+    return more
+
+
+def _sound(container: Any, codec: str, language: str, disposition: str) -> list[Any]:
+    stream = container.add_stream(codec, rate=48000)
+    stream.metadata["language"] = language
+    stream.disposition = av.stream.Disposition[disposition]
+    packets = []
+    for number in range(20):
+        shape = (1, 1024 * 2) if codec == "pcm_s16le" else (2, 1024)
+        kind = "s16" if codec == "pcm_s16le" else "fltp"
+        wave = np.sin(np.arange(shape[1]) * 0.05 + number)[None].repeat(shape[0], 0)
+        wave = (wave * 9000).astype(np.int16) if kind == "s16" else wave.astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave), kind, "stereo")
+        frame.rate, frame.pts, frame.time_base = 48000, number * 1024, Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return [*packets, *stream.encode(None)]
+
+
+def _subtitles(container: Any, folder: Path) -> list[Any]:
+    text = folder / "words.srt"
+    lines = "1\n00:00:00,100 --> 00:00:00,200\nJa\n\n2\n00:00:00,300 --> 00:00:00,400\nNein\n"
+    text.write_text(lines, "utf-8")
+    with av.open(str(text)) as source:
+        stream = container.add_stream_from_template(source.streams.subtitles[0])
+        stream.metadata["language"] = "ger"
+        packets = [packet for packet in source.demux() if packet.size]
+    for packet in packets:
+        packet.stream = stream
+    return packets
+
+
+def _jpeg() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mjpeg") as container:
+        stream = container.add_stream("mjpeg", rate=1)
+        stream.width = stream.height = 16
+        stream.pix_fmt = "yuvj420p"
+        frame = av.VideoFrame(16, 16, "yuvj420p")
+        for plane in frame.planes:
+            plane.update(bytes([128]) * plane.buffer_size)
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return file.getvalue()
+
+
 def pictures(path: Path, stream: int = 0) -> list[Picture]:
     """Every frame of a film as libav decodes it, read with nothing of ours."""
     found = []
@@ -152,8 +226,6 @@ def packet_hashes() -> Callable[[Path, int], list[tuple[Fraction | None, str]]]:
 
 
 # --- scans -------------------------------------------------------------------------------------
-
-DPX_UNDEFINED = bytes(b"\xff" * 4)
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,48 @@ def test_a_second_run_is_refused_while_one_is_at_work(
     assert len(tree(tmp_path / "out")) == 40
 
 
+MEANWHILE = """
+import subprocess, sys
+import onnxruntime
+from colorbatch import cli
+real = onnxruntime.InferenceSession
+def session(*arguments, **options):
+    onnxruntime.InferenceSession = real
+    subprocess.run([sys.executable, "-m", "colorbatch", *other], check=True)
+    return real(*arguments, **options)
+onnxruntime.InferenceSession = session
+own, other = (words.split("\\n") for words in sys.argv[1:3])
+sys.argv = ["colorbatch", *own]
+cli.main()
+"""
+"""Runs the tool, and a whole other run at the moment when the first loads its model."""
+
+
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_two_runs_begun_in_a_fresh_place_at_once_do_not_undo_each_other(
+    run_cli, clean_env, tiny_model, source, tmp_path, form
+):
+    """The second one finds what the first made while it was preparing, names it, and leaves it."""
+    sources = source if form == "folder" else source / "01.tif"
+    out = tmp_path / ("out" if form == "folder" else "out.tif")
+    command = ["images", sources, "-o", out, "-m", tiny_model]
+    texts = ["\n".join(map(str, [*command, *words]))
+             for words in (["--json"], ["-q", "--saturation", "0.5"])]  # fmt: skip
+    late = subprocess.run(
+        [sys.executable, "-c", MEANWHILE, *texts], env=clean_env, capture_output=True,
+        encoding="utf-8", check=True,
+    )  # fmt: skip
+    told = {"made with other settings": 40} if form == "folder" else {"there already": 1}
+    assert summary(late)["skipped_because"] == told
+    expected = tmp_path / f"alone{out.suffix}"
+    assert run_cli("images", sources, "-o", expected, *command[4:],
+                   "--saturation", "0.5").returncode == 0  # fmt: skip
+    if form == "file":
+        assert out.read_bytes() == expected.read_bytes()
+    else:
+        assert tree(out) == tree(expected)
+
+
 # --- with other settings -----------------------------------------------------------------------
 
 
@@ -238,6 +280,42 @@ def test_settings_that_had_no_part_in_a_result_do_not_matter(
     assert "no model was needed" in again.stderr
 
 
+def test_retouched_results_of_the_same_size_are_kept(run_cli, tiny_model, source, tmp_path):
+    """-y replaces what we made, and not an uncompressed TIFF in which somebody painted."""
+    out = tmp_path / "out"
+    command = ["images", source, "-o", out, "-m", tiny_model, "--json"]
+    assert summary(run_cli(*command))["colored"] == 40
+    data = bytearray((out / "01.tif").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 300] = bytes(300)
+    (out / "01.tif").write_bytes(data)
+    paler = run_cli(*command, "--saturation", "0.5", "-y")
+    assert summary(paler)["colored"] == 39
+    assert summary(paler)["skipped_because"] == {"result changed since": 1}
+    assert (out / "01.tif").read_bytes() == data
+    assert summary(run_cli(*command, "--redo-all"))["colored"] == 40
+
+
+def test_a_kept_picture_that_was_skipped_later_is_still_known(
+    run_cli, tiny_model, photograph, tmp_path
+):
+    """keep, then skip, then colorize: each -y does what it says, and no result is a stranger."""
+    folder, out = tmp_path / "few", tmp_path / "out"
+    folder.mkdir()
+    Image.fromarray(photograph("astronaut")[:60, :60]).save(folder / "color.png")
+    command = ["images", folder, "-o", out, "-m", tiny_model, "--json"]
+    assert summary(run_cli(*command))["kept"] == 1
+    skip = [*command, "--on-color", "skip"]
+    assert summary(run_cli(*skip, "-y"))["skipped_because"] == {"in color": 1}
+    assert summary(run_cli(*skip, "-y"))["skipped_because"] == {"in color": 1}
+    assert summary(run_cli(*command))["skipped_because"] == {"finished": 1}
+    color = [*command, "--on-color", "colorize"]
+    assert summary(run_cli(*color))["skipped_because"] == {"made with other settings": 1}
+    before = (out / "color.png").read_bytes()
+    assert summary(run_cli(*color, "-y"))["colored"] == 1
+    assert (out / "color.png").read_bytes() != before
+
+
 def test_one_named_result_is_made_again_with_y(run_cli, tiny_model, source, tmp_path):
     """-o NAME.ext has no journal: what is there stays without -y, and is replaced with it."""
     target = tmp_path / "one.png"
@@ -249,6 +327,75 @@ def test_one_named_result_is_made_again_with_y(run_cli, tiny_model, source, tmp_
     assert run_cli(*command, "-y").returncode == 0
     assert target.read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / ".colorbatch").exists()
+
+
+KILLED = """
+import sys
+from colorbatch import cli, files
+files._replace = lambda *_: (print("ready", flush=True), sys.stdin.readline())
+cli.main()
+"""
+"""Runs the tool up to the moment when its file is whole and has no name, and stops there."""
+
+
+def test_one_named_result_leaves_nothing_after_a_kill(
+    run_cli, clean_env, tiny_model, source, tmp_path
+):
+    """While one run makes it, a second is refused with its process; after a kill the same command
+    removes what was half done, and leaves only its result."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    command = ["images", source / "01.tif", "-o", folder / "one.tif", "-m", tiny_model]
+    (folder / ".colorbatch-0123456789abcdef.0123-4567").write_bytes(b"of another target")
+    first = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *map(str, command)], env=clean_env,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
+    )  # fmt: skip
+    assert first.stdout.readline() == "ready\n"
+    second = run_cli(*command)
+    assert second.returncode == 1
+    assert f"{folder / 'one.tif'}: another run is at work here: process {first.pid} on " in (
+        second.stderr
+    )
+    first.kill()
+    first.communicate()
+    assert len(list(folder.iterdir())) > 1
+    assert run_cli(*command).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".colorbatch-0123456789abcdef.0123-4567", "one.tif",
+    ]  # fmt: skip
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv.pop(1))))
+from colorbatch import cli
+cli.main()
+"""
+
+
+@posix_only
+@pytest.mark.parametrize("most", [4096, 64])
+def test_files_of_many_folders_have_a_lock_each(clean_env, tiny_model, source, tmp_path, most):
+    """What a shell makes of */*.tif, where a program may open 64 files: where it may ask for more
+    all are done; otherwise there is one line, and nothing is made in anybody's folders."""
+    folders = [tmp_path / "boxes" / str(index) for index in range(80)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        shutil.copy(source / "01.tif", folder / "a.tif")
+    files = [folder / "a.tif" for folder in folders]
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(most), "images", *files, "-m", tiny_model, "--json"],
+        env=clean_env, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    made = {path.name for folder in folders for path in folder.iterdir()}
+    if most > 64:
+        assert summary(result)["colored"] == 80
+        assert made == {"a.tif", "a_colorized.tif", ".colorbatch"}
+    else:
+        assert result.returncode == 1 and made == {"a.tif"}
+        [line] = result.stderr.splitlines()
+        assert "results in 80 places" in line and "no more than 64 files; give the folder" in line
 
 
 def test_beside_the_sources_it_is_the_same(run_cli, tiny_model, source):

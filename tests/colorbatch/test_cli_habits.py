@@ -272,6 +272,31 @@ def test_a_log_in_the_wrong_place_is_refused(run_cli, tiny_model, scans, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("list.txt", "this is the list of the sources"),
+        ("scans/run.log", "sources are never written to"),
+        ("scans/box 1/deep/run.log", "sources are never written to"),
+        ("portrait.png", "has the name of a picture, and is there already"),
+    ],
+)
+def test_a_log_beside_a_list_is_refused_like_any_other(
+    run_cli, tiny_model, scans, tmp_path, log, reason
+):
+    """The list itself, the folders of what it names, and a picture that it does not name."""
+    listed = [path for path in scans.rglob("*.*") if path.is_file()]
+    (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in listed))
+    save(tmp_path / "portrait.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    command = ["images", "--files-from", "list.txt", "-o", "out", "-m", tiny_model]
+    process = run_cli(*command, "--log", log)
+    assert reason in one_line_of(process, 2)
+    found = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    assert found == before
+    assert run_cli(*command, "--log", "run.log").returncode == 0
+
+
 def test_a_log_may_lie_with_the_results(color_of, scans):
     """Also where these are below the source folder; it is no source of the next run."""
     out = scans / "out"

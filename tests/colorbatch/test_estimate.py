@@ -136,6 +136,36 @@ def test_a_dry_run_tells_the_space_that_a_run_takes(run_cli, tiny_model, source,
     assert len(kept) == 10  # what is copied is known to the byte
 
 
+def test_pictures_of_any_name_are_estimated(run_cli, tiny_model, photograph, tmp_path):
+    """Named one by one, with a suffix that says nothing or with none: by what they hold."""
+    names = ["a.jfif", "scan", "b.JPG_original", "c.photo"]
+    Image.fromarray(GREY).save(tmp_path / names[0], "JPEG")
+    tifffile.imwrite(tmp_path / names[1], GREY)
+    Image.fromarray(photograph("coffee")).save(tmp_path / names[2], "JPEG")
+    Image.fromarray(GREY).save(tmp_path / names[3], "PNG")
+    command = ["images", *names, "-o", "out", "-m", tiny_model, "--json"]
+    for more in (["--dry-run"], []):
+        result = run_cli(*command, *more)
+        assert (result.returncode, summary(result)["total"]) == (0, 4), result.stderr
+        told = summary(result)["estimate"]["bytes"]
+    assert told["low"] <= bytes_in(tmp_path / "out") <= told["high"]
+    formats = []
+    for name in names:
+        with Image.open(tmp_path / "out" / name) as image:
+            formats.append(image.format)
+    assert formats == ["JPEG", "TIFF", "JPEG", "PNG"]
+
+
+def test_heic_of_another_name_becomes_jpeg(run_cli, tiny_model, photograph, tmp_path):
+    """What is only read is written as its results are, whatever the file is called."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    Image.fromarray(photograph("coffee")).save(tmp_path / "a.photo", "HEIF")
+    result = run_cli("images", "a.photo", "-o", "out", "-m", tiny_model, "--json")
+    assert (result.returncode, summary(result)["colored"]) == (0, 1), result.stdout
+    with Image.open(tmp_path / "out" / "a.photo") as image:
+        assert image.format == "JPEG"
+
+
 # --- a sample ----------------------------------------------------------------------------------
 
 

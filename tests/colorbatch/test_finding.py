@@ -132,6 +132,20 @@ def test_the_same_command_with_named_files_goes_on(tree):
     assert plan_jobs(sorted(source.glob("*.png")), None) == first
 
 
+def test_what_looks_like_a_result_is_a_source_where_results_go_elsewhere(tree, tmp_path):
+    """With -o and --suffix a_v2.png beside a.png is a picture of its own; where the output is
+    the very folder of named files, it is what they become."""
+    source = tree("a.png", "a_v2.png", "x/b.jpg", "x/b_v2.jpg")
+    out = tmp_path / "out"
+    jobs = plan_jobs([source], out, suffix="_v2")
+    assert targets(jobs, out) == ["a_v2.png", "a_v2_v2.png", "x/b_v2.jpg", "x/b_v2_v2.jpg"]
+    jobs = plan_jobs([source], out, suffix="_v2", listed=["a.png", "a_v2.png"])
+    assert targets(jobs, out) == ["a_v2.png", "a_v2_v2.png"]
+    named = [source / "a.png", source / "a_v2.png"]
+    assert targets(plan_jobs(named, out, suffix="_v2"), out) == ["a_v2.png", "a_v2_v2.png"]
+    assert targets(plan_jobs(named, source, suffix="_v2"), source) == ["a_v2.png"]
+
+
 def test_a_source_that_only_looks_like_a_result_is_done(tree):
     """Without its original, `x_colorized.png` is a picture like any other."""
     source = tree("x_colorized.png", "_colorized.png")
@@ -461,3 +475,21 @@ def test_part_numbers_are_for_ever():
     for job in jobs:
         number = int(hashlib.sha256(job.place.encode()).hexdigest()[:16], 16)
         assert finding.shard([job], number % 4 + 1, 4) == [job]
+
+
+def test_a_source_by_another_name_is_never_a_target(tree, tmp_path):
+    """As a disk that takes no notice of letter case has it: IMG.JPG is there as img.jpg as well;
+    and hard links in other folders. What no one else is called is replaced."""
+    source = tree("IMG.JPG", "b.png")
+    out = tree("other.png", root="out")
+    try:
+        os.link(source / "IMG.JPG", source / "img.jpg")
+        os.link(source / "b.png", out / "b.png")
+    except FileExistsError:  # such a disk
+        os.link(source / "b.png", out / "b.png")
+    with pytest.raises(UsageError, match=r"img\.jpg.*never written to"):
+        plan_jobs([source / "IMG.JPG"], source / "img.jpg")
+    with pytest.raises(UsageError, match=r"b\.png by another name.*never written to"):
+        plan_jobs([source / "IMG.JPG", source / "b.png"], out)
+    [job] = plan_jobs([source / "b.png"], out / "other.png")
+    assert job.target == out / "other.png"

@@ -419,3 +419,32 @@ def test_the_table_of_formats_is_whole():
     assert set(formats.READ_ONLY.values()) <= set(formats.WRITTEN)
     assert formats.FORMATS[".jpeg"] == formats.FORMATS[".jpg"] == "JPEG"
     assert formats.in_words(["PNG", "WEBP", "JPEG2000"], "or") == "PNG, WebP or JPEG 2000"
+
+
+@pytest.mark.parametrize("dpi", [0.6, 1, 72, 96, 167, 200, 240, 253, 300, 600, 1665, 2400, 2539])
+def test_jpeg2000_holds_every_resolution(dpi: float) -> None:
+    """Its fractions have 16 bits: four digits at least, as Pillow reads them."""
+    still = Still("TIFF", np.full((9, 12), 80, np.uint8), dpi=(dpi, dpi * 2))
+    data = encoding.encode(still, AB, "JPEG2000", mark="test").data
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["dpi"] == pytest.approx((dpi, dpi * 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_damage_that_checksums_tell_is_refused(
+    grey_photograph: Any, tmp_path: Path, depth: Any
+) -> None:
+    """Of twenty damaged PNG and Deflate TIFF none is colored, whatever decoders make of it."""
+    grey = grey_photograph("coffee")[:200, :300].astype(depth)
+    rng = np.random.default_rng(0)
+    tifffile.imwrite(tmp_path / "a.tif", grey, compression="zlib")
+    cv2.imwrite(str(tmp_path / "a.png"), grey)
+    for name in ("a.png", "a.tif"):
+        whole = (tmp_path / name).read_bytes()
+        assert np.array_equal(images.read(tmp_path / name).luma, grey)
+        for place in np.linspace(0.1, 0.9, 20):
+            data, start = bytearray(whole), int(place * len(whole))
+            data[start : start + 20] = rng.bytes(20)
+            (tmp_path / name).write_bytes(data)
+            with pytest.raises(SourceError, match=re.escape(name)):
+                images.read(tmp_path / name)

@@ -13,11 +13,13 @@ import time
 
 import pytest
 
-from colorbatch import files, journal
-from colorbatch.errors import ColorbatchError, LockedError, OutputFullError
+from colorbatch import files
+from colorbatch.books import FOLDER
+from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, TargetError
 from colorbatch.files import Job
 from colorbatch.finding import plan_jobs
-from colorbatch.journal import FOLDER, Journals
+from colorbatch.journal import Journals
+from colorbatch.locks import FolderLock
 from colorbatch.records import Made, source_stamp
 
 
@@ -63,6 +65,24 @@ def test_a_result_is_known_by_source_settings_and_model(jobs, tmp_path):
     assert record.target_sha256 == hashlib.sha256(b"colored").hexdigest()
     assert other.find(jobs[1]).made.reason == "in color"
     assert other.find(jobs[2]) is None
+
+
+def test_a_skipped_source_does_not_make_its_file_unknown(jobs, tmp_path):
+    """The last word and the file are both known, in one journal and in those of two shards."""
+    for first, second in ((None, None), ((1, 2), (2, 2))):
+        with Journals(jobs, first) as journals:
+            journals.lock()
+            write(journals, jobs[0], settings="keep")
+        with Journals(jobs, second) as journals:
+            journals.lock()
+            journals.skip(jobs[0], made(jobs[0], outcome="skipped", reason="in color"))
+        again = Journals(jobs)
+        assert again.find(jobs[0]).made.outcome == "skipped"
+        assert again.find_file(jobs[0]).made == made(jobs[0], settings="keep")
+    with Journals(jobs) as journals:
+        journals.lock()
+        write(journals, jobs[0], settings="later")
+    assert Journals(jobs).find(jobs[0]).made.settings == "later"
 
 
 def test_no_line_says_finished_before_file_and_folder_are_on_the_disk(jobs, tmp_path, monkeypatch):
@@ -126,6 +146,33 @@ def test_noise_in_a_journal_is_no_crash(jobs, tmp_path):
         journals.lock()
         assert journals.find(jobs[0]) is not None
         assert journals.find(jobs[1]) is None and journals.find(jobs[2]) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 62, 6))
+def test_a_torn_first_line_does_not_end_the_folder(jobs, tmp_path, cut):
+    """A head cut anywhere, by a full disk or a power cut: every later run works and knows."""
+    with Journals(jobs) as journals:
+        journals.lock()
+    path = tmp_path / "out" / FOLDER / "journal.jsonl"
+    path.write_bytes(path.read_bytes()[:cut])
+    for index in range(3):
+        with Journals(jobs) as journals:
+            journals.lock()
+            write(journals, jobs[index])
+    again = Journals(jobs)
+    assert all(again.find(job) for job in jobs)
+
+
+def test_a_journal_that_cannot_be_read_is_one_line(jobs, run_cli, tiny_model, tmp_path):
+    """A folder by its name: exit 1 with the name, no trace of the code, and the lock is free."""
+    place = tmp_path / "out" / FOLDER
+    (place / "journal.jsonl").mkdir(parents=True)
+    with pytest.raises(TargetError, match="cannot read this journal"):
+        Journals(jobs).lock()
+    result = run_cli("images", tmp_path / "source", "-o", tmp_path / "out", "-m", tiny_model)
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert f"{place / 'journal.jsonl'}: cannot read this journal: " in line
 
 
 def test_a_journal_of_a_later_version_is_refused(jobs, tmp_path):
@@ -197,11 +244,12 @@ def test_the_journal_moves_with_its_results(jobs, tmp_path):
 
 
 def test_one_named_file_keeps_no_journal(tmp_path):
-    """-o NAME.ext leaves nothing but that file."""
+    """-o NAME.ext leaves nothing but that file, and takes its lock once it is to be made."""
     (tmp_path / "a.png").write_bytes(b"x")
     [job] = plan_jobs([tmp_path / "a.png"], tmp_path / "b.png")
     with Journals([job]) as journals:
-        journals.lock()
+        assert not journals.lock(make=False)
+        assert journals.lock() and not journals.lock()
         write(journals, job)
         assert journals.find(job) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
@@ -278,6 +326,48 @@ def test_shards_work_beside_each_other_and_beside_nothing_else(jobs, hold, tmp_p
     with Journals(jobs) as journals:  # it sees that nobody writes there any more
         journals.lock()
     assert not list(out.glob(f"{files.TEMPORARY_PREFIX}*"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("out", "out/deep"), ("out/deep", "out")])
+def test_runs_over_folders_in_each_other_are_refused(jobs, hold, tmp_path, first, second):
+    """Whoever comes second: above, below, or between a home and its targets' folders."""
+    process = hold(tmp_path / first)
+    home = tmp_path / second
+    target = tmp_path / "out" / "deep" / "er" / "b.png"
+    mine = [Job(jobs[1].source, target, home=home)]
+    for _ in range(2):
+        with Journals(mine) as journals, pytest.raises(LockedError, match=f"{process.pid} on"):
+            journals.lock()
+    assert not (home / FOLDER).exists()
+    process.kill()
+    process.wait()
+    with Journals(mine) as journals:
+        journals.lock()
+
+
+def test_a_run_that_begins_between_look_and_lock_is_seen(jobs, hold, tmp_path, monkeypatch):
+    """Two at the same moment: whoever looks again after its lock is taken sees the other."""
+    home = tmp_path / "out" / "deep"
+    real, started = FolderLock.acquire, []
+
+    def acquire(self):
+        if not started:
+            started.append(hold(tmp_path / "out"))
+        real(self)
+
+    monkeypatch.setattr(FolderLock, "acquire", acquire)
+    mine = [Job(jobs[1].source, home / "b.png", home=home)]
+    with Journals(mine) as journals, pytest.raises(LockedError) as caught:
+        journals.lock()
+    assert f"process {started[0].pid} on" in str(caught.value)
+
+
+def test_folders_beside_each_other_are_worked_on_at_once(jobs, hold, tmp_path):
+    """A run in one box does not keep another from the next."""
+    hold(tmp_path / "out" / "one")
+    home = tmp_path / "out" / "two"
+    with Journals([Job(jobs[0].source, home / "a.png", home=home)]) as journals:
+        assert journals.lock()
 
 
 def test_temporaries_of_others_are_left_alone(jobs, tmp_path):
@@ -372,7 +462,6 @@ def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_nothing(
         write(journals, jobs[2])
     known = [Journals(jobs).find(job) is not None for job in jobs]
     assert known == [True, False, True]
-    assert journal.VERSION == 1
 
 
 def test_a_source_folder_that_cannot_be_listed_has_no_record(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 
 import pytest
 
@@ -66,3 +67,29 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog,
         assert "no locks here" in caplog.text
     assert not lock.held
     lock.release()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOSPC])
+def test_the_lock_of_one_file_leaves_nothing(tmp_path, monkeypatch, code):
+    """After a clean end, where there are no locks, and where its note finds no room."""
+    target = tmp_path / "a.png"
+    lock = FolderLock(tmp_path, "a", of=target)
+    lock.acquire()
+    with pytest.raises(LockedError, match=re.escape(f"{target}: another run is at work here")):
+        FolderLock(tmp_path, "a", of=target).refuse_if_held()
+    lock.release()
+    assert not list(tmp_path.iterdir())
+
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "a.lock").touch()
+    if code == errno.ENOSYS:
+        monkeypatch.setattr(lock._lock, "acquire", refuse)
+        lock.acquire()
+    else:
+        monkeypatch.setattr("pathlib.Path.write_text", refuse)
+        with pytest.raises(TargetError, match="No space left"):
+            lock.acquire()
+    assert not lock.held
+    assert not list(tmp_path.iterdir())

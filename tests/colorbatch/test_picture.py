@@ -14,7 +14,7 @@ from colorbatch import picture
 from colorbatch.batch import colorize_images, foresee, split_finished
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError
-from colorbatch.files import Job
+from colorbatch.files import Job, replacing
 from colorbatch.finding import plan_jobs
 from colorbatch.journal import Journals
 from colorbatch.settings import ImageSettings
@@ -122,3 +122,58 @@ def test_a_source_that_grew_pages_between_reading_and_writing_is_refused(
     pages = picture._with_chroma(job, held, np.zeros((2, 32, 32, 2), np.float32), ImageSettings())
     with pytest.raises(SourceError, match="changed while"):
         list(pages)
+
+
+@pytest.mark.parametrize("views", [1, 2, 4])
+def test_files_of_many_pages_are_colored_like_those_of_few(
+    source: Any, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, views: int
+) -> None:
+    """Pages that the model sees while the file is written, so many at a time, become the same."""
+    jobs = plan_jobs([source("grey color toned grey toned")], tmp_path / "out")
+    made = []
+    for most in (picture.VIEWS, views):
+        monkeypatch.setattr(picture, "VIEWS", most)
+        [outcome] = colorize_images(jobs, Engine(tiny_model, "cpu"), ImageSettings())
+        assert (outcome.status, outcome.pages) == ("colored", 5), outcome
+        with tifffile.TiffFile(jobs[0].target) as result:
+            made.append(np.stack([page.asarray() for page in result.pages]).astype(int))
+    few, many = made
+    # sums of a convolution may differ in the last bit between batches of another size
+    assert np.abs(few - many).max() <= 1
+    assert (many.std(-1) > 0).any(axis=(1, 2)).all()
+    held, lightness = picture.read(jobs[0], ImageSettings(), (32, 32))
+    assert held.fates.count("colored") == 4 and (lightness is not None) == (views == 4)
+
+
+def test_a_file_of_many_pages_that_lost_one_is_refused(
+    source: Any, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any other file that changed between reading and writing."""
+    monkeypatch.setattr(picture, "VIEWS", 1)
+    folder = source("grey grey")
+    job = Job(folder / "a.tif", tmp_path / "a.tif")
+    held, lightness = picture.read(job, ImageSettings(), (32, 32))
+    assert lightness is None
+    tifffile.imwrite(job.source, np.zeros((4, 5), np.uint8))
+    predict = Engine(tiny_model, "cpu").predict
+    with pytest.raises(SourceError, match="changed while"):
+        list(picture.late_chroma(job, held, ImageSettings(), (32, 32), predict))
+
+
+def test_a_source_that_cannot_be_copied_is_named(source: Any, tmp_path: Path) -> None:
+    """It vanished, or its disk fails, after it was judged: its fault, not the target's, of which
+    nothing stays. /proc/self/mem is a file whose first byte Linux refuses with EIO."""
+    job = Job(source("color") / "a.tif", tmp_path / "out" / "a.tif")
+    held, _ = picture.read(job, ImageSettings(), (32, 32))
+    job.source.unlink()
+
+    def finish() -> None:
+        picture.finish(job, held, None, ImageSettings(), "", lambda end: replacing(job.target))
+
+    with pytest.raises(SourceError, match=r"a\.tif: cannot read: No such file"):
+        finish()
+    if Path("/proc/self/mem").exists():
+        job.source.symlink_to("/proc/self/mem")
+        with pytest.raises(SourceError, match=r"source/a\.tif: cannot read: Input/output error"):
+            finish()
+    assert list(job.target.parent.iterdir()) == []

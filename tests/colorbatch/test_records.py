@@ -29,8 +29,8 @@ def record(job, data=b"colored", **values):
     return record_of(job, made, len(data), hashlib.sha256(data).hexdigest())
 
 
-def judged(job, line, settings="settings", model="model"):
-    return verdict(job, line, lambda made: settings, lambda: model)
+def judged(job, line, settings="settings", model="model", **words):
+    return verdict(job, line, lambda made: settings, lambda: model, **words)
 
 
 def test_a_line_is_read_as_it_was_written(job):
@@ -100,6 +100,38 @@ def test_a_skipped_source_is_skipped_until_something_changes(job):
     line = record(job, b"", outcome="skipped", reason="in color")
     assert judged(job, line) == ("in color", False)
     assert judged(job, line, settings="x") == ("", False)
+
+
+def test_a_retouched_result_of_the_same_size_is_not_written_over(job):
+    """Uncompressed pictures keep their size when they are retouched: the content decides, and is
+    read only where a result would be replaced."""
+    line = record(job)
+    for data, reason, outdated in (
+        (b"colored", records.OTHER_SETTINGS, True),
+        (b"COLORED", records.RESULT_CHANGED, False),
+    ):
+        job.target.write_bytes(data)
+        assert judged(job, line, settings="x", replace=True) == (reason, outdated)
+        assert judged(job, line, settings="x") == (records.OTHER_SETTINGS, True)
+        assert judged(job, line, replace=True) == (records.FINISHED, False)
+
+
+def test_a_file_older_than_the_skip_of_its_source_is_still_ours(job):
+    """With settings that skip no more, the file is judged by what it was made with."""
+    job.target.write_bytes(b"colored")
+    skip, older = (
+        record(job, b"", outcome="skipped", reason="in color", settings="skip"),
+        record(job),
+    )
+    assert judged(job, skip, settings="skip", older=older) == ("in color", False)
+    assert judged(job, skip, older=older) == (records.FINISHED, False)
+    assert judged(job, skip, settings="x", older=older) == (records.OTHER_SETTINGS, True)
+    assert judged(job, skip) == (records.NOT_OURS, False)
+    job.target.write_bytes(b"COLORED")
+    changed = judged(job, skip, settings="x", older=older, replace=True)
+    assert changed == (records.RESULT_CHANGED, False)
+    job.target.unlink()
+    assert judged(job, skip, older=older) == ("", False)
 
 
 def test_a_file_is_known_by_its_content(job):

@@ -211,7 +211,7 @@ def test_openimageio_reads_the_header_of_a_result(dpx_file, tmp_path):
     assert spec.getattribute("dpx:FramePosition") == 86399
     assert spec.getattribute("dpx:InputDevice") == "Arriscan"
     assert spec.getattribute("DocumentName") == "Restoration of a reel"
-    assert spec.getattribute("ImageDescription") == dpx.MARK
+    assert spec.getattribute("ImageDescription") == dpx.ELEMENT_MARK
     assert (spec.nchannels, spec.getattribute("oiio:BitsPerSample")) == (3, 10)
 
 

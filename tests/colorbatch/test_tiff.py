@@ -349,6 +349,51 @@ def test_resolution_is_kept_as_it_was_written(tmp_path: Path, unit: str) -> None
         assert tags[297].value == (4, 9)
 
 
+def with_resolution(path: Path, x: Any, y: Any, unit: int) -> Path:
+    """A page with these fractions in its tags, which tifffile would not write."""
+    tifffile.imwrite(path, np.full((16, 16), 99, np.uint8), resolution=(300, 300))
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages[0].tags
+        places = [tags[282].valueoffset, tags[283].valueoffset, tags[296].valueoffset]
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<II", data, places[0], *x)
+    struct.pack_into("<II", data, places[1], *y)
+    struct.pack_into("<H", data, places[2], unit)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("format_", ["TIFF", "JPEG", "PNG", "BMP", "JPEG2000", "WEBP"])
+@pytest.mark.parametrize(
+    ("x", "y", "unit"),
+    [((0, 0), (0, 0), 2), ((300, 0), (300, 1), 2), ((0, 1), (0, 1), 2), ((300, 1), (300, 1), 7)],
+)
+def test_a_resolution_that_says_nothing_costs_no_picture(
+    tmp_path: Path, x: Any, y: Any, unit: int, format_: encoding.Format
+) -> None:
+    """Nothing over nothing, or an unknown unit: it is dropped, and said."""
+    file, notes = colored(with_resolution(tmp_path / "a.tif", x, y, unit), format_)
+    assert "unreadable resolution was dropped" in notes
+    with Image.open(file) as image:
+        image.load()
+        assert image.info.get("dpi") in (None, (1, 1), (72, 72)) or format_ == "BMP"
+
+
+@pytest.mark.parametrize("format_", ["TIFF", "JPEG", "PNG", "BMP", "JPEG2000", "WEBP"])
+def test_a_resolution_beyond_what_a_header_holds(tmp_path: Path, format_: encoding.Format) -> None:
+    """All pixels of the world in one inch: TIFF and JPEG 2000 keep it, others say that they
+    cannot."""
+    many = (0xFFFFFFFF, 1)
+    file, notes = colored(with_resolution(tmp_path / "a.tif", many, many, 2), format_)
+    with Image.open(file) as image:
+        image.load()
+        if format_ in ("TIFF", "JPEG2000"):
+            assert image.info["dpi"] == pytest.approx((0xFFFFFFFF, 0xFFFFFFFF), rel=1e-3)
+            assert not notes
+        else:
+            assert any("resolution" in note for note in notes)
+
+
 def test_a_private_tag_that_goes_is_named(tmp_path: Path) -> None:
     """What a program put into a tag of its own is not copied blindly, but said."""
     path = tmp_path / "a.tif"

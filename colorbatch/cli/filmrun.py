@@ -1,0 +1,238 @@
+"""The films of a command: planned, made one after the other, proved, and told of."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from colorbatch import __version__
+from colorbatch.cli import filmplan
+from colorbatch.cli.options import engine_line, make_engine
+from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
+from colorbatch.errors import ColorbatchError, ExitCode, OutputFullError, SpaceError
+from colorbatch.report import FilmOutcome, Report, duration, escaped
+
+if TYPE_CHECKING:
+    from colorbatch.cli.video import Asked
+    from colorbatch.filming import FilmJob, Maker
+    from colorbatch.filmsample import Estimate
+    from colorbatch.video import FilmSettings
+
+logger = logging.getLogger(__name__)
+
+
+def work(asked: Asked, settings: FilmSettings) -> ExitCode:
+    """The whole command. Raises ColorbatchError for what keeps it from beginning."""
+    model = filmplan.cached_model(asked.model)
+    planned = filmplan.plan_films(asked, settings, model)
+    report = Report(len(planned.todo) + len(planned.outcomes))
+    show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
+    if asked.dry_run:
+        return _dry_run(planned, show)
+    for film in planned.todo if not asked.quiet else ():
+        click.echo(filmplan.line_of(film), err=True)
+    engine = None
+    if planned.todo:
+        engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
+    if asked.preview is not None:
+        return _preview(asked, settings, planned.todo, engine, show)
+    run = _Run(asked, show)
+    finished = {film.job.target: film for film in planned.finished}
+    with interrupt_flag() as interrupted:
+        for outcome in planned.outcomes:
+            show.outcome(run.proved_again(outcome, finished))
+        if engine is not None:
+            from colorbatch.filming import Maker
+
+            maker = Maker(engine, model(), settings, asked.workers, stop=interrupted)
+            report.made_by = _made_by(maker)
+            run.films(planned.todo, maker)
+        report.interrupted = interrupted() and report.finished < report.total
+    report.stopped = run.full is not None
+    show.end(engine_line(engine) if engine else "no model was needed")
+    if run.full is not None:
+        raise run.full
+    return report.exit_code
+
+
+@dataclass
+class _Run:
+    """The films that are made. full: why nothing more can be written, None as long as it can."""
+
+    asked: Asked
+    show: Shower
+    full: OutputFullError | None = None
+
+    def films(self, todo: Any, maker: Maker) -> None:
+        """One after the other; one that fails stops no other."""
+        from colorbatch.filming import StoppedError
+
+        for film in todo:
+            try:
+                outcome = self._film(film, maker)
+            except OutputFullError as error:
+                self.full = error
+                return
+            except (StoppedError, KeyboardInterrupt):
+                return
+            except ColorbatchError as error:
+                outcome = filmplan.failed(film.job.source, film.job.target, error)
+            except Exception as error:  # the one place where a film's failure, of any kind, ends
+                logger.debug("%s", film.job.source, exc_info=error)
+                outcome = filmplan.failed(film.job.source, film.job.target, error)
+            self.show.outcome(replace(outcome, kind=film.kind))
+            if maker.stop() or (outcome.status == "failed" and self.asked.fail_fast):
+                return
+
+    def _film(self, film: FilmJob, maker: Maker) -> FilmOutcome:
+        from colorbatch.filming import color_film
+
+        self._check_space(film, maker)
+        with _progress(film, self.asked.quiet) as progress:
+            outcome = color_film(film, replace(maker, progress=progress))
+        return self._proved(film, outcome) if self.asked.prove_luma else outcome
+
+    def _check_space(self, film: FilmJob, maker: Maker) -> None:
+        from colorbatch import filmbook, filmsample
+        from colorbatch.files import make_folder
+
+        expected = filmsample.estimate(film, maker)
+        if not self.asked.quiet:
+            click.echo(escaped(f"{film.job.source}: {in_words(expected)}"), err=True)
+        make_folder(film.job.target.parent)
+        free = shutil.disk_usage(film.job.target.parent).free
+        account = filmbook.read(filmbook.folder_of(film.job))
+        done = sum(part.size for part in account.parts)
+        if not self.asked.ignore_space:
+            filmsample.refuse_without_space(film, expected, free, done)
+
+    def _proved(self, film: FilmJob, outcome: FilmOutcome) -> FilmOutcome:
+        """The outcome with what a comparison of the luma says."""
+        from colorbatch.proof import prove_luma
+
+        proof = prove_luma(film.plan, film.job.target)
+        if not self.asked.quiet:
+            click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
+        if not proof.holds:
+            return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
+        return replace(outcome, luma=proof.text)
+
+    def proved_again(self, outcome: FilmOutcome, finished: dict[Any, FilmJob]) -> FilmOutcome:
+        """The outcome of a film that was finished before, proved if that is asked for."""
+        from colorbatch.records import FINISHED
+
+        if not self.asked.prove_luma or outcome.reason != FINISHED:
+            return outcome
+        return self._proved(finished[outcome.target], outcome)
+
+
+def _made_by(maker: Maker) -> dict[str, object]:
+    engine = maker.engine
+    settings = dataclasses.asdict(maker.settings)
+    return {
+        "program": f"colorbatch {__version__}",
+        "model": engine.card.name,
+        "model_sha256": maker.model_sha256,
+        "device": engine.device,
+        "provider": engine.provider,
+        "settings": {
+            name: str(value) if name in ("start", "end") and value is not None else value
+            for name, value in settings.items()
+        },
+    }
+
+
+@contextlib.contextmanager
+def _progress(film: FilmJob, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Told how many frames are done more: a bar on a terminal, a line a minute elsewhere."""
+    total, name = film.plan.count, film.job.source.name
+    if quiet or sys.stderr is None:
+        yield lambda frames: None
+        return
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit="frame", desc=escaped(name)) as bar:
+
+            def more(frames: int) -> None:
+                bar.update(frames)
+
+            yield more
+        return
+    started = said = time.monotonic()
+    done = 0
+
+    def line(frames: int) -> None:
+        nonlocal done, said
+        done += frames
+        now = time.monotonic()
+        if now - said >= NO_TERMINAL_INTERVAL:
+            said, rate = now, done / max(now - started, 1e-9)
+            left = f", {(total - done) / rate / 60:.0f} min left" if total and rate else ""
+            click.echo(escaped(f"{name}: {done:,} frames, {rate:.1f} frames/s{left}"), err=True)
+
+    yield line
+
+
+def in_words(expected: Estimate) -> str:
+    """What a film will take."""
+    if not expected.frames:
+        return "how long it is, it does not tell: space and time are unknown"
+    most = "about" if expected.exact else "at most about"
+    return (
+        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
+        f"while it is joined; about {duration(expected.seconds)} on one core, without decoding"
+    )
+
+
+def _dry_run(planned: filmplan.Planned, show: Shower) -> ExitCode:
+    """Every plan, and nothing else."""
+    show.report.dry_run = True
+    for film in planned.todo:
+        outcome = FilmOutcome(film.job.source, film.job.target, "colored", kind=film.kind)
+        if show.as_json or show.quiet:
+            show.planned(outcome)
+            continue
+        show.report.add(outcome)
+        click.echo(filmplan.line_of(film))
+    for outcome in planned.outcomes:
+        show.outcome(outcome)
+    show.end_of_plan("")
+    return show.report.exit_code
+
+
+def _preview(
+    asked: Asked, settings: FilmSettings, todo: Any, engine: Any, show: Shower
+) -> ExitCode:
+    """Stills of every film, before and after."""
+    from colorbatch import filmsample
+    from colorbatch.filming import Maker
+
+    if engine is None:
+        click.echo("every film is finished already", err=True)
+        return ExitCode.DONE
+    maker = Maker(engine, "", settings, asked.workers)
+    for film in todo:
+        try:
+            written = filmsample.write_pairs(
+                film, maker, asked.preview or 1, film.job.target.parent
+            )
+            text = in_words(filmsample.estimate(film, maker))
+        except SpaceError:
+            raise
+        except ColorbatchError as error:
+            show.outcome(filmplan.failed(film.job.source, film.job.target, error))
+            continue
+        for path in written:
+            click.echo(escaped(str(path)))
+        click.echo(escaped(f"{film.job.source}: {text}"), err=True)
+    return show.report.exit_code

@@ -1,0 +1,196 @@
+"""`colorbatch video`: options to settings, then the films."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from colorbatch.cli.filmrun import work
+from colorbatch.cli.options import model_options, option
+from colorbatch.cli.showing import set_up_logging
+from colorbatch.cli.sources import ANY_PATH
+from colorbatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from colorbatch.video import FilmSettings
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=ANY_PATH, metavar="SOURCE...")
+@option(
+    "-o",
+    "--output",
+    type=ANY_PATH,
+    help="Folder for results (the source's tree is mirrored below it), or a file name for one "
+    "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized.",
+)
+@option("-m", "--model", type=str, help="ONNX file or name of an embedded model.")
+@model_options
+@option(
+    "--batch-size",
+    type=click.IntRange(1, 1024),
+    default=8,
+    show_default=True,
+    help="Frames per run of the model.",
+)
+@option(
+    "--workers",
+    type=click.IntRange(0, 256),
+    default=0,
+    show_default=True,
+    help="Threads that make chroma; 0 is one per core.",
+)
+@option(
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    default=1.0,
+    show_default=True,
+    help="Factor on the color; 0 is grey.",
+)
+@option("--codec", default="", help="Encoder, such as ffv1, prores_ks, libx264; else the source's.")
+@option("--crf", type=click.FloatRange(0, 63), help="Quality of x264, x265 and the like; 16.")
+@option("--preset", default="", help="Speed of x264, x265 and the like; medium.")
+@option("--pix-fmt", default="", help="Pixel format of the result, such as yuv422p10le.")
+@option(
+    "-x",
+    "--encoder-option",
+    "encoder_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the encoder; may be repeated.",
+)
+@option(
+    "--container",
+    type=click.Choice(["mkv", "mov", "mp4"]),
+    help="Container of results in a folder; else the source's where it holds the codec.",
+)
+@option("--drop-unsupported", is_flag=True, help="Leave out what the container cannot hold.")
+@option("--allow-depth-loss", is_flag=True, help="Take a codec with fewer bits than the source.")
+@option(
+    "--on-color",
+    type=click.Choice(["skip", "colorize"]),
+    default="skip",
+    show_default=True,
+    help="What to do with films in color that are found in folders; named ones are colorized.",
+)
+@option(
+    "--on-toned",
+    type=click.Choice(["colorize", "skip"]),
+    default="colorize",
+    show_default=True,
+    help="What to do with toned ones (sepia, tinted) found in folders.",
+)
+@option("--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other.")
+@option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin.")
+@option("--end", metavar="TIME", help="End here, without this frame.")
+@option(
+    "--preview",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Write N spread frames as stills, before and after, tell time and space, and stop.",
+)
+@option("--prove-luma", is_flag=True, help="Compare every Y' plane of source and result.")
+@option("-y", "--overwrite", is_flag=True, help="Make outdated films again.")
+@option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full.")
+@option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
+@option("--json", "as_json", is_flag=True, help="JSON lines on standard output: films, then all.")
+@option("-q", "--quiet", is_flag=True, help="No plan, progress or summary; failures are named.")
+@option("-v", "--verbose", is_flag=True, help="Name every film, with what could not be kept.")
+def video(**options: Any) -> None:
+    """Color films: files, and folders of them (recursive).
+
+    The luma planes go to the encoder as they are; sound, subtitles and all else are copied. The
+    same command again goes on where it stopped, also after a kill. Sources are never written to.
+    """
+    sys.exit(_video(Asked(**options)))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options as they were given."""
+
+    sources: tuple[Path, ...]
+    output: Path | None
+    model: str | None
+    device: str
+    gpu_id: int | None
+    batch_size: int
+    workers: int
+    saturation: float
+    codec: str
+    crf: float | None
+    preset: str
+    pix_fmt: str
+    encoder_options: tuple[str, ...]
+    container: str | None
+    drop_unsupported: bool
+    allow_depth_loss: bool
+    on_color: Any
+    on_toned: Any
+    region: str | None
+    start: str | None
+    end: str | None
+    preview: int | None
+    prove_luma: bool
+    overwrite: bool
+    dry_run: bool
+    ignore_space: bool
+    fail_fast: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    def settings(self) -> FilmSettings:
+        """Those that decide the results. Raises UsageError."""
+        from colorbatch.video import FilmSettings
+        from colorbatch.ycbcr import Region
+
+        if math.isnan(self.saturation):
+            raise UsageError("--saturation is a number")
+        return FilmSettings(
+            saturation=self.saturation,
+            codec=self.codec,
+            pix_fmt=self.pix_fmt,
+            options=tuple(self._options()),
+            drop_unsupported=self.drop_unsupported,
+            allow_depth_loss=self.allow_depth_loss,
+            on_color=self.on_color,
+            on_toned=self.on_toned,
+            region=Region.parse(self.region) if self.region else None,
+            start=_time("--start", self.start),
+            end=_time("--end", self.end),
+        )
+
+    def _options(self) -> list[tuple[str, str]]:
+        found = [("crf", f"{self.crf:g}")] if self.crf is not None else []
+        found += [("preset", self.preset)] if self.preset else []
+        for text in self.encoder_options:
+            key, equals, value = text.partition("=")
+            if not key or not equals:
+                raise UsageError(f"-x {text}: KEY=VALUE is wanted")
+            found.append((key, value))
+        return found
+
+
+def _time(name: str, text: str | None) -> Fraction | None:
+    """Seconds of "90", "1:30" or "00:01:30.5". Raises UsageError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text, re.ASCII)
+    if found is None:
+        raise UsageError(f"{name} {text}: seconds or HH:MM:SS.mmm are wanted")
+    hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _video(asked: Asked) -> int:
+    set_up_logging(asked.verbose)
+    return work(asked, asked.settings())

@@ -1,0 +1,256 @@
+"""The account of one film: what is being made of which source and how, and its finished segments.
+
+A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
+to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
+disk under its name, `read` when there are no more frames, `finished` with the hash of what is about
+to bear the target's name. A kill at any instant leaves a prefix of that, and a torn last line is
+ignored. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from colorbatch import files
+from colorbatch.avio import Segment
+from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, SourceError
+from colorbatch.locks import FolderLock
+from colorbatch.records import line_of, source_stamp
+
+VERSION = 1
+JOURNAL = "journal.jsonl"
+SAMPLE = 4 << 20
+"""Bytes at the begin, middle and end of a source by which it is known again."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a film is made from, and with what. sample: SHA-256 of the source's SAMPLEs; settings:
+    `FilmPlan.digest`; model: SHA-256 of its file; library: what encodes."""
+
+    source: str
+    size: int
+    mtime_ns: int
+    sample: str
+    settings: str
+    model: str
+    library: str
+
+    @property
+    def identity(self) -> tuple[int, int, str]:
+        """The source's. Times count in microseconds, because shares show them more or less
+        finely."""
+        return self.size, self.mtime_ns // 1000, self.sample
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
+    it; good: tick of the last frame so far that is not damaged, None without one."""
+
+    segment: Segment
+    size: int
+    digest: str
+    good: int | None
+    corrupt: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What has, or is about to have, the target's name."""
+
+    size: int
+    sha256: str
+    source_sha256: str
+    frames: int
+    corrupt: int
+
+
+@dataclass
+class Account:
+    """What a journal tells. ending: notes on how reading the source ended, None before it has."""
+
+    head: Head | None = None
+    owners: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    ending: tuple[str, ...] | None = None
+    finish: Finish | None = None
+
+
+def sample_of(path: Path) -> tuple[int, int, str]:
+    """Size, time of change in ns and SHA-256 of the first, middle and last SAMPLE bytes of a file.
+    Raises SourceError."""
+    stamp = source_stamp(path)
+    try:
+        with files.reachable(path).open("rb") as file:
+            state = hashlib.sha256()
+            for start in (0, (stamp[0] - SAMPLE) // 2, stamp[0] - SAMPLE):
+                file.seek(max(0, start))
+                state.update(file.read(SAMPLE))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return *stamp, state.hexdigest()
+
+
+def folder_of(job: files.Job) -> Path:
+    """The folder of a film's segments and journal."""
+    home = job.home or job.target.parent
+    return home / ".colorbatch" / "films" / job.place
+
+
+def read(folder: Path) -> Account:
+    """What is known of a film; empty without a journal. Raises ColorbatchError for a journal of a
+    later version."""
+    account = Account()
+    try:
+        lines = files.reachable(folder / JOURNAL).read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return account
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(values, dict):
+            _tell(account, values, folder)
+    return account
+
+
+def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
+    """Add what one line says."""
+    state = values.pop("state", "")
+    if state == "film":
+        if values.pop("version") != VERSION:
+            raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
+        account.owners = (*account.owners, values.pop("owner"))
+        account.head = Head(**values)
+        account.parts, account.ending, account.finish = (), None, None
+    elif state == "segment":
+        segment = Segment(
+            path=folder / values.pop("name"),
+            time_base=Fraction(*values.pop("time_base")),
+            **{name: values.pop(name) for name in _SEGMENT},
+        )
+        # of segments that were made once more the later word holds, and what came behind is gone
+        before = [part for part in account.parts if part.segment.first < segment.first]
+        account.parts, account.ending = (*before, Part(segment, **values)), None
+    elif state == "read":
+        account.ending = tuple(values["notes"])
+    elif state == "finished":
+        account.finish = Finish(**values)
+
+
+_SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
+
+
+class FilmBook:
+    """One film's account, open for writing under its lock; a context manager. Raises LockedError,
+    TargetError."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder, self._target = folder, target
+        self._place = files.reachable(folder, room=40)
+        self._path = self._place / JOURNAL
+        self._lock = FolderLock(self._place, "film")
+        self.owner = ""
+
+    def __enter__(self) -> FilmBook:
+        files.make_folder(self.folder)
+        try:
+            self._lock.acquire()
+        except LockedError as error:
+            who = str(error).rpartition("here: ")[2]
+            raise LockedError(f"{self._target}: another run is at work on it: {who}") from error
+        try:
+            self.account = read(self.folder)
+            data = self._path.read_bytes() if self._path.exists() else b""
+            if data and not data.endswith(b"\n"):
+                self._append(b"\n")
+            self.owner = (self.account.owners or (secrets.token_hex(4),))[-1]
+            files.remove_temporaries(self.folder, self.account.owners)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def begin(self, head: Head) -> None:
+        """Begin the film anew; segments of before go."""
+        self.clear()
+        values = {"state": "film", "version": VERSION, "owner": self.owner}
+        self._append(line_of(values | dataclasses.asdict(head)))
+        for folder in (self.folder, *list(self.folder.parents)[:3]):
+            files.sync_folder(folder)
+        self.account = Account(head, (*self.account.owners, self.owner))
+
+    def add(self, segment: Segment, digest: str, good: int | None, corrupt: int) -> None:
+        """Record a segment that bears its name."""
+        files.sync_folder(self.folder)
+        size = files.reachable(segment.path).stat().st_size
+        part = Part(segment, size, digest, good, corrupt)
+        own = {name: getattr(segment, name) for name in _SEGMENT}
+        base = segment.time_base.as_integer_ratio()
+        more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
+        first = {"state": "segment", "name": segment.path.name, "time_base": base}
+        self._append(line_of({**first, **own, **more}))
+        before = [each for each in self.account.parts if each.segment.first < segment.first]
+        self.account.parts = (*before, part)
+
+    def end(self, notes: tuple[str, ...]) -> None:
+        """Record that the source has no more frames."""
+        self._append(line_of({"state": "read", "notes": list(notes)}))
+        self.account.ending = notes
+
+    def finish(self, made: Path, finish: Finish) -> None:
+        """Record a complete film, give it the target's name, and remove its segments."""
+        self._append(line_of({"state": "finished", **dataclasses.asdict(finish)}))
+        self.account.finish = finish
+        self.publish(made)
+
+    def publish(self, made: Path) -> None:
+        """Give the recorded film its name. Raises TargetError."""
+        files.make_folder(self._target.parent)
+        files.rename(made, self._target)
+        files.sync_folder(self._target.parent)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove everything but the journal and the lock."""
+        for path in self._place.iterdir():
+            if path.name != JOURNAL and not path.name.startswith("film."):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def whole_parts(self) -> Iterator[Part]:
+        """The recorded segments, up to the first whose file is not as it was left."""
+        for part in self.account.parts:
+            try:
+                size = files.reachable(part.segment.path).stat().st_size
+            except OSError:
+                return
+            if size != part.size:
+                return
+            yield part
+
+    def _append(self, line: bytes) -> None:
+        """Add a line and bring it to the disk. Raises OutputFullError."""
+        try:
+            with files.patiently(lambda: self._path.open("ab", buffering=0)) as file:
+                while line:
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+        except OSError as error:
+            message = f"{self._path}: cannot write the journal: {error.strerror or error}"
+            raise OutputFullError(message, "the same command goes on from there") from error

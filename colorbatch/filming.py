@@ -1,0 +1,408 @@
+"""A film, from its source to its result: where frames, the model and the account of segments meet.
+
+Flows in: a planned job and an engine. Flows out: one `FilmOutcome`. Decoding, inference, chroma and
+encoding overlap: one thread decodes, one encodes, some make chroma, and the model runs on the
+caller's. At most a few batches are held, whatever the film's length. Work goes segment by segment;
+each is complete on the disk, then recorded, and a run that ended anywhere is gone on with behind
+the last one. What a segment holds does not depend on where a run began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from colorbatch import __version__, avio, color, files, filmbook, pipeline, video
+from colorbatch.avio import Frame, Frames, Planes, SegmentWriter
+from colorbatch.color import Float
+from colorbatch.engine import Engine
+from colorbatch.errors import SourceError
+from colorbatch.files import Job
+from colorbatch.filmbook import Account, FilmBook, Finish, Head
+from colorbatch.records import (
+    FINISHED,
+    NOT_OURS,
+    OTHER_MODEL,
+    OTHER_SETTINGS,
+    RESULT_CHANGED,
+    SOURCE_CHANGED,
+)
+from colorbatch.report import FilmOutcome
+from colorbatch.video import Batch, FilmPlan, FilmSettings
+
+logger = logging.getLogger(__name__)
+
+MARK = "Color made by a machine: colorbatch"
+MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
+"""Tags that every container keeps; the first that the source does not use gets our mark."""
+AHEAD = 2
+"""Batches decoded before they are asked for, and made before they are encoded."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """One film to make, and what it becomes."""
+
+    job: Job
+    plan: FilmPlan
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What colors the films of a run. workers: threads that make chroma; progress: told how many
+    frames are done more; stop: asked between batches."""
+
+    engine: Engine
+    model_sha256: str
+    settings: FilmSettings
+    workers: int = 0
+    progress: Callable[[int], None] = lambda frames: None
+    stop: Callable[[], bool] = lambda: False
+
+    @property
+    def mark(self) -> str:
+        """The tag that says where the color comes from."""
+        card = self.engine.card
+        return f"{MARK} {__version__}, model {card.name} {card.weights_sha256[:16]}".strip()
+
+
+class StoppedError(Exception):
+    """`stop` said so; what is finished is recorded."""
+
+
+def is_marked(film: avio.Film) -> bool:
+    """Whether a film is a result of ours."""
+    tags = {key.lower(): value for key, value in film.metadata.items()}
+    return any(tags.get(key, "").startswith(MARK) for key in MARK_TAGS)
+
+
+def head_of(one: FilmJob, settings: FilmSettings, model_sha256: str) -> Head:
+    """What a film would be made from now, and with what. Raises SourceError."""
+    size, mtime_ns, sample = filmbook.sample_of(one.job.source)
+    digest = one.plan.digest(settings)
+    name = one.job.source.name
+    return Head(name, size, mtime_ns, sample, digest, model_sha256, avio.LIBRARY)
+
+
+def verdict(
+    one: FilmJob, settings: FilmSettings, model: Callable[[], str]
+) -> tuple[str, bool, Account]:
+    """Why a film need not be made, and whether its result is outdated; ('', False) if it is to do,
+    and what is known of it. Raises SourceError."""
+    account = filmbook.read(filmbook.folder_of(one.job))
+    target = files.reachable(one.job.target)
+    size = target.stat().st_size if target.is_file() else None
+    if size is None:
+        return "", False, account
+    if account.head is None or account.finish is None:
+        # an unfinished account beside a whole film: it was being made once more
+        started = account.head is not None
+        return ("" if started else NOT_OURS), one.job.named and not started, account
+    if size != account.finish.size:
+        return RESULT_CHANGED, False, account
+    now, old = head_of(one, settings, model()), account.head
+    if old.identity != now.identity:
+        return SOURCE_CHANGED, True, account
+    if old.model != now.model:
+        return OTHER_MODEL, True, account
+    if old.settings != now.settings:
+        return OTHER_SETTINGS, True, account
+    return FINISHED, False, account
+
+
+def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
+    """Make one film, or go on with it. Raises ColorbatchError and StoppedError; what is finished is
+    kept, and the same call goes on from there."""
+    head = head_of(one, maker.settings, maker.model_sha256)
+    with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
+        made = book.folder / f"joined.{one.plan.container}"
+        if (published := _published(book, head, made)) is not None:
+            return _outcome(one, published, book.account.ending or ())
+        if book.account.head != head or book.account.finish is not None:
+            book.begin(head)
+        if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
+            _make_segments(one, maker, book)
+        _unchanged(one, head)
+        finish = _join(one, maker, book, made)
+        notes = book.account.ending or ()
+        book.finish(made, finish)
+        return _outcome(one, finish, notes)
+
+
+def _published(book: FilmBook, head: Head, made: Path) -> Finish | None:
+    """A film that a killed run had recorded and not named yet, named."""
+    finish = book.account.finish
+    place = files.reachable(made)
+    if finish is None or book.account.head != head or not place.is_file():
+        return None
+    if place.stat().st_size != finish.size or _sha256(place) != finish.sha256:
+        return None
+    book.publish(made)
+    return finish
+
+
+def _unchanged(one: FilmJob, head: Head) -> None:
+    """Raises SourceError for a source that is not what it was when work began."""
+    if filmbook.sample_of(one.job.source) != (head.size, head.mtime_ns, head.sample):
+        raise SourceError(f"{one.job.source}: was changed while it was read")
+
+
+# --- segments ----------------------------------------------------------------------------------
+
+
+def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
+    """Make the segments that are missing, and record how the source ended."""
+    plan = one.plan
+    parts = list(book.whole_parts())
+    found = _opened(plan, parts)
+    if found is None:
+        logger.warning("%s: gives other pictures than before; it is begun anew", plan.film.path)
+        assert book.account.head is not None
+        book.begin(book.account.head)
+        parts = []
+    reading, good = found or (avio.frames(plan.film, plan.span[0]), None)
+    maker.progress(sum(part.segment.frames for part in parts))
+    with reading:
+        behind = parts[-1].segment.last if parts else None
+        frames = video.within(_after(reading, behind), plan.span)
+        source = video.batches(frames, plan, maker.engine.batch_size, good)
+        with contextlib.closing(_colored(source, plan, maker)) as results:
+            _encode(results, one, maker, book)
+        # a part of the film that --end cuts off is not read to its end
+        ending = reading.ending
+    if not book.account.parts:
+        raise SourceError(f"{one.job.source}: has no pictures in this part")
+    if not one.job.source.exists():
+        raise SourceError(f"{one.job.source}: has gone while it was read")
+    book.end(_notes(ending))
+
+
+def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
+    if ending is None:
+        return ()
+    told = (
+        (ending.cut_off, f"the source {ending.cut_off}"),
+        (ending.lost, f"{ending.lost} undecodable pictures at the start"),
+        (ending.retimed, f"{ending.retimed} frames without a time of their own"),
+    )
+    return tuple(words for is_so, words in told if is_so)
+
+
+def _opened(
+    plan: FilmPlan, parts: Sequence[filmbook.Part]
+) -> tuple[Frames, tuple[int, Planes] | None] | None:
+    """The source, read up to the last frame of these segments, and the last good frame until then.
+
+    It is sought; where the frame there is another than it was, it is read from the start. None
+    where that does not help.
+    """
+    if not parts:
+        return avio.frames(plan.film, plan.span[0]), None
+    last = parts[-1]
+    start = last.segment.last if last.good is None else last.good
+    for begin in (start, plan.span[0]):
+        reading = avio.frames(plan.film, begin)
+        good: tuple[int, Planes] | None = None
+        try:
+            for frame in reading:
+                if frame.pts == last.good:
+                    good = frame.pts, frame.planes
+                if frame.pts == last.segment.last and frame.planes.digest() == last.digest:
+                    return reading, good
+                if frame.pts >= last.segment.last:
+                    break
+        except BaseException:
+            reading.close()
+            raise
+        reading.close()
+        logger.debug("%s: sought another picture than before", plan.film.path)
+    return None
+
+
+def _after(frames: Iterable[Frame], tick: int | None) -> Iterator[Frame]:
+    return (frame for frame in frames if tick is None or frame.pts > tick)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A batch's result: planes to encode, and the digest of its last frame's source."""
+
+    batch: Batch
+    planes: tuple[Planes, ...]
+    digest: str
+
+
+def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator[_Made, None, None]:
+    """Batches through the model, in order."""
+    engine, saturation = maker.engine, maker.settings.saturation
+
+    def view(batch: Batch) -> pipeline.Loaded[None]:
+        views = [video.lightness(planes, plan, engine.size) for planes in batch.seen]
+        return pipeline.Loaded(None, np.stack(views))
+
+    def finish(batch: Batch, held: None, ab: Float | None) -> _Made:
+        assert ab is not None
+        planes = tuple(
+            video.colored(frame.planes, one, plan, saturation)
+            for frame, one in zip(batch.frames, ab, strict=True)
+        )
+        return _Made(batch, planes, batch.frames[-1].planes.digest())
+
+    workers = maker.workers or os.cpu_count() or 1
+    limits = pipeline.Limits(workers, workers + 1, 1)
+    with contextlib.closing(_ahead(source)) as items:
+        results = pipeline.run(items, view, engine.predict, finish, limits, maker.stop)
+        for done in results:
+            if done.error is not None:
+                raise done.error
+            assert done.result is not None
+            yield done.result
+    if maker.stop():
+        raise StoppedError
+
+
+def _ahead(source: Iterator[Item]) -> Generator[Item, None, None]:
+    """The same items, made on a thread of their own before they are asked for."""
+    end: Any = object()
+    with ThreadPoolExecutor(1, "colorbatch-decode") as pool:
+        waiting = deque(pool.submit(next, source, end) for _ in range(AHEAD))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, source, end))
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _encode(results: Iterator[_Made], one: FilmJob, maker: Maker, book: FilmBook) -> None:
+    """Write what comes, on a thread of its own, and record each segment that is complete."""
+    work = _Encoding(one.plan, book)
+    with ThreadPoolExecutor(1, "colorbatch-encode") as pool:
+        waiting: deque[tuple[Future[None], int]] = deque()
+
+        def finished(left: int) -> None:
+            while len(waiting) > left:
+                future, count = waiting.popleft()
+                future.result()
+                maker.progress(count)
+
+        try:
+            for made in results:
+                waiting.append((pool.submit(work.add, made), len(made.planes)))
+                finished(AHEAD)
+            finished(0)
+            pool.submit(work.close).result()
+        except BaseException as error:
+            pool.shutdown(cancel_futures=True)
+            work.abandon(error)
+            raise
+
+
+@dataclass
+class _Encoding:
+    """The segment that is being written; used by one thread at a time."""
+
+    plan: FilmPlan
+    book: FilmBook
+    number: int = -1
+    writer: SegmentWriter | None = None
+    last: _Made | None = None
+    corrupt: int = 0
+
+    def add(self, made: _Made) -> None:
+        """Encode a batch, in a segment of its own where it is the first of one."""
+        if made.batch.segment != self.number or self.writer is None:
+            self.close()
+            self.number, self.corrupt = made.batch.segment, 0
+            suffix = self.plan.encoding.segment_container
+            path = self.book.folder / f"{self.number:06d}.{suffix}"
+            self.writer = SegmentWriter(path, self.plan.encoding, owner=self.book.owner)
+        for frame, planes in zip(made.batch.frames, made.planes, strict=True):
+            self.writer.write(planes, frame.pts, frame.duration)
+            self.corrupt += frame.corrupt
+        self.last = made
+
+    def close(self) -> None:
+        """Complete the segment and record it."""
+        if self.writer is None or self.last is None:
+            return
+        segment = self.writer.close()
+        self.writer = None
+        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt)
+
+    def abandon(self, error: BaseException) -> None:
+        """Drop what is not complete."""
+        if self.writer is not None:
+            with contextlib.suppress(Exception):
+                self.writer.__exit__(type(error), error, error.__traceback__)
+
+
+# --- the whole film ----------------------------------------------------------------------------
+
+
+def _join(one: FilmJob, maker: Maker, book: FilmBook, made: Path) -> Finish:
+    """Join the segments to a complete film beside them, and tell what it is."""
+    plan, parts = one.plan, book.account.parts
+    used = {key.lower() for key in plan.film.metadata}
+    tag = next((key for key in MARK_TAGS if key not in used), MARK_TAGS[-1])
+    joined = avio.join(
+        [part.segment for part in parts],
+        plan.film,
+        made,
+        plan.encoding,
+        container=plan.container,
+        drop=plan.drop,
+        tags={tag: maker.mark},
+        timecode=video.timecode_at(plan.film, parts[0].segment.first),
+        cut=(plan.span[0] is not None, plan.span[1] is not None),
+        owner=book.owner,
+    )
+    place = files.reachable(made)
+    return Finish(
+        size=place.stat().st_size,
+        sha256=_sha256(place),
+        source_sha256=_sha256(files.reachable(one.job.source)),
+        frames=joined.frames,
+        corrupt=sum(part.corrupt for part in parts),
+    )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome:
+    if finish.corrupt:
+        notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
+    if one.plan.refusals:
+        left = ", ".join(each.what for each in one.plan.refusals)
+        notes = (f"left out: {left}", *notes)
+    return FilmOutcome(
+        one.job.source,
+        one.job.target,
+        "colored",
+        kind=one.kind,
+        notes=notes,
+        frames=finish.frames,
+        corrupt=finish.corrupt,
+        source_sha256=finish.source_sha256,
+        target_sha256=finish.sha256,
+    )

@@ -1,0 +1,382 @@
+"""Films between files and models: what a film becomes, what a network sees, the planes that result.
+
+Flows in: a probed film, settings, frames, predicted ab. Flows out: a plan, batches of frames in
+order with their segment, planes to encode. No models, nothing is written. One batch is held.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from colorbatch import avio
+from colorbatch.avio import Film, Frame, Planes, Refusal
+from colorbatch.chroma import chroma_planes, luma_of_rgb, rgb_planes
+from colorbatch.color import Codes, Float
+from colorbatch.errors import SourceError, UsageError
+from colorbatch.kinds import Kind, kind_of
+from colorbatch.ycbcr import (
+    Encoding,
+    Region,
+    encoding_of,
+    network_lightness,
+    resample_depth,
+    rgb_view,
+)
+
+Choice = Literal["colorize", "skip"]
+
+SEGMENT_SECONDS = 10
+BATCH_BYTES = 64 << 20
+"""Samples of one batch; films with larger pictures get fewer than --batch-size at a time."""
+JUDGED_FRAMES = 7
+JUDGED_SIDE = 192
+MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
+"""H.273's code point for the matrix of a film that had no chroma before."""
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """What decides the look and the form of colored films. start, end: seconds from the film's
+    begin, None for all; options: the encoder's own."""
+
+    saturation: float = 1.0
+    codec: str = ""
+    pix_fmt: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    drop_unsupported: bool = False
+    allow_depth_loss: bool = False
+    on_color: Choice = "skip"
+    on_toned: Choice = "colorize"
+    region: Region | None = None
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+    def fate(self, kind: str, named: bool) -> Choice:
+        """What becomes of a film of a kind; `named` one by one, or found in a folder."""
+        if named or kind == "grey":
+            return "colorize"
+        return self.on_color if kind == "color" else self.on_toned
+
+
+@dataclass(frozen=True)
+class FilmPlan:
+    """What a film becomes. codes, made: what the source's and the result's samples mean; region:
+    shrunk to whole chroma samples; span: the first tick and the one behind the last, None for all;
+    refusals: what the container cannot hold."""
+
+    film: Film
+    encoding: avio.Encoding
+    container: str
+    fit: avio.Fit
+    codes: Encoding
+    made: Encoding
+    region: Region | None
+    span: tuple[int | None, int | None]
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def drop(self) -> frozenset[int]:
+        """The source's streams that are left out."""
+        return frozenset(each.index for each in self.refusals if each.index is not None)
+
+    def segment_of(self, pts: int) -> int:
+        """The number of the segment that a tick lies in: a function of the source alone."""
+        seconds = (pts - self.film.video.start) * self.encoding.time_base
+        return int(seconds // SEGMENT_SECONDS)
+
+    @property
+    def count(self) -> int | None:
+        """How many frames the result has, about; None if nothing tells."""
+        video = self.film.video
+        if video.frames is None or not video.duration or self.span == (None, None):
+            return video.frames
+        first, last = self.span
+        begin = (first or video.start) - video.start
+        seconds = (last - video.start) * video.time_base if last is not None else video.duration
+        share = (min(seconds, video.duration) - begin * video.time_base) / video.duration
+        return max(0, round(video.frames * share))
+
+    def digest(self, settings: FilmSettings) -> str:
+        """Of everything but source and model that decides the result's bytes."""
+        values = {
+            name: value
+            for name, value in dataclasses.asdict(settings).items()
+            if name not in ("on_color", "on_toned", "drop_unsupported", "allow_depth_loss")
+        }
+        values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
+        values |= {"drop": sorted(self.drop), "seconds": SEGMENT_SECONDS}
+        return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
+
+
+def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPlan:
+    """Codec, container and pixel format of the result, and what it cannot hold.
+
+    Raises UsageError for an encoder that is unknown or does not fit, for lost depth and for a part
+    of the film that there is not; SourceError for a matrix that cannot be colored.
+    """
+    found = avio.plan(
+        film,
+        codec=settings.codec,
+        container=container,
+        pix_fmt=settings.pix_fmt,
+        options=settings.options,
+    )
+    if found.fit.bits_lost and not settings.allow_depth_loss:
+        raise UsageError(
+            f"{film.path}: its {film.video.pixels.depth} bits do not fit into "
+            f"{found.encoding.codec}'s {found.fit.pixels.depth}",
+            "see --codec, --pix-fmt and --allow-depth-loss",
+        )
+    codes = codes_of(film)
+    pixels = found.fit.pixels
+    made = replace(
+        codes,
+        bits=pixels.depth,
+        subsampling=None if pixels.kind == "rgb" else pixels.subsampling,
+    )
+    encoding = found.encoding
+    if film.video.pixels.kind == "gray":
+        encoding, made = _tagged(encoding, made)
+    avio.check(encoding)
+    region = settings.region.within(film.video.size, made) if settings.region else None
+    refusals = avio.refused(film, found.container, encoding.codec)
+    return FilmPlan(
+        film,
+        encoding,
+        found.container,
+        found.fit,
+        codes,
+        made,
+        region,
+        _span(film, settings),
+        refusals,
+    )
+
+
+def codes_of(film: Film) -> Encoding:
+    """What the codes of a film's samples mean. Raises SourceError."""
+    video, color = film.video, film.video.color
+    locations = ("", "left", "center", "topleft", "top", "bottomleft", "bottom")
+    try:
+        return encoding_of(
+            video.size,
+            video.pixels.depth,
+            video.pixels.subsampling if video.pixels.kind == "yuv" else None,
+            rgb=video.pixels.kind == "rgb",
+            matrix=color.matrix,
+            levels=color.range,
+            transfer=color.transfer,
+            primaries=color.primaries,
+            siting=locations.index(video.chroma_location),
+            interlaced=video.interlaced,
+        )
+    except SourceError as error:
+        raise SourceError(f"{film.path}: {error}") from error
+
+
+def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Encoding]:
+    """Of a grey film: tags for the chroma that it gets, because players guess others."""
+    color = replace(
+        encoding.color,
+        range=2 if made.levels == "full" else 1,
+        matrix=MATRIX_CODES[made.matrix],
+    )
+    siting = encoding.chroma_location or "left"
+    return replace(encoding, color=color), replace(made, siting=siting)  # type: ignore[arg-type]
+
+
+def _span(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:
+    """The ticks of --start and --end. Raises UsageError for a part that is empty."""
+    video = film.video
+    if settings.start is not None and settings.end is not None and settings.end <= settings.start:
+        raise UsageError("--end is not after --start")
+    if settings.start is not None and video.duration and settings.start >= video.duration:
+        raise UsageError(f"{film.path}: ends before --start, after {float(video.duration):.3f} s")
+
+    def tick(seconds: Fraction | None) -> int | None:  # the first that is not before
+        return None if seconds is None else video.start - int(-seconds // video.time_base)
+
+    return tick(settings.start), tick(settings.end)
+
+
+def timecode_at(film: Film, pts: int) -> str:
+    """The time code of the frame at a tick: HH:MM:SS:FF, with ; before the frames where it drops
+    numbers (SMPTE ST 12-1, section 8.2); the source's own text where it cannot be counted on."""
+    text, rate = film.video.timecode, film.video.average_rate or film.video.real_rate
+    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", text, re.ASCII)
+    passed = 0 if rate is None else round((pts - film.video.start) * film.video.time_base * rate)
+    if found is None or rate is None or passed <= 0:
+        return text
+    per_second = round(rate)
+    hours, minutes, seconds, frames = (int(found[i]) for i in (1, 2, 3, 5))
+    count = ((hours * 60 + minutes) * 60 + seconds) * per_second + frames
+    # of each minute but every tenth the first numbers are left out: 2 at 30, 4 at 60
+    left_out = per_second // 15 if found[4] != ":" else 0
+    if left_out:
+        whole = hours * 60 + minutes
+        count -= left_out * (whole - whole // 10)
+    count += passed
+    if left_out:
+        minute = per_second * 60 - left_out
+        tens, rest = divmod(count, minute * 10 + left_out)
+        more = 0 if rest < per_second * 60 else 1 + (rest - per_second * 60) // minute
+        count += left_out * (9 * tens + more)
+    seconds, frames = divmod(count, per_second)
+    clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{clock}{found[4]}{frames:0{len(found[5])}}"
+
+
+# --- frames ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Frames of one segment, in order. seen: for each the planes whose color it gets: its own, but
+    those of the last good frame where it is damaged. good: tick of the last good frame so far."""
+
+    segment: int
+    frames: tuple[Frame, ...]
+    seen: tuple[Planes, ...]
+    good: int | None
+
+
+def batches(
+    frames: Iterable[Frame], plan: FilmPlan, most: int, good: tuple[int, Planes] | None = None
+) -> Iterator[Batch]:
+    """Frames in batches of at most `most`, none of which reaches into another segment, so that what
+    a frame shares a batch with does not depend on where a run began. good: the last good frame
+    before these."""
+    most = max(1, min(most, BATCH_BYTES // frame_bytes(plan)))
+    waiting: list[Frame] = []
+    seen: list[Planes] = []
+    for frame in frames:
+        segment = plan.segment_of(frame.pts)
+        if waiting and (len(waiting) == most or segment != plan.segment_of(waiting[0].pts)):
+            yield _batch(waiting, seen, plan, good)
+            waiting, seen = [], []
+        if not frame.corrupt:
+            good = frame.pts, frame.planes
+        waiting.append(frame)
+        seen.append(good[1] if good else frame.planes)
+    if waiting:
+        yield _batch(waiting, seen, plan, good)
+
+
+def _batch(
+    frames: list[Frame], seen: list[Planes], plan: FilmPlan, good: tuple[int, Planes] | None
+) -> Batch:
+    segment = plan.segment_of(frames[0].pts)
+    return Batch(segment, tuple(frames), tuple(seen), good[0] if good else None)
+
+
+def frame_bytes(plan: FilmPlan) -> int:
+    """Bytes of the samples of one picture of the source."""
+    pixels, (height, width) = plan.film.video.pixels, plan.film.video.size
+    down, across = pixels.subsampling
+    more = {"gray": 0.0, "yuv": 2 / (down * across), "rgb": 2.0}[pixels.kind] + pixels.alpha
+    return round(height * width * (1 + more) * (1 if pixels.depth <= 8 else 2))
+
+
+def within(frames: Iterable[Frame], span: tuple[int | None, int | None]) -> Iterator[Frame]:
+    """The frames of a part of the film; reading ends where it does."""
+    first, end = span
+    for frame in frames:
+        if end is not None and frame.pts >= end:
+            return
+        if first is None or frame.pts >= first:
+            yield frame
+
+
+def spread(film: Film, count: int, span: tuple[int | None, int | None]) -> Iterator[Frame]:
+    """About `count` frames at even distances; one where the film does not tell how long it is."""
+    video = film.video
+    first = video.start if span[0] is None else span[0]
+    whole = round(video.duration / video.time_base) if video.duration else 0
+    last = min(video.start + whole, span[1] if span[1] is not None else video.start + whole)
+    ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
+    seen: set[int] = set()
+    for tick in ticks if last > first else [first]:
+        with avio.frames(film, tick) as reading:
+            frame = next(reading, None)
+        if frame is not None and frame.pts not in seen:
+            seen.add(frame.pts)
+            yield frame
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def lightness(planes: Planes, plan: FilmPlan, size: tuple[int, int]) -> Float:
+    """L* (h, w) in [0, 100], float32, of a picture of the source at the network's `size`."""
+    luma = _luma(planes, plan.codes)
+    return network_lightness(plan.region.of(luma) if plan.region else luma, plan.codes, size)
+
+
+def _luma(planes: Planes, codes: Encoding) -> Codes:
+    if planes.luma is not None:
+        return planes.luma
+    assert planes.rgb is not None
+    red, green, blue = planes.rgb
+    return luma_of_rgb(green, blue, red, codes)
+
+
+def colored(planes: Planes, ab: Float, plan: FilmPlan, saturation: float) -> Planes:
+    """The planes of the result: Y' of the source, widened by an exact shift at most, and chroma of
+    ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma."""
+    made = plan.made
+
+    def fitted(plane: Codes) -> Codes:
+        loss = bool(plan.fit.bits_lost)
+        return resample_depth(plane, plan.codes.bits, made.bits, allow_loss=loss)
+
+    alpha = None
+    if plan.fit.pixels.alpha:
+        full = np.full(plan.film.video.size, made.maximum, made.dtype)
+        alpha = fitted(planes.alpha) if planes.alpha is not None else full
+    if planes.luma is None:
+        assert planes.rgb is not None
+        red, green, blue = (fitted(plane) for plane in planes.rgb)
+        luma = luma_of_rgb(green, blue, red, made)
+        green, blue, red = rgb_planes(luma, ab, made, saturation=saturation, region=plan.region)
+        return Planes(rgb=(red, green, blue), alpha=alpha)
+    luma = fitted(planes.luma)
+    chroma = chroma_planes(luma, ab, made, saturation=saturation, region=plan.region)
+    return Planes(luma=luma, chroma=chroma, alpha=alpha)
+
+
+def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:
+    """A picture of a film as sRGB codes (h, w, 3), uint8, at `size`."""
+    if planes.rgb is not None:
+        red, green, blue = planes.rgb
+        return rgb_view(green, blue, red, codes, size)
+    assert planes.luma is not None
+    if planes.chroma is None:
+        grey = np.full((1, 1), codes.neutral, codes.dtype)
+        return rgb_view(planes.luma, grey, grey, codes, size)
+    return rgb_view(planes.luma, *planes.chroma, codes, size)
+
+
+def kind_of_film(film: Film) -> Kind:
+    """Whether a film is grey, toned or in color, by frames spread over it: that of most of those
+    that show anything."""
+    if film.video.pixels.kind == "gray":
+        return "grey"
+    codes, (height, width) = codes_of(film), film.video.size
+    scale = min(1.0, JUDGED_SIDE / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    kinds: Counter[Kind] = Counter()
+    for frame in spread(film, JUDGED_FRAMES, (None, None)):
+        view = srgb(frame.planes, codes, size)
+        if view.max() >= 32:  # a black frame says nothing
+            kinds[kind_of(view)] += 1
+    return kinds.most_common(1)[0][0] if kinds else "grey"

@@ -1,0 +1,666 @@
+"""`colorbatch video` as its users run it: processes, exit codes, and films opened afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from colorbatch.avio import probe
+from colorbatch.filmbook import FilmBook
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
+"""A frame a second: a segment of ten seconds has ten frames."""
+
+
+def seconds(count: int) -> dict[str, Any]:
+    return {**SLOW, "times": range(0, 24 * count, 24)}
+
+
+def luma(path: Path) -> list[bytes]:
+    """Each frame's Y' samples as libav decodes them, without our reader."""
+    found = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            plane = frame.planes[0]
+            wide = 2 if frame.format.components[0].bits > 8 else 1
+            lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            found.append(lines[: frame.height, : frame.width * wide].tobytes())
+    return found
+
+
+def last_json(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return json.loads(run.stdout.splitlines()[-1])["summary"]
+
+
+def first_json(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return json.loads(run.stdout.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "made"),
+    [
+        ("ffv1", "yuv420p", "yuv420p"),
+        ("ffv1", "yuv422p10le", "yuv422p10le"),
+        ("ffv1", "gray", "yuv420p"),
+        ("ffv1", "gray10le", "yuv422p10le"),
+        ("ffv1", "gray16le", "yuv422p16le"),
+        ("mjpeg", "yuvj420p", "yuv420p"),
+    ],
+)
+def test_luma_planes_are_those_of_the_source(
+    run_cli: Run,
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    codec: str,
+    pix_fmt: str,
+    made: str,
+) -> None:
+    """With FFV1 every Y' plane is equal by libav's own decoder; chroma is not neutral."""
+    source = make_clip("s.mkv", codec, pix_fmt)
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--codec", "ffv1", "--json")
+    assert run.returncode == 0, run.stderr
+    assert luma(tmp_path / "r.mkv") == luma(source)
+    assert first_json(run)["frames"] == 12
+    with av.open(str(tmp_path / "r.mkv")) as container:
+        frame = next(container.decode(video=0))
+        assert frame.format.name == made
+        grey = 1 << frame.format.components[0].bits - 1
+        chroma = np.frombuffer(frame.planes[1], np.uint8 if grey == 128 else np.uint16)
+        assert np.abs(chroma[:20].astype(int) - grey).max() > grey // 64
+        # grey is full by nature, and what gets chroma is tagged so that players show it
+        if pix_fmt.startswith("gray"):
+            assert frame.color_range == 2 and frame.colorspace == 6
+    assert source.exists() and not list(tmp_path.glob(".colorbatch/films/r.mkv/*.mp4"))
+
+
+def test_rgb_stays_rgb(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """RGB comes out as RGB whose luma is the source's within the rounding of its codes."""
+    source = make_clip("s.mkv", "ffv1", "gbrp10le")
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model)
+    assert run.returncode == 0, run.stderr
+
+    def grey(path: Path) -> list[Any]:
+        with av.open(str(path)) as container:
+            frames = [frame.to_ndarray(format="gbrp10le") for frame in container.decode(video=0)]
+        return [frame @ np.array([0.299, 0.587, 0.114]) for frame in frames]
+
+    before, after = grey(source), grey(tmp_path / "r.mkv")
+    assert len(before) == len(after) == 12
+    assert max(np.abs(a - b).max() for a, b in zip(before, after, strict=True)) <= 0.5
+
+
+def test_everything_else_arrives(
+    run_cli: Run,
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    with_everything: Callable[[Any], list[Any]],
+    packet_hashes: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Sound and subtitles packet by packet, chapters, tags, the attachment, and our mark."""
+    source = make_clip("s.mkv", more=with_everything)
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "-v")
+    assert run.returncode == 0, run.stderr
+    assert "subtitle (subrip)" in run.stderr and "attachment" in run.stderr
+    was, now = probe(source), probe(tmp_path / "r.mkv")
+    assert [each.kind for each in was.streams] == [each.kind for each in now.streams]
+    for stream in was.others:
+        if stream.kind in ("audio", "subtitle"):
+            same = packet_hashes(tmp_path / "r.mkv", stream.index)
+            assert same == packet_hashes(source, stream.index) and same
+    assert [each.metadata for each in was.chapters] == [each.metadata for each in now.chapters]
+    assert now.metadata["title"] == "Die Überfahrt" and now.metadata["COMMENT"] == "Kopie 2"
+    assert any("Color made by a machine" in text for text in now.metadata.values())
+
+
+def test_variable_rate_and_late_start_are_kept(
+    run_cli: Run,
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    decoded: Callable[[Path], list[Any]],
+    tmp_path: Path,
+) -> None:
+    """Times are exact to the tick, over segment borders, gaps longer than a segment included."""
+    times = [24000, 25001, 36000, 240000, 270001, 270002, 800000, 801001]
+    source = make_clip("s.mp4", "libx264", times=times)
+    run = run_cli("video", source, "-o", "r.mp4", "-m", tiny_model)
+    assert run.returncode == 0, run.stderr
+    got = [picture.time for picture in decoded(tmp_path / "r.mp4")]
+    assert got == [Fraction(tick, 24000) for tick in times]
+
+
+def test_interlaced_stays_interlaced(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Fields stay marked, with their order, and Y' is the source's."""
+
+    def setup(stream: Any) -> None:
+        stream.codec_context.field_order = 2
+
+    source = make_clip("s.mkv", "ffv1", size=(64, 96), setup=setup, field_mode="tff")
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--codec", "ffv1")
+    assert run.returncode == 0, run.stderr
+    assert probe(source).video.interlaced and probe(tmp_path / "r.mkv").video.interlaced
+    assert probe(tmp_path / "r.mkv").video.field_order == probe(source).video.field_order
+    assert luma(tmp_path / "r.mkv") == luma(source)
+
+
+def test_damaged_frames_are_concealed_counted_and_told(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A frame that cannot be decoded repeats the one before; the report says how many there are."""
+    source = make_clip("z.avi", "mjpeg", "yuvj420p", **seconds(12))
+    data = bytearray(source.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"]
+    data[starts[4] : starts[5] - 8] = bytes(starts[5] - 8 - starts[4])
+    source.write_bytes(data)
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--codec", "ffv1", "--json")
+    assert run.returncode == 0, run.stderr
+    told = first_json(run)
+    assert (told["frames"], told["corrupt"]) == (12, 1)
+    assert "1 damaged frames" in told["notes"][0]
+    got = luma(tmp_path / "r.mkv")
+    assert got[4] == got[3] and len(set(got)) == 11
+
+
+# --- no work lost ------------------------------------------------------------------------------
+
+KILLED = """
+import os, sys
+left = int(sys.argv.pop(1))
+real = os.fsync
+def fsync(descriptor):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), 9) if os.name != "nt" else os._exit(9)
+    real(descriptor)
+os.fsync = fsync
+from colorbatch.cli import main
+main()
+"""
+"""The program, killed where it would bring something to the disk for the N-th time."""
+
+
+def segments(folder: Path) -> list[dict[str, Any]]:
+    """The segments that a journal tells of."""
+    path = folder / "journal.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [each for each in map(json.loads, lines) if each["state"] == "segment"]
+
+
+@pytest.fixture
+def long_clip(make_clip: Callable[..., Path], with_everything: Any) -> Path:
+    """41 frames in five segments, H.264 with frames out of order, two sounds. (At some small sizes,
+    such as 66 x 50, libx264's macroblock tree itself gives other pictures each time.)"""
+    return make_clip("s.mp4", "libx264", size=(96, 128), more=with_everything, **seconds(41))
+
+
+def pictures_and_packets(path: Path, decoded: Any, packet_hashes: Any) -> tuple[Any, ...]:
+    streams = len(probe(path).streams)
+    return decoded(path), *(packet_hashes(path, index) for index in range(streams))
+
+
+def test_killed_at_every_step_and_gone_on_with(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    long_clip: Path,
+    decoded: Any,
+    packet_hashes: Any,
+    tmp_path: Path,
+) -> None:
+    """kill -9 at one write after the other; each run goes on, and the film is that of a run that
+    nobody disturbed: pictures, times, streams."""
+    arguments = ["video", str(long_clip), "-m", str(tiny_model), "-q", "-o"]
+    assert run_cli(*arguments, "whole.mp4").returncode == 0
+    folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
+    seen = []
+    for step in range(0, 14):
+        command = [sys.executable, "-c", KILLED, str(step), *arguments, "r.mp4"]
+        run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        if run.returncode == 0:
+            break
+        assert not run.stderr.strip(), run.stderr
+        assert not (tmp_path / "r.mp4").exists() or (tmp_path / "r.mp4").stat().st_size
+        seen.append(len(segments(folder)))
+    assert seen[0] == 0 and max(seen) >= 2 and seen == sorted(seen)
+    last = run_cli(*arguments[:-2], "-o", "r.mp4")
+    assert last.returncode == 0, last.stderr
+    # no segment was made twice
+    starts = [each["first"] for each in segments(folder)]
+    assert len(set(starts)) == 5 and starts == sorted(starts)
+    whole = pictures_and_packets(tmp_path / "whole.mp4", decoded, packet_hashes)
+    assert pictures_and_packets(tmp_path / "r.mp4", decoded, packet_hashes) == whole
+    assert not [path for path in folder.iterdir() if path.suffix == ".mp4" or "-" in path.name]
+
+
+def test_killed_in_the_midst_of_the_work(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    make_model: Callable[..., Path],
+    long_clip: Path,
+    decoded: Any,
+    packet_hashes: Any,
+    tmp_path: Path,
+) -> None:
+    """A real kill while frames are colored, as soon as there is a segment; the next goes on."""
+    model = make_model(tmp_path / "hungry.onnx", body="hungry")
+    arguments = ["video", str(long_clip), "-m", str(model), "-q", "--batch-size", "1", "-o"]
+    folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-m", "colorbatch", *arguments, "r.mp4"]
+    process = subprocess.Popen(command, env=clean_env, cwd=tmp_path)
+    while process.poll() is None and not segments(folder):
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    made = segments(folder)
+    assert 1 <= len(made) < 5 and not (tmp_path / "r.mp4").exists()
+    assert run_cli(*arguments, "r.mp4").returncode == 0
+    assert segments(folder)[: len(made)] == made and len(segments(folder)) == 5
+    assert run_cli(*arguments, "whole.mp4").returncode == 0
+    whole = pictures_and_packets(tmp_path / "whole.mp4", decoded, packet_hashes)
+    assert pictures_and_packets(tmp_path / "r.mp4", decoded, packet_hashes) == whole
+
+
+def test_a_second_run_at_the_same_film_is_refused(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The lock is the film's: another film in the same folder is made."""
+    source = make_clip("s.mkv")
+    with FilmBook(tmp_path / ".colorbatch" / "films" / "r.mkv", tmp_path / "r.mkv"):
+        refused = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model)
+        assert refused.returncode == 3 and "another run is at work on it" in refused.stderr
+        assert run_cli("video", source, "-o", "other.mkv", "-m", tiny_model).returncode == 0
+    assert run_cli("video", source, "-o", "r.mkv", "-m", tiny_model).returncode == 0
+
+
+def test_the_same_command_again(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A finished film is skipped; another setting, another source are named, and -y does it."""
+    source = make_clip("s.mkv", **seconds(12))
+    base = ["video", source, "-o", "r.mkv", "-m", tiny_model, "--json"]
+    assert run_cli(*base).returncode == 0
+    before = (tmp_path / "r.mkv").read_bytes()
+    assert last_json(run_cli(*base))["skipped_because"] == {"finished": 1}
+    other = run_cli(*base, "--saturation", "0.5")
+    assert last_json(other)["skipped_because"] == {"made with other settings": 1}
+    assert last_json(other)["outdated"] == 1 and (tmp_path / "r.mkv").read_bytes() == before
+    assert last_json(run_cli(*base, "--saturation", "0.5", "-y"))["colored"] == 1
+    assert (tmp_path / "r.mkv").read_bytes() != before
+    data = bytearray(source.read_bytes())
+    data[-3] ^= 1
+    source.write_bytes(data)
+    changed = last_json(run_cli(*base, "--saturation", "0.5"))
+    assert changed["skipped_because"] == {"source changed since": 1}
+    (tmp_path / "foreign.mkv").write_bytes(b"somebody's")
+    foreign = last_json(run_cli(*base[:3], "foreign.mkv", "-m", tiny_model, "--json"))
+    assert foreign["skipped_because"] == {"there already, not in the journal": 1}
+
+
+FULL = """
+import errno, os, sys
+left = int(sys.argv.pop(1))
+real = os.fsync
+def fsync(descriptor):
+    global left
+    left -= 1
+    if left < 0:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    real(descriptor)
+os.fsync = fsync
+from colorbatch.cli import main
+main()
+"""
+"""The program, on a disk that is full from the N-th time on that it brings something there."""
+
+
+def test_a_full_disk_is_one_line_and_resumable(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    long_clip: Path,
+    decoded: Any,
+    tmp_path: Path,
+) -> None:
+    """Exit 1 with what the disk says; the same command goes on from there."""
+    arguments = ["video", str(long_clip), "-m", str(tiny_model), "-q", "-o"]
+    assert run_cli(*arguments, "whole.mp4").returncode == 0
+    command = [sys.executable, "-c", FULL, "9", *arguments, "r.mp4"]
+    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    assert "No space left on device" in run.stderr and len(run.stderr.splitlines()) == 1
+    made = segments(tmp_path / ".colorbatch" / "films" / "r.mp4")
+    assert made and not (tmp_path / "r.mp4").exists()
+    assert run_cli(*arguments, "r.mp4").returncode == 0
+    assert segments(tmp_path / ".colorbatch" / "films" / "r.mp4")[: len(made)] == made
+    assert decoded(tmp_path / "r.mp4") == decoded(tmp_path / "whole.mp4")
+
+
+def test_a_source_that_vanishes_is_one_line_and_resumable(
+    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+) -> None:
+    """As a share that goes away: exit 3; with the source back, work goes on."""
+    if sys.platform == "win32":
+        pytest.skip("an open file cannot be moved away there")
+    model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
+    more = ["-m", str(model), "--batch-size", "1", "-q", "-o", "r.mp4"]
+    arguments = ["video", str(long_clip), *more]
+    folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-m", "colorbatch", *arguments]
+    process = subprocess.Popen(
+        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not segments(folder):
+        time.sleep(0.005)
+    away = long_clip.rename(long_clip.with_name("away.mp4"))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3 and len(said.splitlines()) == 1, said
+    assert "has gone" in said or "not a file" in said or "cannot be read" in said
+    made = segments(folder)
+    away.rename(long_clip)
+    assert run_cli(*arguments).returncode == 0
+    assert segments(folder)[: len(made)] == made and len(segments(folder)) == 5
+
+
+def test_going_on_behind_a_damaged_frame(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    decoded: Any,
+    tmp_path: Path,
+) -> None:
+    """The last good frame's color is known again where a run ended between it and a damaged one."""
+    source = make_clip("s.mkv", "ffv1", options={"slicecrc": "1", "g": "1"}, **seconds(25))
+    with av.open(str(source)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(source.read_bytes())
+    for number in (9, 10, 11):  # on both sides of a segment's border
+        at = data.find(packets[number])
+        data[at + 40] ^= 255
+    source.write_bytes(data)
+    arguments = ["video", str(source), "-m", str(tiny_model), "-q", "-o"]
+    assert run_cli(*arguments, "whole.mkv").returncode == 0
+    folder = tmp_path / ".colorbatch" / "films" / "r.mkv"
+    for step in range(20):
+        command = [sys.executable, "-c", KILLED, str(step), *arguments, "r.mkv"]
+        subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        if segments(folder):
+            break
+    assert [(part["good"], part["corrupt"]) for part in segments(folder)][:1] == [(8000, 1)]
+    assert run_cli(*arguments, "r.mkv").returncode == 0
+    assert sum(part["corrupt"] for part in segments(folder)) == 3
+    assert decoded(tmp_path / "r.mkv") == decoded(tmp_path / "whole.mkv")
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "r.mp4", "--codec", "prores_ks"], "mp4 cannot hold its video (prores_ks)"),
+        (["-o", "r.mkv", "--codec", "nothing"], "there is no video encoder nothing"),
+        (["-o", "r.mkv", "--codec", "mpeg4"], "bits do not fit into mpeg4"),
+        (["-o", "r.mkv", "-x", "nonsense=1"], "no option nonsense"),
+        (["-o", "r.mkv", "-x", "level"], "KEY=VALUE"),
+        (["-o", "r.mkv", "--pix-fmt", "rgb999"], "takes no rgb999"),
+        (["-o", "r.mkv", "--region", "9x9+99+0"], "beyond the picture"),
+        (["-o", "r.mkv", "--start", "2", "--end", "1"], "--end is not after --start"),
+        (["-o", "r.mkv", "--start", "99"], "ends before --start"),
+        (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
+        (["-o", "r.avi"], "written as .mkv, .mov or .mp4"),
+        (["-o", "r.mp4", "--codec", "ffv1"], "cannot hold its subtitle (subrip)"),
+    ],
+)
+def test_refused_before_work(
+    run_cli: Run,
+    make_clip: Callable[..., Path],
+    with_everything: Any,
+    tmp_path: Path,
+    options: Sequence[str],
+    words: str,
+) -> None:
+    """Exit 2, one clear line, and nothing is written."""
+    source = make_clip("s.mkv", "ffv1", "yuv422p10le", more=with_everything)
+    before = sorted(tmp_path.rglob("*"))
+    run = run_cli("video", source, *options)
+    assert run.returncode == 2, run.stderr
+    assert words in run.stderr and "Traceback" not in run.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_streams_are_left_out_when_told(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], with_everything: Any
+) -> None:
+    """--drop-unsupported goes on, and says what is missing."""
+    source = make_clip("s.mkv", more=with_everything)
+    target = source.with_name("r.mp4")
+    more = ["--drop-unsupported", "--codec", "libx264", "--json"]
+    run = run_cli("video", source, "-o", target, "-m", tiny_model, *more)
+    assert run.returncode == 0, run.stderr
+    assert "subtitle (subrip)" in first_json(run)["notes"][0]
+    assert [each.kind for each in probe(target).others] == ["audio", "audio"]
+
+
+def test_a_folder_is_mirrored_and_one_bad_film_stops_no_other(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Trees are kept; what cannot be read is one line and exit code 3."""
+    (tmp_path / "reels" / "deep").mkdir(parents=True)
+    clip = make_clip("s.mkv", "ffv1", "gray")
+    shutil.copy(clip, tmp_path / "reels" / "one.mkv")
+    shutil.copy(clip, tmp_path / "reels" / "deep" / "two.mkv")
+    (tmp_path / "reels" / "broken.mkv").write_bytes(clip.read_bytes()[:200])
+    (tmp_path / "reels" / "notes.txt").write_text("no film", "utf-8")
+    run = run_cli("video", "reels", "-o", "out", "-m", tiny_model)
+    assert run.returncode == 3, run.stderr
+    assert "failed: reels/broken.mkv" in run.stderr.replace("\\", "/")
+    made = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.mkv")}
+    results = {path for path in made if ".colorbatch" not in path.parts}
+    assert results == {Path("one.mkv"), Path("deep/two.mkv")}
+    assert luma(tmp_path / "out" / "deep" / "two.mkv") == luma(clip)
+
+
+def test_films_in_color_found_in_a_folder_are_left_alone(
+    run_cli: Run,
+    tiny_model: Path,
+    photograph: Callable[[str], Any],
+    tmp_path: Path,
+) -> None:
+    """Skipped and counted; colored when asked; results of ours are never sources."""
+    (tmp_path / "reels").mkdir()
+    picture = np.ascontiguousarray(photograph("coffee")[:160, :240])
+    with av.open(str(tmp_path / "reels" / "c.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 240, 160, "yuv444p"
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+    base = ["video", "reels", "-o", "out", "-m", tiny_model, "--json"]
+    assert last_json(run_cli(*base))["skipped_because"] == {"in color already": 1}
+    assert last_json(run_cli(*base, "--on-color", "colorize"))["colored"] == 1
+    ours = run_cli("video", "out", "-o", "again", "-m", tiny_model, "--json")
+    assert last_json(ours)["skipped_because"] == {"made by colorbatch": 1}
+
+
+# --- before the night, and after ---------------------------------------------------------------
+
+
+def test_dry_run_writes_nothing(
+    run_cli: Run, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The plan on standard output: codec, container, size, rate, streams."""
+    source = make_clip("s.mkv", "ffv1", "gray10le")
+    before = sorted(tmp_path.rglob("*"))
+    run = run_cli("video", source, "-o", "r.mkv", "--dry-run")
+    assert run.returncode == 0, run.stderr
+    for words in ("ffv1 gray10le -> ffv1 yuv422p10le in mkv", "66x50", "24000/1001"):
+        assert words in run.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_preview_shows_before_and_after(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Stills of spread frames: grey before, colored after, and no film."""
+    source = make_clip("s.mkv", "ffv1", "gray", **seconds(30))
+    run = run_cli("video", source, "-o", "stills", "-m", tiny_model, "--preview", "3")
+    assert run.returncode == 0, run.stderr
+    assert "about 30 frames" in run.stderr and "GB" in run.stderr
+    names = sorted(path.name for path in (tmp_path / "stills").glob("*.png"))
+    assert [name.rpartition("-")[0] for name in names[::2]] == [
+        "s-00005.000",
+        "s-00015.000",
+        "s-00025.000",
+    ]
+    import cv2
+
+    def spread(name: str) -> int:
+        picture = cv2.imread(str(tmp_path / "stills" / name)).astype(int)
+        return int((picture.max(axis=2) - picture.min(axis=2)).max())
+
+    assert [spread(name) for name in names if "before" in name] == [0, 0, 0]
+    assert min(spread(name) for name in names if "after" in name) > 20
+    assert not list((tmp_path / "stills").glob("*.mkv"))
+
+
+def test_a_part_of_a_film(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """--start and --end: those frames from time 0 on, the sound's packets of that time, time code
+    counted on."""
+
+    def more(container: Any) -> list[Any]:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        packets = []
+        for number in range(30):
+            wave = np.full((1, 16000), number, np.int16)
+            frame = av.AudioFrame.from_ndarray(wave, "s16", "stereo")
+            frame.rate, frame.pts, frame.time_base = 8000, number * 8000, Fraction(1, 8000)
+            packets += stream.encode(frame)
+        return packets
+
+    def setup(stream: Any) -> None:
+        stream.metadata["timecode"] = "01:00:00:00"
+
+    source = make_clip("s.mov", "prores_ks", "yuv422p10le", more=more, setup=setup, **seconds(30))
+    base = ["video", source, "-m", tiny_model, "--codec", "prores_ks"]
+    run = run_cli(*base, "-o", "r.mov", "--start", "00:00:05", "--end", "18")
+    assert run.returncode == 0, run.stderr
+    with av.open(str(tmp_path / "r.mov")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    with av.open(str(tmp_path / "r.mov")) as container:
+        sound = [(frame.time, frame.to_ndarray()) for frame in container.decode(audio=0)]
+    assert times == list(range(13))
+    # a packet that begins before the cut is left out whole
+    assert 0 <= sound[0][0] < 0.2 and int(sound[0][1].flat[0]) == 5
+    assert sound[-1][0] < 13 and int(sound[-1][1].flat[0]) == 17
+    assert probe(tmp_path / "r.mov").video.timecode == "01:00:05:0"
+
+
+def test_region_stays_neutral_outside(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Perforations and pillars have neutral chroma; inside there is color."""
+    source = make_clip("s.mkv", "ffv1", "gray")
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--region", "32x24+16+8")
+    assert run.returncode == 0, run.stderr
+    with av.open(str(tmp_path / "r.mkv")) as container:
+        frame = next(container.decode(video=0))
+    cb = np.frombuffer(frame.planes[1], np.uint8).reshape(-1, frame.planes[1].line_size)[:25, :33]
+    inside = np.zeros(cb.shape, bool)
+    inside[4:16, 8:24] = True
+    assert (cb[~inside] == 128).all() and (cb[inside] != 128).mean() > 0.5
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_prove_luma_agrees_with_ffmpeg(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The lists hold the sums that ffmpeg makes of both films."""
+    source = make_clip("s.mkv", "ffv1", "yuv422p10le")
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--prove-luma")
+    assert run.returncode == 0, run.stderr
+    assert "luma is equal in all 12 frames" in run.stderr
+    names = {source: "r.mkv.source.framemd5", tmp_path / "r.mkv": "r.mkv.framemd5"}
+    for path, name in names.items():
+        command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-fps_mode"]
+        command += ["passthrough", "-vf", "extractplanes=y", "-f", "framemd5", "-"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        theirs = [line for line in told.splitlines() if not line.startswith("#")]
+        ours = (tmp_path / name).read_text("ascii").splitlines()
+        ours = [line for line in ours if not line.startswith("#")]
+        assert [line.split(",")[-2:] for line in ours] == [line.split(",")[-2:] for line in theirs]
+
+
+def test_prove_luma_tells_what_is_not_equal(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A lossy result is exit code 3 with how far it is off; the film stays."""
+    source = make_clip("s.mkv", "ffv1", "yuv420p")
+    more = ["--codec", "libx264", "--prove-luma"]
+    run = run_cli("video", source, "-o", "r.mp4", "-m", tiny_model, *more)
+    assert run.returncode == 3, run.stderr
+    assert "luma differs in 12 of 12 frames" in run.stderr and (tmp_path / "r.mp4").exists()
+    rgb = run_cli("video", make_clip("c.mkv", "ffv1", "gbrp10le"), "-o", "c2.mkv", "--prove-luma")
+    assert rgb.returncode == 2 and "no luma plane" in rgb.stderr
+
+
+def test_ctrl_c_is_one_line_and_resumable(
+    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+) -> None:
+    """Exit 130, the finished segments stay, the same command ends the work."""
+    if sys.platform == "win32":
+        pytest.skip("Ctrl-C goes to the whole console there")
+    import signal
+
+    model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
+    arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
+    folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-m", "colorbatch", *arguments]
+    process = subprocess.Popen(
+        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not segments(folder):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "interrupted: 0 colored, 1 not begun" in said and "Traceback" not in said
+    made = segments(folder)
+    again = run_cli(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert segments(folder)[: len(made)] == made
+
+
+def test_borders_are_the_sources_own(
+    run_cli: Run, tiny_model: Path, long_clip: Path, tmp_path: Path
+) -> None:
+    """Segments end at tens of seconds, whatever the batch size."""
+    for size in (1, 7):
+        name = f"r{size}.mp4"
+        more = ["-m", tiny_model, "--batch-size", str(size), "-q"]
+        assert run_cli("video", long_clip, "-o", name, *more).returncode == 0
+        told = segments(tmp_path / ".colorbatch" / "films" / name)
+        assert [each["first"] // 24 for each in told] == [0, 10, 20, 30, 40]
+        assert [each["frames"] for each in told] == [10, 10, 10, 10, 1]
+        assert all(a["last"] < b["first"] for a, b in itertools.pairwise(told))
