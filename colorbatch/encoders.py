@@ -42,6 +42,8 @@ class Page:
     exif: bytes
     quality: int | None
     notes: tuple[str, ...]
+    space: color.Space | None = None
+    """Of the codes, where it is not the profile's."""
 
     @property
     def channels(self) -> int:
@@ -68,7 +70,7 @@ class Page:
         if self.ab is None:
             made[..., :3] = still.own_rgb(start, stop)
             return made
-        space = icc.space_of(self.icc) if self.icc else None
+        space = self.space or (icc.space_of(self.icc) if self.icc else None)
         if self.channels == 3 and still.exact_luma(start, start) is None:  # straight into place
             luma = still.luma[start:stop]
             return join.colorize_rows(

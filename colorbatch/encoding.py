@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from colorbatch import icc, join, metadata, tiff
-from colorbatch.color import Codes, Float
+from colorbatch.color import Codes, Float, Space
 from colorbatch.encoders import ENCODERS, Page
 from colorbatch.errors import TargetError
 from colorbatch.formats import NAMES, SAMPLE_BYTES, Format
@@ -34,12 +34,14 @@ LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
 @dataclass(frozen=True)
 class Style:
     """How results are written. quality: of JPEG and WebP, None for the source's own. upright:
-    whether pixels are turned by the orientation tag. mark: what made the color, for XMP."""
+    whether pixels are turned by the orientation tag. mark: what made the color, for XMP. space: of
+    the codes, where it is not that of the profile."""
 
     mark: str
     saturation: float = 1.0
     quality: int | None = None
     upright: bool = False
+    space: Space | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> P
     if not exif and orientation != 1:
         exif = metadata.exif_block({TAG_ORIENTATION: orientation}, {})
     notes += _lost(still, format_, exif, xmp, profile, orientation)
-    return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes))
+    return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes), style.space)
 
 
 def _turned(still: Still) -> Still:

@@ -136,20 +136,48 @@ _BRADFORD = np.array([
 ])  # fmt: skip
 
 
+Corners = tuple[tuple[float, float], ...]
+
+
 @functools.cache
 def from_linear_srgb(primaries: Primaries) -> Double:
     """(3, 3): linear light with sRGB's primaries to linear light with these. White stays white:
     whites other than D65 are adapted by Bradford's method."""
-    return np.asarray(np.linalg.inv(_to_xyz(primaries)) @ _to_xyz("bt709"), np.float64)
+    return _from_srgb(_CHROMATICITIES[primaries])
 
 
-def _to_xyz(primaries: Primaries) -> Double:
-    """(3, 3): linear RGB to XYZ under D65 (SMPTE RP 177, section 3.3)."""
-    *corners, white = [
-        np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in _CHROMATICITIES[primaries]
-    ]
-    columns = np.stack(corners, axis=1)
-    own = columns * np.linalg.solve(columns, white)
+def from_chromaticities(values: tuple[float, ...] | None) -> tuple[Double, Double]:
+    """`from_linear_srgb` for x and y of R, G, B and white, 8 numbers (OpenEXR's attribute), and
+    (3,): the weights of R, G and B in luminance. BT.709's for None, and for numbers that are no
+    primaries."""
+    corners: Corners = _CHROMATICITIES["bt709"]
+    if values is not None and len(values) == 8 and np.isfinite(values).all():
+        given = tuple(zip(values[::2], values[1::2], strict=True))
+        if all(y != 0 for _, y in given) and abs(np.linalg.det(_columns(given)[0])) > 1e-6:
+            corners = given
+    return _from_srgb(corners), np.asarray(_own_xyz(corners)[1], np.float64)
+
+
+def _from_srgb(corners: Corners) -> Double:
+    back = np.linalg.inv(_to_xyz(corners))
+    return np.asarray(back @ _to_xyz(_CHROMATICITIES["bt709"]), np.float64)
+
+
+def _columns(corners: Corners) -> tuple[Double, Double]:
+    """XYZ of R, G and B as columns (3, 3), and of white, each with Y = 1."""
+    *primaries, white = [np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in corners]
+    return np.stack(primaries, axis=1), white
+
+
+def _own_xyz(corners: Corners) -> Double:
+    """(3, 3): linear RGB to XYZ under its own white (SMPTE RP 177, section 3.3)."""
+    columns, white = _columns(corners)
+    return np.asarray(columns * np.linalg.solve(columns, white), np.float64)
+
+
+def _to_xyz(corners: Corners) -> Double:
+    """(3, 3): linear RGB to XYZ under D65."""
+    own, white = _own_xyz(corners), _columns(corners)[1]
     d65 = np.array([_D65[0] / _D65[1], 1.0, (1 - sum(_D65)) / _D65[1]])
     gain = (_BRADFORD @ d65) / (_BRADFORD @ white)
     return np.asarray(np.linalg.inv(_BRADFORD) @ (gain[:, None] * (_BRADFORD @ own)))

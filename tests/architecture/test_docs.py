@@ -59,8 +59,8 @@ def test_constraints_pin_every_direct_dependency() -> None:
     """Everything in pyproject, but the GPU wheels, has an exact pin in constraints.txt."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cpu"], *extras["heic"], *extras["train"]]
-    wanted += [*extras["demo"], *extras["dev"]]
+    wanted = [*project["dependencies"], *extras["cpu"], *extras["heic"], *extras["film"]]
+    wanted += [*extras["train"], *extras["demo"], *extras["dev"]]
     names = {re.split(r"[\[<>=]", line)[0].lower() for line in wanted} - {"colorbatch"}
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
     assert names <= {name.lower().replace("_", "-") for name in pins}

@@ -51,6 +51,13 @@ ALLOWED = {
     "estimate": {"headers", "sizes", "records", "report", "settings", "still", "files", "errors"}
     | {"formats"},
     "avio": {"files", "errors"},
+    "scans": {"still", "provenance", "files", "errors"},
+    "floats": {"join", "transfer", "color"},
+    "rates": {"errors"},
+    "sequences": {"finding", "places", "files", "errors"},
+    "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
+    | {"transfer", "formats"}
+    | GROUND,
     "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
     "filmjobs": {"avio", "finding", "places", "files", "errors"},
@@ -105,6 +112,7 @@ HOMES = {
     "imagecodecs": {"tiff", "decoders", "jpeg2000", "icc"},
     "pillow_heif": {"decoders"},
     "psutil": {"budget"},
+    "OpenImageIO": {"scans"},
 }
 """Foreign library -> the rooms that know it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -222,3 +223,102 @@ def packet_hashes() -> Callable[[Path, int], list[tuple[Fraction | None, str]]]:
             ]
 
     return read
+
+
+# --- scans -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DpxFile:
+    """A DPX file packed by hand after SMPTE ST 268-1, without the code under test and without any
+    library. order: struct's; packing: 0 packed, 1 and 2 filled, methods A and B; unpadded: words
+    run on over rows, as some scanners write them; fields: offset in the header -> bytes."""
+
+    codes: np.ndarray[Any, Any]
+    bits: int = 10
+    packing: int = 1
+    order: str = ">"
+    transfer: int = 3
+    header: int = 2048
+    unpadded: bool = False
+    fields: tuple[tuple[int, bytes], ...] = ()
+
+    def head(self) -> bytes:
+        """The header, with everything undefined that is not given."""
+        height, width, channels = self.codes.shape
+        head = bytearray(b"\xff" * 2048 + bytes(max(0, self.header - 2048)))
+        head[:4] = b"SDPX" if self.order == ">" else b"XPDS"
+        struct.pack_into(f"{self.order}I8sIIIII", head, 4, self.header, b"V2.0", 0, 1, 1664, 384, 0)
+        head[36:768] = bytes(732)
+        struct.pack_into(f"{self.order}HHII", head, 768, 0, 1, width, height)
+        descriptor = {1: 6, 3: 50, 4: 51}[channels]
+        struct.pack_into(
+            f"{self.order}IIfIfBBBBHHIII", head, 780, 0, 0, 0.0, 2**self.bits - 1, 2.0, descriptor,
+            self.transfer, 1, self.bits, self.packing, 0, self.header, 0, 0,
+        )  # fmt: skip
+        head[820:852] = bytes(32)
+        for offset, raw in self.fields:
+            head[offset : offset + len(raw)] = raw
+        return bytes(head[: self.header])
+
+    def pixels(self) -> bytes:
+        """The pixels: rows of whole 32-bit words."""
+        rows = self.codes.reshape(len(self.codes), -1)
+        if self.unpadded:
+            rows = rows.reshape(1, -1)
+        if self.bits == 8:
+            return self._whole(rows.astype(np.uint8), 4)
+        if self.bits == 16 or (self.bits == 12 and self.packing):
+            shift = 4 if self.bits == 12 and self.packing == 1 else 0
+            return self._whole((rows.astype(np.uint16) << shift).astype(f"{self.order}u2"), 2)
+        if self.packing == 0:
+            return b"".join(self._stream(row) for row in rows)
+        rows = np.pad(rows.astype(np.uint32), ((0, 0), (0, -rows.shape[1] % 3)))
+        words = rows.reshape(len(rows), -1, 3)
+        if self.codes.shape[2] == 1:  # luma: the first sample is the lowest
+            words = words[..., ::-1]
+        low = 2 if self.packing == 1 else 0
+        packed = words[..., 0] << (20 + low) | words[..., 1] << (10 + low) | words[..., 2] << low
+        return packed.astype(f"{self.order}u4").tobytes()
+
+    def _whole(self, rows: np.ndarray[Any, Any], multiple: int) -> bytes:
+        """Rows filled up to words, but where they are not."""
+        if not self.unpadded:
+            rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % multiple)))
+        return rows.tobytes()
+
+    def _stream(self, row: np.ndarray[Any, Any]) -> bytes:
+        """A row as one stream of bits, the first sample lowest in its word."""
+        number = sum(int(code) << (self.bits * place) for place, code in enumerate(row))
+        count = -(-len(row) * self.bits // 32)
+        words = np.frombuffer(number.to_bytes(4 * count, "little"), "<u4")
+        return words.astype(f"{self.order}u4").tobytes()
+
+    def write(self, path: Path) -> Path:
+        """The file."""
+        path.write_bytes(self.head() + self.pixels())
+        return path
+
+
+@pytest.fixture
+def dpx_file() -> type[DpxFile]:
+    """The class of DPX files packed by hand."""
+    return DpxFile
+
+
+@pytest.fixture
+def libav_picture() -> Callable[[Path], np.ndarray[Any, Any]]:
+    """A function that decodes a DPX or EXR file with libav: samples (H, W, C), R, G, B, A."""
+
+    def decode(path: Path) -> np.ndarray[Any, Any]:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+        if "f16" in frame.format.name:  # planes G, B, R, A of halves, which PyAV does not convert
+            planes = [np.frombuffer(plane, np.uint8) for plane in frame.planes]
+            lines = [part.reshape(frame.height, -1).view("<f2") for part in planes]
+            order = (2, 0, 1, 3)[: len(lines)] if len(lines) > 2 else (0,)
+            return np.dstack([lines[index][:, : frame.width] for index in order])
+        pixels = frame.to_ndarray()
+        return pixels if pixels.ndim == 3 else pixels[..., None]
+
+    return decode

@@ -1,0 +1,10 @@
+"""Frames of film scans, DPX and EXR, in and out: the only room that knows OpenImageIO (`[film]`).
+
+`header` tells what a frame is without decoding it, `read` decodes it, `write` makes one with the
+source's header around new pixels. Samples stay in the file's own codes. No color decisions here.
+"""
+
+from colorbatch.scans.files import header, is_scan, read, write
+from colorbatch.scans.record import Header, Scan, timecode_of
+
+__all__ = ["Header", "Scan", "header", "is_scan", "read", "timecode_of", "write"]
