@@ -78,10 +78,12 @@ class Finish:
 
 @dataclass
 class Account:
-    """What a journal tells. ending: notes on how reading the source ended, None before it has."""
+    """What a journal tells. replaces: whether there was a file of the target's name when the film
+    was begun; ending: notes on how reading the source ended, None before it has."""
 
     head: Head | None = None
     owners: tuple[str, ...] = ()
+    replaces: bool = False
     parts: tuple[Part, ...] = ()
     ending: tuple[str, ...] | None = None
     finish: Finish | None = None
@@ -121,7 +123,8 @@ def read(folder: Path) -> Account:
             values = json.loads(line)
         except ValueError:
             continue
-        if isinstance(values, dict):
+        # a line of other values than ours tells nothing
+        with contextlib.suppress(KeyError, TypeError, AttributeError):
             _tell(account, values, folder)
     return account
 
@@ -133,6 +136,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         if values.pop("version") != VERSION:
             raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
         account.owners = (*account.owners, values.pop("owner"))
+        account.replaces = values.pop("replaces")
         account.head = Head(**values)
         account.parts, account.ending, account.finish = (), None, None
     elif state == "segment":
@@ -189,11 +193,12 @@ class FilmBook:
     def begin(self, head: Head) -> None:
         """Begin the film anew; segments of before go."""
         self.clear()
-        values = {"state": "film", "version": VERSION, "owner": self.owner}
+        replaces = files.reachable(self._target).exists()
+        values = {"state": "film", "version": VERSION, "owner": self.owner, "replaces": replaces}
         self._append(line_of(values | dataclasses.asdict(head)))
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             files.sync_folder(folder)
-        self.account = Account(head, (*self.account.owners, self.owner))
+        self.account = Account(head, (*self.account.owners, self.owner), replaces)
 
     def add(self, segment: Segment, digest: str, good: int | None, corrupt: int) -> None:
         """Record a segment that bears its name."""

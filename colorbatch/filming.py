@@ -108,9 +108,11 @@ def verdict(
     if size is None:
         return "", False, account
     if account.head is None or account.finish is None:
-        # an unfinished account beside a whole film: it was being made once more
-        started = account.head is not None
-        return ("" if started else NOT_OURS), one.job.named and not started, account
+        # a file that was there before an unfinished film was begun is to be replaced by it
+        going_on = account.replaces
+        return ("" if going_on else NOT_OURS), one.job.named and not going_on, account
+    if files.reachable(_joined(filmbook.folder_of(one.job), one.plan)).exists():
+        return "", False, account  # recorded, and not named before a kill
     if size != account.finish.size:
         return RESULT_CHANGED, False, account
     now, old = head_of(one, settings, model()), account.head
@@ -128,7 +130,7 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     kept, and the same call goes on from there."""
     head = head_of(one, maker.settings, maker.model_sha256)
     with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
-        made = book.folder / f"joined.{one.plan.container}"
+        made = _joined(book.folder, one.plan)
         if (published := _published(book, head, made)) is not None:
             return _outcome(one, published, book.account.ending or ())
         if book.account.head != head or book.account.finish is not None:
@@ -140,6 +142,11 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         notes = book.account.ending or ()
         book.finish(made, finish)
         return _outcome(one, finish, notes)
+
+
+def _joined(folder: Path, plan: FilmPlan) -> Path:
+    """Where a film is complete before it gets its name."""
+    return folder / f"joined.{plan.container}"
 
 
 def _published(book: FilmBook, head: Head, made: Path) -> Finish | None:

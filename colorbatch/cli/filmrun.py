@@ -103,13 +103,13 @@ class _Run:
 
     def _check_space(self, film: FilmJob, maker: Maker) -> None:
         from colorbatch import filmbook, filmsample
-        from colorbatch.files import make_folder
+        from colorbatch.files import make_folder, reachable
 
         expected = filmsample.estimate(film, maker)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.source}: {in_words(expected)}"), err=True)
         make_folder(film.job.target.parent)
-        free = shutil.disk_usage(film.job.target.parent).free
+        free = shutil.disk_usage(reachable(film.job.target.parent)).free
         account = filmbook.read(filmbook.folder_of(film.job))
         done = sum(part.size for part in account.parts)
         if not self.asked.ignore_space:

@@ -411,6 +411,39 @@ def test_going_on_behind_a_damaged_frame(
     assert decoded(tmp_path / "r.mkv") == decoded(tmp_path / "whole.mkv")
 
 
+def test_a_film_that_was_not_named_before_a_kill(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Complete and recorded, with an older film still under its name: it is named."""
+    source = make_clip("s.mkv", **seconds(12))
+    base = ["video", source, "-o", "r.mkv", "-m", tiny_model, "--json"]
+    assert run_cli(*base).returncode == 0
+    film = (tmp_path / "r.mkv").read_bytes()
+    (tmp_path / ".colorbatch" / "films" / "r.mkv" / "joined.mkv").write_bytes(film)
+    (tmp_path / "r.mkv").write_bytes(b"the older one")
+    assert last_json(run_cli(*base))["colored"] == 1
+    assert (tmp_path / "r.mkv").read_bytes() == film
+    assert last_json(run_cli(*base))["skipped_because"] == {"finished": 1}
+
+
+def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """It is somebody's; it is named, and stays."""
+    arguments = ["video", str(make_clip("s.mkv", **seconds(12))), "-m", str(tiny_model), "-o"]
+    command = [sys.executable, "-c", KILLED, "8", *arguments, "r.mkv"]
+    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+    assert run.returncode != 0 and not (tmp_path / "r.mkv").exists()
+    (tmp_path / "r.mkv").write_bytes(b"somebody's")
+    again = last_json(run_cli(*arguments, "r.mkv", "--json"))
+    assert again["skipped_because"] == {"there already, not in the journal": 1}
+    assert (tmp_path / "r.mkv").read_bytes() == b"somebody's"
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 

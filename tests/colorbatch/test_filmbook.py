@@ -62,6 +62,8 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
         account = filmbook.read(folder)
         lines = sum(end < cut for end in ends)
         assert (account.head is not None, len(account.parts)) == (lines > 0, max(0, lines - 1))
+    path.write_bytes(b'[1]\n{"state": "segment"}\n"x"\n' + whole)
+    assert len(filmbook.read(folder).parts) == 2
     path.write_bytes(whole[: ends[1] + 20])
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.add(second, "f" * 64, 27, 0)
