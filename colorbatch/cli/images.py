@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorbatch.cli.forecast import Forecast, take_sample
-from colorbatch.cli.options import make_engine, model_options, option
+from colorbatch.cli.options import coloring_options, make_engine, option, saturation_of
 from colorbatch.cli.running import check_space, dry_run, run, tell_rest
 from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.cli.sources import ANY_PATH, FORMAT_SUFFIXES, Sources, finding_options
@@ -35,29 +35,7 @@ if TYPE_CHECKING:
     "picture. Without it results stand beside their sources, named *_colorized.",
 )
 @finding_options
-@option("-m", "--model", type=str, help="ONNX file or name of an embedded model.")
-@model_options
-@option(
-    "--batch-size",
-    type=click.IntRange(1, 1024),
-    default=8,
-    show_default=True,
-    help="Pictures per run of the model.",
-)
-@option(
-    "--workers",
-    type=click.IntRange(0, 256),
-    default=0,
-    show_default=True,
-    help="Threads that read and write; 0 is one per core.",
-)
-@option(
-    "--saturation",
-    type=click.FloatRange(0, 4),
-    default=1.0,
-    show_default=True,
-    help="Factor on the color; 0 is grey.",
-)
+@coloring_options("Pictures", "read and write")
 @option("--suffix", type=str, help="Text added to each result's name.")
 @option(
     "--format",
@@ -180,12 +158,10 @@ class Asked(Sources):
         """Those that decide the look and the form of results. Raises UsageError."""
         from colorbatch.settings import ImageSettings
 
-        if math.isnan(self.saturation):
-            raise UsageError("--saturation is a number")
         if not math.isfinite(self.max_pixels):
             raise UsageError("--max-pixels is a number of megapixels")
         return ImageSettings(
-            saturation=self.saturation,
+            saturation=saturation_of(self.saturation),
             quality=self.quality,
             on_color=self._beside(self.on_color),
             on_toned=self._beside(self.on_toned),

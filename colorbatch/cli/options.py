@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,49 @@ def model_options(command: Any) -> Any:
     ):
         command = decorate(command)
     return command
+
+
+def coloring_options(items: str, threads: str) -> Callable[[Any], Any]:
+    """The options of every command that colors: the model, where and how it runs, how strong the
+    color is. `items` are what a batch has, `threads` what the workers do."""
+
+    def decorate(command: Any) -> Any:
+        for one in (
+            option(
+                "--saturation",
+                type=click.FloatRange(0, 4),
+                default=1.0,
+                show_default=True,
+                help="Factor on the color; 0 is grey.",
+            ),
+            option(
+                "--workers",
+                type=click.IntRange(0, 256),
+                default=0,
+                show_default=True,
+                help=f"Threads that {threads}; 0 is one per core.",
+            ),
+            option(
+                "--batch-size",
+                type=click.IntRange(1, 1024),
+                default=8,
+                show_default=True,
+                help=f"{items} per run of the model.",
+            ),
+            model_options,
+            option("-m", "--model", type=str, help="ONNX file or name of an embedded model."),
+        ):
+            command = one(command)
+        return command
+
+    return decorate
+
+
+def saturation_of(value: float) -> float:
+    """The value of --saturation. Raises UsageError: its range lets through what is no number."""
+    if math.isnan(value):
+        raise UsageError("--saturation is a number")
+    return value
 
 
 def chosen_device(device: str, gpu_id: int | None) -> str:

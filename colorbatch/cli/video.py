@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorbatch.cli.filmrun import work
-from colorbatch.cli.options import model_options, option
+from colorbatch.cli.options import coloring_options, option, saturation_of
 from colorbatch.cli.showing import set_up_logging
 from colorbatch.cli.sources import ANY_PATH
 from colorbatch.errors import UsageError
@@ -31,29 +30,7 @@ if TYPE_CHECKING:
     help="Folder for results (the source's tree is mirrored below it), or a file name for one "
     "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized.",
 )
-@option("-m", "--model", type=str, help="ONNX file or name of an embedded model.")
-@model_options
-@option(
-    "--batch-size",
-    type=click.IntRange(1, 1024),
-    default=8,
-    show_default=True,
-    help="Frames per run of the model.",
-)
-@option(
-    "--workers",
-    type=click.IntRange(0, 256),
-    default=0,
-    show_default=True,
-    help="Threads that make chroma; 0 is one per core.",
-)
-@option(
-    "--saturation",
-    type=click.FloatRange(0, 4),
-    default=1.0,
-    show_default=True,
-    help="Factor on the color; 0 is grey.",
-)
+@coloring_options("Frames", "make chroma")
 @option("--codec", default="", help="Encoder, such as ffv1, prores_ks, libx264; else the source's.")
 @option("--crf", type=click.FloatRange(0, 63), help="Quality of x264, x265 and the like; 16.")
 @option("--preset", default="", help="Speed of x264, x265 and the like; medium.")
@@ -153,10 +130,8 @@ class Asked:
         from colorbatch.video import FilmSettings
         from colorbatch.ycbcr import Region
 
-        if math.isnan(self.saturation):
-            raise UsageError("--saturation is a number")
         return FilmSettings(
-            saturation=self.saturation,
+            saturation=saturation_of(self.saturation),
             codec=self.codec,
             pix_fmt=self.pix_fmt,
             options=tuple(self._options()),
