@@ -32,10 +32,8 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +43,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from clocks import Clock, Work, run_python
 
 Plane = npt.NDArray[np.uint8]
 BATCH = 8
@@ -118,24 +117,6 @@ def made_apart(clip: Path, target: Path, chosen: Set, count: int, rate: int = 24
 
 
 # --- the ways; each tells what its work took, without start ------------------------------------
-
-
-@dataclass(frozen=True)
-class Work:
-    """Seconds on the clock, and CPU seconds of all threads."""
-
-    work: float
-    cpu: float
-
-
-class Clock:
-    """Runs from when it is made."""
-
-    def __init__(self) -> None:
-        self._started, self._cpu = time.perf_counter(), time.process_time()
-
-    def stop(self) -> Work:
-        return Work(time.perf_counter() - self._started, time.process_time() - self._cpu)
 
 
 class Encoder:
@@ -282,22 +263,9 @@ class Run:
 
 def measure(command: Sequence[str | Path]) -> Run:
     """Run a command of Python's; what it prints in JSON tells of its work."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    said: dict[str, float] = {}
-    for line in process.stdout.read().splitlines():
-        said |= json.loads(line)
-    memory = cpu = float("nan")
-    if hasattr(os, "wait4"):  # nothing like it on Windows
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        cpu = usage.ru_utime + usage.ru_stime
-    if process.wait():
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    whole = time.perf_counter() - started
-    return Run(whole, cpu, said.get("work", whole), said.get("cpu", cpu), memory)
+    ended = run_python(command)
+    whole, cpu, said = ended.whole, ended.cpu, ended.said
+    return Run(whole, cpu, said.get("work", whole), said.get("cpu", cpu), ended.memory)
 
 
 def ours(source: Path, target: Path) -> list[str | Path]:

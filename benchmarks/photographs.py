@@ -25,7 +25,6 @@ import dataclasses
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +37,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from clocks import Clock, Work, run_python
 
 Pixels = npt.NDArray[Any]
 SMALL, LARGE = (1224, 1632), (3000, 4000)
@@ -125,24 +125,6 @@ def mosaic(photographs: Iterator[Pixels], size: tuple[int, int]) -> npt.NDArray[
 
 
 # --- the ways; each tells what its work took, without start ------------------------------------
-
-
-@dataclass(frozen=True)
-class Work:
-    """Seconds on the clock, and CPU seconds of all threads."""
-
-    work: float
-    cpu: float
-
-
-class Clock:
-    """Runs from when it is made."""
-
-    def __init__(self) -> None:
-        self._started, self._cpu = time.perf_counter(), time.process_time()
-
-    def stop(self) -> Work:
-        return Work(time.perf_counter() - self._started, time.process_time() - self._cpu)
 
 
 def loop(source: Path, target: Path) -> Work:
@@ -312,22 +294,11 @@ class Run:
 
 def measure(command: Sequence[str | Path]) -> Run:
     """Run a command of Python's; what it prints in JSON tells of its work."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    said: dict[str, float] = {}
-    for line in process.stdout.read().splitlines():
-        said |= json.loads(line)
-    memory = float("nan")
-    if hasattr(os, "wait4"):  # nothing like it on Windows
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    if process.wait():
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    whole = time.perf_counter() - started - said.get("preparing", 0)
+    ended = run_python(command)
+    said = ended.said
+    whole = ended.whole - said.get("preparing", 0)
     work, cpu = said.get("work", whole), said.get("cpu", float("nan"))
-    return Run(whole, work, cpu, memory - said.get("held", 0) / 1e6)
+    return Run(whole, work, cpu, ended.memory - said.get("held", 0) / 1e6)
 
 
 def rounds_of(chosen: Set, folder: Path, rounds: int, count: int) -> dict[str, list[Run]]:

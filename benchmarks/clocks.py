@@ -1,0 +1,60 @@
+"""What the benchmarks of photographs and films share: clocks, and processes that are measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Work:
+    """Seconds on the clock, and CPU seconds of all threads."""
+
+    work: float
+    cpu: float
+
+
+class Clock:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._started, self._cpu = time.perf_counter(), time.process_time()
+
+    def stop(self) -> Work:
+        return Work(time.perf_counter() - self._started, time.process_time() - self._cpu)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended. whole, cpu: its seconds on the clock and those of its threads;
+    memory: its peak in MB; said: what it printed in JSON."""
+
+    whole: float
+    cpu: float
+    memory: float
+    said: Mapping[str, float]
+
+
+def run_python(command: Sequence[str | Path]) -> Ended:
+    """Run a command of Python's, and measure it from outside. CPU and memory are NaN on Windows."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    said: dict[str, float] = {}
+    for line in process.stdout.read().splitlines():
+        said |= json.loads(line)
+    memory = cpu = float("nan")
+    if hasattr(os, "wait4"):  # nothing like it on Windows
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        cpu = usage.ru_utime + usage.ru_stime
+    if process.wait():
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return Ended(time.perf_counter() - started, cpu, memory, said)
