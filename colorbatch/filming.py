@@ -185,7 +185,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     with reading:
         behind = parts[-1].segment.last if parts else None
         frames = video.within(_after(reading, behind), plan.span)
-        source = video.batches(frames, plan, maker.engine.batch_size, good)
+        source = video.batches(frames, plan, maker.engine.batch_size, good, len(parts))
         with contextlib.closing(_colored(source, plan, maker)) as results:
             _encode(results, one, maker, book)
         # a part of the film that --end cuts off is not read to its end

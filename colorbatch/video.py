@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,10 +18,10 @@ from typing import Literal
 
 import numpy as np
 
-from colorbatch import avio
+from colorbatch import avio, shots
 from colorbatch.avio import Film, Frame, Planes, Refusal
 from colorbatch.chroma import chroma_planes, luma_of_rgb, rgb_planes
-from colorbatch.color import Codes, Float
+from colorbatch.color import Codes, Float, resize_area
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.kinds import Kind, kind_of
 from colorbatch.ycbcr import (
@@ -35,7 +35,8 @@ from colorbatch.ycbcr import (
 
 Choice = Literal["colorize", "skip"]
 
-SEGMENT_SECONDS = 10
+SHORTEST, LONGEST = 5, 15
+"""Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
 BATCH_BYTES = 64 << 20
 """Samples of one batch; films with larger pictures get fewer than --batch-size at a time."""
 JUDGED_FRAMES = 7
@@ -89,11 +90,6 @@ class FilmPlan:
         """The source's streams that are left out."""
         return frozenset(each.index for each in self.refusals if each.index is not None)
 
-    def segment_of(self, pts: int) -> int:
-        """The number of the segment that a tick lies in: a function of the source alone."""
-        seconds = (pts - self.film.video.start) * self.encoding.time_base
-        return int(seconds // SEGMENT_SECONDS)
-
     @property
     def count(self) -> int | None:
         """How many frames the result has, about; None if nothing tells."""
@@ -114,7 +110,8 @@ class FilmPlan:
             if name not in ("on_color", "on_toned", "drop_unsupported", "allow_depth_loss")
         }
         values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
-        values |= {"drop": sorted(self.drop), "seconds": SEGMENT_SECONDS}
+        values |= {"drop": sorted(self.drop), "segments": (SHORTEST, LONGEST, shots.SEEN)}
+        values |= {"cuts": (shots.FLASH, dataclasses.asdict(shots.RULE))}
         return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
 
 
@@ -251,32 +248,61 @@ class Batch:
 
 
 def batches(
-    frames: Iterable[Frame], plan: FilmPlan, most: int, good: tuple[int, Planes] | None = None
+    frames: Iterable[Frame],
+    plan: FilmPlan,
+    most: int,
+    good: tuple[int, Planes] | None = None,
+    first: int = 0,
 ) -> Iterator[Batch]:
     """Frames in batches of at most `most`, none of which reaches into another segment, so that what
     a frame shares a batch with does not depend on where a run began. good: the last good frame
-    before these."""
+    before these; first: the number of the segment that they begin."""
     most = max(1, min(most, BATCH_BYTES // frame_bytes(plan)))
     waiting: list[Frame] = []
     seen: list[Planes] = []
-    for frame in frames:
-        segment = plan.segment_of(frame.pts)
-        if waiting and (len(waiting) == most or segment != plan.segment_of(waiting[0].pts)):
-            yield _batch(waiting, seen, plan, good)
+    number = first
+    for segment, frame in segmented(frames, plan, first):
+        if waiting and (len(waiting) == most or segment != number):
+            yield Batch(number, tuple(waiting), tuple(seen), good[0] if good else None)
             waiting, seen = [], []
+        number = segment
         if not frame.corrupt:
             good = frame.pts, frame.planes
         waiting.append(frame)
         seen.append(good[1] if good else frame.planes)
     if waiting:
-        yield _batch(waiting, seen, plan, good)
+        yield Batch(number, tuple(waiting), tuple(seen), good[0] if good else None)
 
 
-def _batch(
-    frames: list[Frame], seen: list[Planes], plan: FilmPlan, good: tuple[int, Planes] | None
-) -> Batch:
-    segment = plan.segment_of(frames[0].pts)
-    return Batch(segment, tuple(frames), tuple(seen), good[0] if good else None)
+def segmented(frames: Iterable[Frame], plan: FilmPlan, number: int) -> Iterator[tuple[int, Frame]]:
+    """Each frame with the number of its segment, the first's being `number`.
+
+    A segment ends before the first cut that it is SHORTEST long at, or where it is LONGEST long.
+    That is found with nothing but its own frames and the `shots.FLASH` behind it, which are held:
+    a run that goes on behind a segment finds the same.
+    """
+    cuts, begin = shots.Cuts(), None
+    for frame, cut in _with_cuts(frames, plan, cuts):
+        begin = frame.pts if begin is None else begin
+        age = (frame.pts - begin) * plan.film.video.time_base
+        if age >= LONGEST or (cut and age >= SHORTEST):
+            number, begin = number + 1, frame.pts
+            cuts.begin()
+        yield number, frame
+
+
+def _with_cuts(
+    frames: Iterable[Frame], plan: FilmPlan, cuts: shots.Cuts
+) -> Iterator[tuple[Frame, bool]]:
+    """Each frame with whether it begins a shot."""
+    held: deque[Frame] = deque()
+    for frame in frames:
+        held.append(frame)
+        cut = cuts.add(None if frame.corrupt else shot_view(frame.planes, plan))
+        if cut is not None:
+            yield held.popleft(), cut
+    for cut in cuts.end():
+        yield held.popleft(), cut
 
 
 def frame_bytes(plan: FilmPlan) -> int:
@@ -320,6 +346,21 @@ def lightness(planes: Planes, plan: FilmPlan, size: tuple[int, int]) -> Float:
     """L* (h, w) in [0, 100], float32, of a picture of the source at the network's `size`."""
     luma = _luma(planes, plan.codes)
     return network_lightness(plan.region.of(luma) if plan.region else luma, plan.codes, size)
+
+
+def shot_view(planes: Planes, plan: FilmPlan) -> Codes:
+    """A picture of the source as `shots` looks at it: L* of 0 to 255 (shots.SEEN), uint8, of the
+    region that is colored. Each plane is averaged before they are joined."""
+    region, size = plan.region, shots.SEEN
+    if planes.luma is not None:
+        luma = region.of(planes.luma) if region else planes.luma
+    else:
+        assert planes.rgb is not None
+        small = (resize_area(region.of(one) if region else one, size) for one in planes.rgb)
+        red, green, blue = small
+        luma = luma_of_rgb(green, blue, red, plan.codes)
+    light = network_lightness(luma, plan.codes, size)
+    return np.asarray(np.rint(light * np.float32(2.55)), np.uint8)
 
 
 def _luma(planes: Planes, codes: Encoding) -> Codes:

@@ -58,7 +58,8 @@ ALLOWED = {
     "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
     | {"transfer", "formats"}
     | GROUND,
-    "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
+    "shots": {"color"},
+    "video": {"shots", "avio", "chroma", "ycbcr", "kinds", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
     "filmjobs": {"avio", "finding", "places", "files", "errors"},
     "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}

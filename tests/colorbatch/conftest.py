@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -27,13 +28,18 @@ class Picture:
     planes: tuple[bytes, ...]
 
 
-def _noise(frame: av.VideoFrame, depth: int, rng: np.random.Generator) -> None:
-    """Fill a frame's planes with a moving ramp and noise, within the depth."""
+def _noise(frame: av.VideoFrame, depth: int, rng: np.random.Generator, look: int) -> None:
+    """Fill a frame's planes with noise over a ramp (look 0) or over patches, others for each look,
+    within the depth."""
     for plane in frame.planes:
         wide = depth > 8
         lines = np.frombuffer(plane, np.uint16 if wide else np.uint8)
         lines = lines.reshape(-1, plane.line_size // (2 if wide else 1))
         ramp = np.add.outer(np.arange(lines.shape[0]), np.arange(lines.shape[1])) * 3
+        if look:
+            patches = np.random.default_rng(look).integers(0, 200, (6, 8))
+            ys, xs = (np.arange(n) * c // n for n, c in zip(lines.shape, (6, 8), strict=True))
+            ramp = patches[np.ix_(ys, xs)]
         top = 2**depth - 1
         values = (ramp * 2 ** (depth - 8) + rng.integers(0, 16, lines.shape)) % (top + 1)
         lines[...] = values.astype(lines.dtype)
@@ -45,7 +51,8 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
 
     times: the frames' pts in ticks of time_base; setup: what else to set on the stream before it is
     opened; field_mode: "tff" or "bff" marks each frame as two fields; more: adds other streams, is
-    given the container before its header is written, and returns packets.
+    given the container before its header is written, and returns packets; looks: the number of each
+    frame from which on the pictures look otherwise, and how.
     """
 
     def make(
@@ -62,8 +69,9 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
         field_mode: str = "",
         more: Callable[[Any], Iterable[Any]] = lambda container: (),
         container_options: dict[str, str] | None = None,
+        looks: Mapping[int, int] = MappingProxyType({}),
     ) -> Path:
-        path = tmp_path / name
+        path, look = tmp_path / name, 0
         clocks = (
             {}
             if path.suffix not in (".mp4", ".mov")
@@ -84,9 +92,10 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
             packets = list(more(container))
             depth = av.VideoFormat(pix_fmt).components[0].bits
             steps = [*np.diff(times), *np.diff(times)[-1:], 1]
-            for pts, step in zip(times, steps, strict=False):
+            for number, (pts, step) in enumerate(zip(times, steps, strict=False)):
                 frame = av.VideoFrame(size[1], size[0], pix_fmt)
-                _noise(frame, depth, rng)
+                look = looks.get(number, look)
+                _noise(frame, depth, rng, look)
                 frame.pts, frame.time_base, frame.duration = pts, time_base, int(step)
                 container.mux(stream.encode(_marked(frame, field_mode, time_base)))
             container.mux(stream.encode(None))

@@ -22,7 +22,11 @@ from colorbatch.filmbook import FilmBook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
-"""A frame a second: a segment of ten seconds has ten frames."""
+"""A frame a second: a segment has at most 15 frames."""
+SHOTS = {8: 1, 11: 2, 18: 9, 19: 2, 25: 3, 30: 4, 36: 5}
+"""Cuts, two of which come too early for a border, and a flash at 18."""
+BORDERS = [0, 8, 23, 30, 36]
+"""Of 41 such frames: at cuts 5 to 15 s behind the border before, or 15 s behind it."""
 
 
 def seconds(count: int) -> dict[str, Any]:
@@ -209,7 +213,8 @@ def segments(folder: Path) -> list[dict[str, Any]]:
 def long_clip(make_clip: Callable[..., Path], with_everything: Any) -> Path:
     """41 frames in five segments, H.264 with frames out of order, two sounds. (At some small sizes,
     such as 66 x 50, libx264's macroblock tree itself gives other pictures each time.)"""
-    return make_clip("s.mp4", "libx264", size=(96, 128), more=with_everything, **seconds(41))
+    size, more = (96, 128), with_everything
+    return make_clip("s.mp4", "libx264", size=size, more=more, looks=SHOTS, **seconds(41))
 
 
 def pictures_and_packets(path: Path, decoded: Any, packet_hashes: Any) -> tuple[Any, ...]:
@@ -393,7 +398,7 @@ def test_going_on_behind_a_damaged_frame(
     with av.open(str(source)) as container:
         packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     data = bytearray(source.read_bytes())
-    for number in (9, 10, 11):  # on both sides of a segment's border
+    for number in (14, 15, 16):  # on both sides of a segment's border
         at = data.find(packets[number])
         data[at + 40] ^= 255
     source.write_bytes(data)
@@ -405,7 +410,7 @@ def test_going_on_behind_a_damaged_frame(
         subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
         if segments(folder):
             break
-    assert [(part["good"], part["corrupt"]) for part in segments(folder)][:1] == [(8000, 1)]
+    assert [(part["good"], part["corrupt"]) for part in segments(folder)][:1] == [(13000, 1)]
     assert run_cli(*arguments, "r.mkv").returncode == 0
     assert sum(part["corrupt"] for part in segments(folder)) == 3
     assert decoded(tmp_path / "r.mkv") == decoded(tmp_path / "whole.mkv")
@@ -688,12 +693,12 @@ def test_ctrl_c_is_one_line_and_resumable(
 def test_borders_are_the_sources_own(
     run_cli: Run, tiny_model: Path, long_clip: Path, tmp_path: Path
 ) -> None:
-    """Segments end at tens of seconds, whatever the batch size."""
+    """Segments end at cuts, or at their longest, whatever the batch size."""
     for size in (1, 7):
         name = f"r{size}.mp4"
         more = ["-m", tiny_model, "--batch-size", str(size), "-q"]
         assert run_cli("video", long_clip, "-o", name, *more).returncode == 0
         told = segments(tmp_path / ".colorbatch" / "films" / name)
-        assert [each["first"] // 24 for each in told] == [0, 10, 20, 30, 40]
-        assert [each["frames"] for each in told] == [10, 10, 10, 10, 1]
+        assert [each["first"] // 24 for each in told] == BORDERS
+        assert [each["frames"] for each in told] == [*np.diff(BORDERS), 41 - BORDERS[-1]]
         assert all(a["last"] < b["first"] for a, b in itertools.pairwise(told))

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorbatch import avio, video
+from colorbatch import avio, shots, video
 from colorbatch.avio import Frame, Planes, probe
 from colorbatch.errors import UsageError
-from colorbatch.video import FilmSettings, plan_film
+from colorbatch.video import FilmPlan, FilmSettings, plan_film
 from colorbatch.ycbcr import Region
 
 TICKS = {"time_base": Fraction(1, 24), "rate": Fraction(1), "times": range(0, 24 * 30, 24)}
@@ -25,19 +25,83 @@ def frame(pts: int, value: int, corrupt: bool = False) -> Frame:
     return Frame(pts, 24, planes, True, corrupt, False)
 
 
-def test_batches_end_where_segments_do(make_clip: Callable[..., Path]) -> None:
-    """Whatever their size, and wherever reading began: ten frames a second apart are a segment."""
-    plan = plan_film(probe(make_clip("s.mkv", **TICKS)), FilmSettings())
-    ticks = [number * 1000 for number in range(25)]  # Matroska's
-    for start in (0, 10, 20):
-        frames = [frame(tick, 9) for tick in ticks[start:]]
-        made = list(video.batches(frames, plan, 4))
-        of = {batch.segment: [] for batch in made}
-        for batch in made:
-            of[batch.segment].append([each.pts for each in batch.frames])
-        for segment, groups in of.items():
-            own = [tick for tick in ticks if tick // 10000 == segment]
-            assert groups == [own[at : at + 4] for at in range(0, len(own), 4)]
+def looking(looks: str, damaged: str = "") -> list[Frame]:
+    """A frame a second for each letter, patches of other lightness for each other letter; damaged:
+    the numbers of damaged frames, as letters from a on."""
+    made = []
+    for number, look in enumerate(looks):
+        patches = np.random.default_rng(ord(look)).integers(16, 220, (6, 8), np.uint8)
+        luma = patches.repeat(16, 0).repeat(16, 1)
+        corrupt = chr(ord("a") + number) in damaged
+        made.append(Frame(number * 1000, 1000, Planes(luma=luma), True, corrupt, False))
+    return made
+
+
+@pytest.fixture
+def plan(make_clip: Callable[..., Path]) -> FilmPlan:
+    """Of a film whose ticks are milliseconds."""
+    return plan_film(probe(make_clip("s.mkv", **TICKS)), FilmSettings())
+
+
+@pytest.mark.parametrize(
+    ("frames", "borders"),
+    [
+        (looking("a" * 40), [0, 15, 30]),  # no cut
+        (looking("a" * 7 + "b" * 9 + "c" * 9), [0, 7, 16]),
+        (looking("a" * 4 + "b" * 9 + "c" * 9), [0, 13]),  # too early
+        (looking("a" * 14 + "b" * 9), [0, 14]),
+        (looking("a" * 17 + "b" * 9), [0, 15]),  # too late, and early in the next
+        (looking("a" * 8 + "x" + "a" * 8), [0, 15]),  # flashes
+        (looking("a" * 8 + "xy" + "a" * 8), [0, 15]),
+        (looking("a" * 8 + "b" * 8, damaged="i"), [0, 9]),  # the new shot's first frame
+        (looking("a" * 8 + "b" * 8, damaged="gh"), [0, 8]),  # the old one's last
+        (looking("a" * 8 + "x" + "a" * 8, damaged="i"), [0, 15]),
+        (looking("a" * 8 + "b" * 2), [0, 8]),
+        (looking("a" * 8 + "b"), [0]),  # nothing behind it tells a cut from a flash
+        (looking("abcdefghijklmnop"), [0, 15]),  # nothing holds still
+        ([frame(tick, 9) for tick in (0, 14999, 15000, 61000, 61001)], [0, 2, 3]),
+        ([], []),
+    ],
+)
+def test_segments_end_at_cuts(plan: FilmPlan, frames: list[Frame], borders: list[int]) -> None:
+    """From 5 s on at the first cut, else at 15 s; a run that begins at any border finds the same,
+    and batches end there."""
+    told = list(video.segmented(frames, plan, 0))
+    assert [each for _, each in told] == frames
+    numbers = [number for number, _ in told]
+    assert [numbers.index(number) for number in sorted(set(numbers))] == borders
+    assert numbers == sorted(numbers)
+    for number, begin in enumerate(borders):
+        assert list(video.segmented(frames[begin:], plan, number)) == told[begin:]
+        of: dict[int, list[Frame]] = {}
+        for batch in video.batches(frames[begin:], plan, 4, first=number):
+            own = of.setdefault(batch.segment, [])
+            assert len(own) % 4 == 0 and len(batch.frames) <= 4
+            own.extend(batch.frames)
+        assert [(key, each) for key, group in of.items() for each in group] == told[begin:]
+
+
+def test_a_view_of_a_shot_shows_the_lightness_that_is_seen(make_clip: Callable[..., Path]) -> None:
+    """L* of 0 to 255 whatever the depth, the levels and the order of samples; and of the region
+    alone."""
+    grey = np.linspace(0, 255, 66).round()[None].repeat(50, 0)
+    views = []
+    for name, scale, low in (
+        ("gray", 1, 0),
+        ("yuv422p10le", 4 * 219 / 255, 64),
+        ("gbrp10le", 1023 / 255, 0),
+    ):
+        plan = plan_film(probe(make_clip(f"{name}.mkv", "ffv1", name)), FilmSettings())
+        codes = np.rint(grey * scale + low).astype(plan.codes.dtype)
+        planes = Planes(rgb=(codes,) * 3) if "gbrp" in name else Planes(luma=codes)
+        views.append(video.shot_view(planes, plan).astype(int))
+        assert views[-1].shape == shots.SEEN
+    # CIE 1976 L* of sRGB code 119 is 50.03; BT.1886's display is a little darker there
+    middle = int(np.abs(grey[0] - 119).argmin() * 64 / 66)
+    assert abs(views[0][10, middle] - 127) <= 4
+    assert np.abs(views[0] - views[2]).max() <= 1 and np.abs(views[0] - views[1]).max() <= 6
+    part = replace(plan, region=Region(20, 40, 0, 0))
+    assert video.shot_view(planes, part).max() < 90
 
 
 def test_damaged_frames_are_seen_as_the_good_one_before(make_clip: Callable[..., Path]) -> None:
@@ -99,6 +163,22 @@ def test_a_grey_film_is_tagged_as_what_its_chroma_means(make_clip: Callable[...,
     assert (plan.made.levels, plan.made.matrix, plan.made.siting) == ("full", "bt601", "left")
     untagged = plan_film(probe(make_clip("u.mkv", "ffv1", "yuv420p")), FilmSettings())
     assert untagged.encoding.color == untagged.film.video.color
+
+
+def test_the_digest_holds_where_segments_end(
+    make_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film begun with other borders is begun anew."""
+    plan, settings = plan_film(probe(make_clip("s.mkv")), FilmSettings()), FilmSettings()
+    digests = [plan.digest(settings)]
+    for module, name, value in (
+        (video, "LONGEST", 20),
+        (shots, "RULE", replace(shots.RULE, share=0.5)),
+        (shots, "FLASH", 3),
+    ):
+        monkeypatch.setattr(module, name, value)
+        digests.append(plan.digest(settings))
+    assert len(set(digests)) == 4
 
 
 def test_the_digest_holds_what_decides_the_result(make_clip: Callable[..., Path]) -> None:
