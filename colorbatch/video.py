@@ -39,7 +39,7 @@ SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
 BATCH_BYTES = 64 << 20
 """Samples of one batch; films with larger pictures get fewer than --batch-size at a time."""
-SAMPLES = 4
+SHOT_SAMPLES = 4
 """Averaging 16 takes grain to a quarter; averaging all samples takes 24 times as long at 1080p."""
 JUDGED_FRAMES = 7
 JUDGED_SIDE = 192
@@ -113,7 +113,7 @@ class FilmPlan:
         }
         values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
         values |= {"drop": sorted(self.drop), "segments": (SHORTEST, LONGEST)}
-        values |= {"cuts": (SAMPLES, shots.SEEN, shots.FLASH, dataclasses.asdict(shots.RULE))}
+        values |= {"cuts": (SHOT_SAMPLES, shots.SEEN, shots.FLASH, dataclasses.asdict(shots.RULE))}
         return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
 
 
@@ -352,11 +352,13 @@ def lightness(planes: Planes, plan: FilmPlan, size: tuple[int, int]) -> Float:
 
 def shot_view(planes: Planes, plan: FilmPlan) -> Codes:
     """A picture of the source as `shots` looks at it: L* of 0 to 255 (shots.SEEN), uint8, of the
-    region that is colored. Of larger pictures `SAMPLES` per sample and axis are read."""
+    region that is colored. Of larger pictures `SHOT_SAMPLES` per sample and axis are read."""
 
     def small(plane: Codes) -> Codes:
         part = plan.region.of(plane) if plan.region else plane
-        down, across = (max(1, n // (SAMPLES * m)) for n, m in zip(part.shape, size, strict=True))
+        down, across = (
+            max(1, n // (SHOT_SAMPLES * m)) for n, m in zip(part.shape, size, strict=True)
+        )
         return resize_area(np.ascontiguousarray(part[::down, ::across]), size)
 
     size = shots.SEEN
