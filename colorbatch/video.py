@@ -20,12 +20,13 @@ import numpy as np
 
 from colorbatch import avio
 from colorbatch.avio import Film, Frame, Planes, Refusal
-from colorbatch.chroma import chroma_planes, luma_of_rgb, rgb_planes
+from colorbatch.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color import Codes, Float
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.kinds import Kind, kind_of
 from colorbatch.ycbcr import (
     Encoding,
+    Matrix,
     Region,
     encoding_of,
     network_lightness,
@@ -42,6 +43,8 @@ JUDGED_FRAMES = 7
 JUDGED_SIDE = 192
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 """H.273's code point for the matrix of a film that had no chroma before."""
+MATRIX_OF_RGB: Matrix = "bt709"
+"""The matrix of an RGB film whose result has none of RGB's formats."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,9 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         subsampling=None if pixels.kind == "rgb" else pixels.subsampling,
     )
     encoding = found.encoding
-    if film.video.pixels.kind == "gray":
+    if film.video.pixels.kind == "rgb" and pixels.kind == "yuv":
+        made = replace(made, matrix=MATRIX_OF_RGB)
+    if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
     avio.check(encoding)
     region = settings.region.within(film.video.size, made) if settings.region else None
@@ -185,7 +190,7 @@ def codes_of(film: Film) -> Encoding:
 
 
 def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Encoding]:
-    """Of a grey film: tags for the chroma that it gets, because players guess others."""
+    """Of a grey or RGB film: tags for the chroma that it gets, because players guess others."""
     color = replace(
         encoding.color,
         range=2 if made.levels == "full" else 1,
@@ -318,7 +323,7 @@ def spread(film: Film, count: int, span: tuple[int | None, int | None]) -> Itera
 
 def lightness(planes: Planes, plan: FilmPlan, size: tuple[int, int]) -> Float:
     """L* (h, w) in [0, 100], float32, of a picture of the source at the network's `size`."""
-    luma = _luma(planes, plan.codes)
+    luma = _luma(planes, replace(plan.codes, matrix=plan.made.matrix))
     return network_lightness(plan.region.of(luma) if plan.region else luma, plan.codes, size)
 
 
@@ -334,24 +339,36 @@ def colored(planes: Planes, ab: Float, plan: FilmPlan, saturation: float) -> Pla
     """The planes of the result: Y' of the source, widened by an exact shift at most, and chroma of
     ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma."""
     made = plan.made
-
-    def fitted(plane: Codes) -> Codes:
-        loss = bool(plan.fit.bits_lost)
-        return resample_depth(plane, plan.codes.bits, made.bits, allow_loss=loss)
-
     alpha = None
     if plan.fit.pixels.alpha:
         full = np.full(plan.film.video.size, made.maximum, made.dtype)
-        alpha = fitted(planes.alpha) if planes.alpha is not None else full
-    if planes.luma is None:
+        alpha = fitted(planes.alpha, plan) if planes.alpha is not None else full
+    if made.matrix == "rgb":
         assert planes.rgb is not None
-        red, green, blue = (fitted(plane) for plane in planes.rgb)
-        luma = luma_of_rgb(green, blue, red, made)
-        green, blue, red = rgb_planes(luma, ab, made, saturation=saturation, region=plan.region)
+        red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
+        exact = luma_of_rgb(green, blue, red, made)
+        green, blue, red = rgb_planes(exact, ab, made, saturation=saturation, region=plan.region)
         return Planes(rgb=(red, green, blue), alpha=alpha)
-    luma = fitted(planes.luma)
+    luma = kept_luma(planes, plan)
     chroma = chroma_planes(luma, ab, made, saturation=saturation, region=plan.region)
     return Planes(luma=luma, chroma=chroma, alpha=alpha)
+
+
+def kept_luma(planes: Planes, plan: FilmPlan) -> Codes:
+    """The Y' plane (H, W) that the result has to have, in its codes, for a picture of the source:
+    its own, widened by an exact shift, or rounded where depth may be lost. Of RGB it is computed by
+    the result's matrix, and of an RGB result rounded to codes."""
+    if planes.luma is not None:
+        return fitted(planes.luma, plan)
+    assert planes.rgb is not None
+    red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
+    return coded_luma_of_rgb(green, blue, red, plan.made)
+
+
+def fitted(plane: Codes, plan: FilmPlan) -> Codes:
+    """A plane of the source in the result's depth."""
+    loss = bool(plan.fit.bits_lost)
+    return resample_depth(plane, plan.codes.bits, plan.made.bits, allow_loss=loss)
 
 
 def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:

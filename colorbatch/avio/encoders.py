@@ -28,6 +28,8 @@ choose differently with another one, and a film that is gone on with has to stay
 
 CRF = "16"
 QUIET = {"libx265": ("x265-params", "log-level=error")}
+CONVERTING = ("_nvenc", "_qsv", "_amf")
+"""Ends of encoders' names: of hardware that turns packed RGB into Y'CbCr by its own rule."""
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
 
@@ -151,29 +153,35 @@ def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
         if given.name in LOOKED_UP or given.name.startswith("yuvj"):
             continue
         try:
-            found.append(pixel_format(given.name))
+            facts = pixel_format(given.name)
         except SourceError:
             continue
+        if not (encoder.endswith(CONVERTING) and facts.kind == "rgb" and facts.name[:3] != "gbr"):
+            found.append(facts)
     return tuple(found)
 
 
 def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -> Fit:
     """The encoder's pixel format for the colored film of a source, and what it costs.
 
-    RGB stays RGB; Y'CbCr keeps its subsampling; gray becomes 4:2:0 at 8 bits and 4:2:2 above. The
-    least loss wins, then the least that is added. only: names to choose from, all if empty. Raises
-    UsageError where the encoder has none (RGB into an encoder without RGB).
+    RGB stays RGB where the encoder has it at that depth; Y'CbCr keeps its subsampling; gray, and
+    RGB that cannot stay, become 4:2:0 at 8 bits and 4:2:2 above. The least loss wins, then the
+    least that is added. only: names to choose from, all if empty. Raises UsageError where the
+    encoder has none.
     """
-    kind = "rgb" if source.kind == "rgb" else "yuv"
+    kinds = ("rgb", "yuv") if source.kind == "rgb" else ("yuv",)
     sampling = source.subsampling
-    if source.kind == "gray":
+    if source.kind != "yuv":
         sampling = (2, 2) if source.depth <= 8 else (1, 2)
     only = tuple(only)
 
     def cost(given: PixelFormat) -> tuple[int, ...]:
         down, across = (a / b for a, b in zip(given.subsampling, sampling, strict=True))
+        if source.kind == given.kind == "rgb":
+            down = across = 1
         return (
             max(0, source.depth - given.depth),
+            kinds.index(given.kind),
             int(down > 1) + int(across > 1),
             int(source.alpha and not given.alpha),
             int(given.alpha and not source.alpha),
@@ -184,13 +192,13 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
     fitting = [
         each
         for each in formats_of(encoder)
-        if each.kind == kind and (not only or each.name in only)
+        if each.kind in kinds and (not only or each.name in only)
     ]
     if not fitting:
-        raise UsageError(f"{encoder} takes no {kind.upper()} pictures here")
+        raise UsageError(f"{encoder} takes no pictures in color here")
     best = min(fitting, key=cost)
     lost = cost(best)
-    return Fit(best, lost[0], lost[4], bool(lost[1]), bool(lost[2]))
+    return Fit(best, lost[0], lost[5], bool(lost[2]), bool(lost[3]))
 
 
 def native_codec(video: VideoInfo) -> str:
@@ -207,14 +215,16 @@ def native_codec(video: VideoInfo) -> str:
 
 def _profile(encoder: str, video: VideoInfo) -> Options:
     """The source's own profile, else the one that holds its samples."""
-    full = video.pixels.kind != "gray" and video.pixels.subsampling == (1, 1)
+    pixels = video.pixels
+    full = pixels.kind != "gray" and pixels.subsampling == (1, 1)
     if encoder == "prores_ks":
-        usual = "4444" if full else "hq"
+        # only 4444 has transparency
+        usual = "4444" if pixels.alpha or (full and pixels.kind == "yuv") else "hq"
         own = PRORES.get(video.profile) if video.codec == "prores" else None
         return (("profile", own or usual), ("vendor", "apl0"))
     if encoder == "dnxhd":
         # DNxHD proper knows a few sizes and bit rates only; DNxHR is the same codec for all
-        usual = "dnxhr_444" if full else "dnxhr_hqx" if video.pixels.depth > 8 else "dnxhr_hq"
+        usual = "dnxhr_444" if full else "dnxhr_hqx" if pixels.depth > 8 else "dnxhr_hq"
         return (("profile", DNXHR.get(video.profile, usual)),)
     return ()
 
@@ -281,11 +291,11 @@ def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:
 
 
 def _siting(video: VideoInfo, fit: Fit) -> str:
-    """The chroma location of the result: the source's, or for gray that becomes 4:2:0 or 4:2:2 the
-    usual "left"; "" where chroma is not subsampled."""
+    """The chroma location of the result: the source's, or for gray and RGB that become 4:2:0 or
+    4:2:2 the usual "left"; "" where chroma is not subsampled."""
     if fit.pixels.subsampling == (1, 1):
         return ""
-    return "left" if video.pixels.kind == "gray" else video.chroma_location
+    return video.chroma_location if video.pixels.kind == "yuv" else "left"
 
 
 def _container_for(encoder: str, film: Film) -> str:

@@ -72,7 +72,6 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
-    from colorbatch.proof import refuse
     from colorbatch.video import plan_film
 
     container = asked.container or ""
@@ -82,8 +81,6 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
             raise UsageError(f"{asked.output} and --container {container} contradict each other")
         container = own
     plan = plan_film(avio.probe(found.source), settings, container)
-    if asked.prove_luma:
-        refuse(plan)
     job = filmjobs.job_of(found, asked.output, plan.container)
     check_target(job.target)
     return FilmJob(job, plan)

@@ -64,7 +64,7 @@ ALLOWED = {
     "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
     | {"files", "errors", "__init__"},
     "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
-    "proof": {"video", "avio", "color", "files", "errors"},
+    "proof": {"video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "formats", "errors"},
