@@ -27,6 +27,8 @@ THREADS = 4
 choose differently with another one, and a film that is gone on with has to stay the same."""
 
 CRF = "16"
+INSTEAD_OF_CRF = frozenset({"qp", "b"})
+"""Options that say how good pictures are in another way, and that libav passes over beside crf."""
 QUIET = {"libx265": ("x265-params", "log-level=error")}
 CONVERTING = ("_nvenc", "_qsv", "_amf")
 """Ends of encoders' names: of hardware that turns packed RGB into Y'CbCr by its own rule."""
@@ -256,6 +258,8 @@ def plan(
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
     merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    if INSTEAD_OF_CRF & dict(options).keys() and "crf" not in dict(options):
+        merged.pop("crf", None)
     profile = merged.get("profile", "")
     only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
     fit = result_format(video.pixels, encoder, only)

@@ -149,6 +149,8 @@ def test_usual_options(film: Callable[..., Film]) -> None:
     assert dict(plan(film(size=(1080, 1920))).encoding.options)["slices"] == "16"
     x264 = plan(film(), codec="libx264", options=(("crf", "20"), ("tune", "film"))).encoding
     assert dict(x264.options) == {"crf": "20", "preset": "medium", "tune": "film"}
+    lossless = plan(film(), codec="libx264", options=(("qp", "0"),)).encoding
+    assert dict(lossless.options) == {"preset": "medium", "qp": "0"}  # crf would win over it
     fields = plan(film(field_order="bb", size=(576, 720)), codec="libx264").encoding
     assert dict(fields.options)["flags"] == "+ildct+ilme"
 

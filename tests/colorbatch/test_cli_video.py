@@ -154,7 +154,7 @@ def test_rgb_and_its_luma(
         before = [frame.to_ndarray(format=pix_fmt) for frame in container.decode(video=0)]
     with av.open(str(tmp_path / target)) as container:
         frames = list(container.decode(video=0))
-    assert frames[0].format.name in (made, "gbrp")
+    assert frames[0].format.name.replace("yuvj", "yuv") in (made, "gbrp")
     if made.startswith("yuv"):
         assert (frames[0].color_range, frames[0].colorspace) == (2, 1)
         weights = np.array([2126, 7152, 722])
