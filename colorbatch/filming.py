@@ -63,12 +63,13 @@ class FilmJob:
 @dataclass(frozen=True)
 class Maker:
     """What colors the films of a run. workers: threads that make chroma; progress: told how many
-    frames are done more; stop: asked between batches."""
+    frames are done more; stop: asked often. anew: do not go on with segments of before."""
 
     engine: Engine
     model_sha256: str
     settings: FilmSettings
     workers: int = 0
+    anew: bool = False
     progress: Callable[[int], None] = lambda frames: None
     stop: Callable[[], bool] = lambda: False
 
@@ -131,9 +132,9 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     head = head_of(one, maker.settings, maker.model_sha256)
     with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
         made = _joined(book.folder, one.plan)
-        if (published := _published(book, head, made)) is not None:
+        if not maker.anew and (published := _published(book, head, made)) is not None:
             return _outcome(one, published, book.account.ending or ())
-        if book.account.head != head or book.account.finish is not None:
+        if maker.anew or book.account.head != head or book.account.finish is not None:
             book.begin(head)
         if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
             _make_segments(one, maker, book)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob, Maker
     from colorbatch.filmsample import Estimate
+    from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,33 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     """The whole command. Raises ColorbatchError for what keeps it from beginning."""
     model = filmplan.cached_model(asked.model)
     planned = filmplan.plan_films(asked, settings, model)
-    report = Report(len(planned.todo) + len(planned.outcomes))
-    show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
+    with _log(asked, planned) or contextlib.nullcontext() as log:
+        report = Report(len(planned.todo) + len(planned.outcomes))
+        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
+        return _work(asked, settings, model, planned, Shower(report, log=log, **words))
+
+
+def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
+    """The log, if there is to be one. Raises UsageError, TargetError."""
+    if asked.preview is not None:
+        return None
+    from colorbatch.files import Job
+    from colorbatch.filmjobs import FILM_SUFFIXES
+    from colorbatch.formats import FORMATS
+
+    jobs = [film.job for film in planned.todo]
+    jobs += [Job(each.source, each.target) for each in planned.outcomes]
+    return asked.open_log(jobs, "films", {*FORMATS, *FILM_SUFFIXES})
+
+
+def _work(
+    asked: Asked,
+    settings: FilmSettings,
+    model: Callable[[], str],
+    planned: filmplan.Planned,
+    show: Shower,
+) -> ExitCode:
+    report = show.report
     if asked.dry_run:
         return _dry_run(planned, show)
     for film in planned.todo if not asked.quiet else ():
@@ -53,7 +79,9 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
         if engine is not None:
             from colorbatch.filming import Maker
 
-            maker = Maker(engine, model(), settings, asked.workers, stop=interrupted)
+            maker = Maker(
+                engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
+            )
             report.made_by = _made_by(maker)
             run.films(planned.todo, maker)
         report.interrupted = interrupted() and report.finished < report.total

@@ -60,7 +60,7 @@ ALLOWED = {
     | GROUND,
     "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
-    "filmjobs": {"avio", "finding", "places", "files", "errors"},
+    "filmjobs": {"avio", "finding", "lists", "patterns", "places", "files", "errors"},
     "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
     | {"files", "errors", "__init__"},
     "filmsample": {"filming", "video", "avio", "color", "files", "errors"},

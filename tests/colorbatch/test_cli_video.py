@@ -592,6 +592,18 @@ def test_a_folder_is_mirrored_and_one_bad_film_stops_no_other(
     assert luma(tmp_path / "out" / "deep" / "two.mkv") == luma(clip)
 
 
+def color_film(path: Path, photo: Any) -> None:
+    """A film that shows a part of a photograph in color."""
+    path.parent.mkdir()
+    picture = np.ascontiguousarray(photo[:160, :240])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 240, 160, "yuv444p"
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+
+
 def test_films_in_color_found_in_a_folder_are_left_alone(
     run_cli: Run,
     tiny_model: Path,
@@ -599,19 +611,100 @@ def test_films_in_color_found_in_a_folder_are_left_alone(
     tmp_path: Path,
 ) -> None:
     """Skipped and counted; colored when asked; results of ours are never sources."""
-    (tmp_path / "reels").mkdir()
-    picture = np.ascontiguousarray(photograph("coffee")[:160, :240])
-    with av.open(str(tmp_path / "reels" / "c.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=4)
-        stream.width, stream.height, stream.pix_fmt = 240, 160, "yuv444p"
-        for _ in range(6):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode(None))
+    color_film(tmp_path / "reels" / "c.mkv", photograph("coffee"))
     base = ["video", "reels", "-o", "out", "-m", tiny_model, "--json"]
     assert last_json(run_cli(*base))["skipped_because"] == {"in color already": 1}
     assert last_json(run_cli(*base, "--on-color", "colorize"))["colored"] == 1
     ours = run_cli("video", "out", "-o", "again", "-m", tiny_model, "--json")
     assert last_json(ours)["skipped_because"] == {"made by colorbatch": 1}
+
+
+@pytest.fixture
+def reels(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
+    """A folder with four grey films and one that cannot be read."""
+    clip = make_clip("s.mkv", "ffv1", "gray", size=(34, 46))
+    for name in ("one.mkv", "two.mkv", "deep/three.mkv", "deep/four.mkv"):
+        (tmp_path / "reels" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, tmp_path / "reels" / name)
+    (tmp_path / "reels" / "broken.mkv").write_bytes(clip.read_bytes()[:200])
+    return tmp_path / "reels"
+
+
+def results(folder: Path) -> set[str]:
+    found = {path.relative_to(folder) for path in folder.rglob("*.mkv")}
+    return {path.as_posix() for path in found if ".colorbatch" not in path.parts}
+
+
+def test_which_films_are_meant(run_cli: Run, tiny_model: Path, reels: Path, tmp_path: Path) -> None:
+    """--include, --exclude and --files-from choose; trees are kept, and the log tells of each."""
+    base = ["video", "reels", "-m", tiny_model, "-o"]
+    run = run_cli(*base, "a", "--include", "deep", "--exclude", "four.*", "--log", "a.jsonl")
+    assert run.returncode == 0, run.stderr
+    assert results(tmp_path / "a") == {"deep/three.mkv"}
+    log = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
+    assert log[0]["start"]["films"] == 1 and log[1]["status"] == "colored" and "summary" in log[-1]
+    nothing = run_cli(*base, "b", "--include", "*.mov")
+    assert nothing.returncode == 2 and "leave no films" in nothing.stderr
+    rows = "title,path\nOne,one.mkv\nGone,gone.mkv\n"
+    (tmp_path / "list.csv").write_text(rows, "utf-8")
+    listed = run_cli(*base, "c", "--files-from", "list.csv")
+    assert listed.returncode == 3 and "gone.mkv: is not a file" in listed.stderr
+    assert results(tmp_path / "c") == {"one.mkv"}
+    for wrong in (["--column", "path"], ["--shard", "3/2"], ["--log", "reels/one.mkv"]):
+        assert run_cli(*base, "d", *wrong).returncode == 2
+    assert run_cli("video", "-o", "d").returncode == 2
+    assert not (tmp_path / "d").exists()
+
+
+def test_shards_are_whole_films_and_all_of_them(
+    run_cli: Run, tiny_model: Path, reels: Path, tmp_path: Path
+) -> None:
+    """Each film is made, or told of, by one machine."""
+    parts, failed = [], 0
+    for part in ("1/2", "2/2"):
+        run = run_cli("video", reels, "-o", f"o{part[0]}", "-m", tiny_model, "--shard", part)
+        parts.append(results(tmp_path / f"o{part[0]}"))
+        failed += run.stderr.count("failed: ")
+    assert parts[0] and parts[1] and not parts[0] & parts[1] and failed == 1
+    assert parts[0] | parts[1] == {"one.mkv", "two.mkv", "deep/three.mkv", "deep/four.mkv"}
+
+
+def test_redo_all_begins_anew(
+    run_cli: Run, tiny_model: Path, long_clip: Path, clean_env: dict[str, str], tmp_path: Path
+) -> None:
+    """What is finished is made again, and what is half done from its begin."""
+    base = ["video", str(long_clip), "-m", str(tiny_model), "-o", "r.mp4"]
+    folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-c", KILLED, "9", *base]
+    subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+    half = len(segments(folder))
+    assert 0 < half < 5
+    run = run_cli(*base, "--redo-all", "--json")
+    assert last_json(run)["colored"] == 1 and len(segments(folder)) == half + 5
+    assert last_json(run_cli(*base, "--json"))["skipped_because"] == {"finished": 1}
+    assert last_json(run_cli(*base, "--json", "--redo-all"))["colored"] == 1
+    assert len(segments(folder)) == half + 10
+
+
+@pytest.mark.parametrize("choice", ["keep", "skip"])
+def test_one_variable_serves_films_and_pictures(
+    run_cli: Run,
+    tiny_model: Path,
+    photograph: Callable[[str], Any],
+    tmp_path: Path,
+    choice: str,
+) -> None:
+    """COLORBATCH_ON_COLOR and COLORBATCH_ON_TONED mean something to both commands."""
+    import cv2
+
+    env = {"COLORBATCH_ON_COLOR": choice, "COLORBATCH_ON_TONED": choice}
+    color_film(tmp_path / "in" / "c.mkv", photograph("coffee"))
+    cv2.imwrite(str(tmp_path / "in" / "c.png"), photograph("coffee")[..., ::-1])
+    base = ["in", "-o", "out", "-m", tiny_model, "--json"]
+    film = last_json(run_cli("video", *base, env=env))
+    assert film["skipped_because"] == {"in color already": 1}
+    picture = last_json(run_cli("images", *base, env=env))
+    assert picture["kept" if choice == "keep" else "skipped"] == 1
 
 
 # --- before the night, and after ---------------------------------------------------------------
