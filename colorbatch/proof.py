@@ -20,7 +20,7 @@ from colorbatch import avio, files, video
 from colorbatch.avio import Film, Planes
 from colorbatch.chroma import coded_luma_of_rgb
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError
+from colorbatch.errors import SourceError, StoppedError
 from colorbatch.video import FilmPlan
 
 SOURCE_LIST, RESULT_LIST = ".source.framemd5", ".framemd5"
@@ -68,11 +68,9 @@ class Proof:
         return f"luma{of_rgb} is equal in all {self.frames:,} frames{how}{within}"
 
 
-def prove_luma(
-    plan: FilmPlan, target: Path, progress: Callable[[int], None] = lambda frames: None
-) -> Proof:
+def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: False) -> Proof:
     """Compare every Y' plane of source and result, and write their lists beside the result. Raises
-    SourceError, TargetError."""
+    SourceError, TargetError, and StoppedError, without lists, where `stop` says so."""
     result = avio.probe(target)
     rgb = plan.made.matrix == "rgb"
     source_frames = frames = equal = 0
@@ -87,6 +85,8 @@ def prove_luma(
         _head(result_list, result)
         wanted = video.within(source_reading, plan.span)
         for before, after in itertools.zip_longest(wanted, result_reading):
+            if stop():
+                raise StoppedError
             if before is not None:
                 source_frames += 1
                 _line(source_list, before, _source_luma(before.planes, plan))
@@ -97,7 +97,6 @@ def prove_luma(
                 difference = _difference(before.planes, after.planes, plan)
                 equal += difference <= tolerance
                 largest = max(largest, difference)
-            progress(1)
     return Proof(
         source_frames,
         frames,

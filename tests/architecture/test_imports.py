@@ -19,7 +19,7 @@ ALLOWED = {
     "ycbcr": {"transfer", "color", "errors"},
     "chroma": {"ycbcr", "transfer", "color"},
     "kinds": {"color"},
-    "contract": {"errors"},
+    "contract": {"files", "errors"},
     "names": set(),
     "formats": set(),
     "patterns": {"errors"},
