@@ -401,6 +401,8 @@ def _outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcom
     if one.plan.refusals:
         left = ", ".join(each.what for each in one.plan.refusals)
         notes = (f"left out: {left}", *notes)
+    if one.plan.not_kept:
+        notes = (f"not kept: {', '.join(one.plan.not_kept)}", *notes)
     return FilmOutcome(
         one.job.source,
         one.job.target,

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -45,6 +45,9 @@ MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 """H.273's code point for the matrix of a film that had no chroma before."""
 MATRIX_OF_RGB: Matrix = "bt709"
 """The matrix of an RGB film whose result has none of RGB's formats."""
+ONLY_MATRIX: Mapping[str, Matrix] = {"dnxhd": "bt709", "mjpeg": "bt601", "ljpeg": "bt601"}
+"""Encoders whose decoders know one matrix, whatever the container's tags say: what chroma is made
+with there (SMPTE ST 2019-1; JFIF 1.02)."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ class FilmPlan:
         """The source's streams that are left out."""
         return frozenset(each.index for each in self.refusals if each.index is not None)
 
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """What the pictures carry beside their samples and the result will not, in words."""
+        return avio.not_kept(self.film, self.encoding, self.container)
+
     def segment_of(self, pts: int) -> int:
         """The number of the segment that a tick lies in: a function of the source alone."""
         seconds = (pts - self.film.video.start) * self.encoding.time_base
@@ -133,6 +141,7 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         container=container,
         pix_fmt=settings.pix_fmt,
         options=settings.options,
+        allow_loss=settings.allow_depth_loss,
     )
     if found.fit.bits_lost and not settings.allow_depth_loss:
         raise UsageError(
@@ -150,6 +159,8 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
     encoding = found.encoding
     if film.video.pixels.kind == "rgb" and pixels.kind == "yuv":
         made = replace(made, matrix=MATRIX_OF_RGB)
+    if made.matrix != "rgb":
+        made = replace(made, matrix=ONLY_MATRIX.get(encoding.codec, made.matrix))
     if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
     avio.check(encoding)
@@ -190,14 +201,14 @@ def codes_of(film: Film) -> Encoding:
 
 
 def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Encoding]:
-    """Of a grey or RGB film: tags for the chroma that it gets, because players guess others."""
+    """Tags for the chroma of a film that had none, or another: players guess others."""
     color = replace(
         encoding.color,
         range=2 if made.levels == "full" else 1,
         matrix=MATRIX_CODES[made.matrix],
     )
-    siting = encoding.chroma_location or "left"
-    return replace(encoding, color=color), replace(made, siting=siting)  # type: ignore[arg-type]
+    located = encoding.chroma_location or made.siting
+    return replace(encoding, color=color), replace(made, siting=located)  # type: ignore[arg-type]
 
 
 def _span(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:

@@ -16,6 +16,7 @@ from fractions import Fraction
 import av
 from av.codec import Codec
 
+from colorbatch.avio.beside import LIGHT, MASTERING, STEREO
 from colorbatch.avio.film import Color, Film, VideoInfo
 from colorbatch.avio.pixels import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.errors import SourceError, UsageError
@@ -87,8 +88,8 @@ class Encoding:
     @property
     def segment_container(self) -> str:
         """The container in which segments of this codec keep every tick: "mp4", or "mov" for what
-        MP4 cannot hold, such as ProRes and DNxHR."""
-        return "mp4" if self.codec in _held_by_mp4() else "mov"
+        MP4 cannot hold, such as ProRes and DNxHR; "" for what neither can."""
+        return next((each for each in ("mp4", "mov") if self.codec in _held_by(each)), "")
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,23 @@ class Plan:
     fit: Fit
 
 
+def not_kept(film: Film, encoding: Encoding, container: str) -> tuple[str, ...]:
+    """What the pictures carry beside their samples and the result will not, in words."""
+    params = dict(encoding.options).get("x265-params", "")
+    kept = {MASTERING} if "master-display=" in params else set()
+    kept |= {LIGHT} if "max-cll=" in params else set()
+    # Matroska has a place for it, which libav fills by this tag
+    if container == "mkv" and "stereo_mode" in film.streams[film.video.index].metadata:
+        kept.add(STEREO)
+    return tuple(name for name in film.video.beside if name not in kept)
+
+
 @functools.cache
-def _held_by_mp4() -> set[str]:
-    """The encoders whose packets libav's MP4 muxer takes."""
+def _held_by(container: str) -> set[str]:
+    """The encoders whose packets libav's muxer takes."""
     file = io.BytesIO()
     try:
-        return av.open(file, "w", format="mp4").supported_codecs
+        return av.open(file, "w", format=container).supported_codecs
     finally:
         file.close()
 
@@ -148,7 +160,9 @@ def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
     """The integer pixel formats that an encoder takes, in its own order of preference; empty where
     it does not tell. Raises UsageError for an encoder that is not here."""
     if encoder not in encoders():
-        raise UsageError(f"there is no video encoder {encoder} here")
+        same = [name for name in encoders() if Codec(name, "w").canonical_name == encoder]
+        advice = f"encoders of {encoder} are {', '.join(same)}" if same else ""
+        raise UsageError(f"there is no video encoder {encoder} here", advice)
     found = []
     for given in Codec(encoder, "w").video_formats or ():
         # yuvj formats are the same samples; the range stands in the color tags
@@ -203,15 +217,16 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
     return Fit(best, lost[0], lost[5], bool(lost[2]), bool(lost[3]))
 
 
-def native_codec(video: VideoInfo) -> str:
-    """The encoder that writes the source's own codec without loss of depth, or ""."""
+def native_codec(video: VideoInfo, *, allow_loss: bool = False) -> str:
+    """The encoder that writes the source's own codec, without loss of depth unless `allow_loss`, or
+    ""."""
     encoder = NATIVE.get(video.codec, "")
     if encoder == "dnxhd" and not _at_least(video.size, DNXHR_LEAST):
         return ""
-    if encoder in ("libx264", "libx265") and (
-        video.pixels.kind == "rgb" or result_format(video.pixels, encoder).bits_lost
-    ):
+    if encoder in ("libx264", "libx265") and video.pixels.kind == "rgb":
         return ""
+    if encoder and not allow_loss and result_format(video.pixels, encoder).bits_lost:
+        return ""  # ProRes 4444 is decoded with 12 bits, and written with 10
     return encoder
 
 
@@ -243,9 +258,13 @@ def plan(
     pix_fmt: str = "",
     options: Options = (),
     threads: int = THREADS,
+    allow_loss: bool = False,
 ) -> Plan:
     """The result's codec, container and pixel format: the asked ones, or the source's own where
     they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8.
+
+    allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
+    FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
 
     options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
     container or a pixel format that the encoder does not take. Whether the container takes the
@@ -253,7 +272,8 @@ def plan(
     """
     video = film.video
     deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
-    encoder = codec or native_codec(video) or ("ffv1" if deep else "libx264")
+    native = native_codec(video, allow_loss=allow_loss or container == "mov")
+    encoder = codec or native or ("ffv1" if deep else "libx264")
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
@@ -325,7 +345,9 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
     elif encoder in ("libx264", "libx265"):
         found += [("crf", CRF), ("preset", "medium")]
     if encoder in QUIET:
-        found.append(QUIET[encoder])
+        key, value = QUIET[encoder]
+        told = (("master-display", video.mastering), ("max-cll", video.light))
+        found.append((key, ":".join([value, *(f"{name}={text}" for name, text in told if text)])))
     fields = video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS
     # a field of 4:2:0 needs an even number of lines; x264 refuses others
     if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):

@@ -173,6 +173,8 @@ def _warnings(plan: FilmPlan) -> list[str]:
     from colorbatch.avio import tick
 
     found = [f"left out: {each.what}: {each.reason}" for each in plan.refusals]
+    if plan.not_kept:
+        found.append(f"not kept: {', '.join(plan.not_kept)}")
     fit, base = plan.fit, plan.encoding.time_base
     step = tick(plan.container, base)
     if (base / step).denominator != 1:

@@ -110,6 +110,8 @@ def test_chroma_and_alpha_that_are_lost_are_told() -> None:
         ("prores", "LT", "mov", "yuv422p10le", ("prores_ks", "lt", "mov")),
         ("prores", "4444", "mov", "yuv444p10le", ("prores_ks", "4444", "mov")),
         ("prores", "HQ", "mkv", "yuv422p10le", ("prores_ks", "hq", "mkv")),
+        # ProRes 4444 is decoded with 12 bits and written with 10; MOV takes no FFV1
+        ("prores", "4444", "", "yuva444p12le", ("ffv1", "", "mkv")),
         ("dnxhd", "DNXHR HQX", "", "yuv422p10le", ("dnxhd", "dnxhr_hqx", "mov")),
         ("dnxhd", "DNXHD", "mov", "yuv422p", ("dnxhd", "dnxhr_hq", "mov")),
         ("ffv1", "", "mkv", "gray16le", ("ffv1", "", "mkv")),
@@ -175,6 +177,8 @@ def test_what_cannot_be_is_refused_before_work(film: Callable[..., Film]) -> Non
         plan(film(), codec="libx999")
     with pytest.raises(UsageError, match="prores_ks takes no yuv420p"):
         plan(film(), codec="prores_ks", pix_fmt="yuv420p")
+    with pytest.raises(UsageError, match=r"encoders of h264 are .*libx264"):
+        plan(film(), codec="h264")
     with pytest.raises(UsageError, match="not avi"):
         plan(film(), container="avi")
     with pytest.raises(UsageError, match="a64multi takes no pictures in color"):

@@ -544,6 +544,7 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
         (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
         (["-o", "r.avi"], "written as .mkv, .mov or .mp4"),
         (["-o", "r.mp4", "--codec", "ffv1"], "cannot hold its subtitle (subrip)"),
+        (["-o", "r.mkv", "--codec", "ffvhuff"], "ffvhuff fits into neither MOV nor MP4"),
     ],
 )
 def test_refused_before_work(
@@ -620,6 +621,31 @@ def test_films_in_color_found_in_a_folder_are_left_alone(
     assert last_json(run_cli(*base, "--on-color", "colorize"))["colored"] == 1
     ours = run_cli("video", "out", "-o", "again", "-m", tiny_model, "--json")
     assert last_json(ours)["skipped_because"] == {"made by colorbatch": 1}
+
+
+def test_mastering_and_light_level_go_into_hevc_and_are_named_elsewhere(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """HDR10's static values, as a fresh libav finds them in the result's pictures."""
+    display = "G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,50)"
+    params = f"log-level=error:master-display={display}:max-cll=1000,400"
+    options = {"x265-params": params, "preset": "ultrafast"}
+    source = make_clip("s.mkv", "libx265", "yuv420p10le", size=(64, 96), options=options)
+
+    def beside(path: Path) -> dict[str, bytes]:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            data = {each.type.name: bytes(each) for each in frame.side_data}
+        names = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+        return {name: data[name] for name in names if name in data}
+
+    more = ["-m", tiny_model, "--preset", "ultrafast", "-v"]
+    run = run_cli("video", source, "-o", "r.mp4", *more)
+    assert run.returncode == 0 and "not kept" not in run.stderr, run.stderr
+    assert beside(tmp_path / "r.mp4") == beside(source) and len(beside(source)) == 2
+    run = run_cli("video", source, "-o", "r.mkv", *more[:2], "--codec", "ffv1", "-v")
+    told = [line for line in run.stderr.splitlines() if "not kept: mastering display, cont" in line]
+    assert len(told) == 2 and not beside(tmp_path / "r.mkv")
 
 
 @pytest.fixture
