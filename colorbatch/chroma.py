@@ -96,6 +96,20 @@ def luma_of_rgb(green: Codes, blue: Codes, red: Codes, encoding: Encoding) -> np
     return np.asarray(cv2.addWeighted(both, 1, blue, kb, 0, dtype=cv2.CV_32F), np.float32)
 
 
+def coded_luma_of_rgb(green: Codes, blue: Codes, red: Codes, encoding: Encoding) -> Codes:
+    """The luma plane (H, W) of an RGB film's planes by an encoding's matrix, in whole codes: the
+    nearest to KR R + KG G + KB B, halves up; where all three are equal, exactly theirs.
+
+    The weights of H.273 have four decimals: whole numbers, so that it is the same everywhere.
+    """
+    weights = [round(10000 * weight) for weight in encoding.weights]
+    total = np.full(green.shape, 5000, np.uint32)
+    for plane, weight in zip((red, green, blue), weights, strict=True):
+        total += plane.astype(np.uint32) * np.uint32(weight)
+    total //= np.uint32(10000)
+    return total.astype(encoding.dtype)
+
+
 def rgb_planes(
     y: npt.NDArray[Any],
     ab: Float,

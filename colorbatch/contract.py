@@ -7,7 +7,6 @@ live in an ONNX model's `metadata_props`, or in a sidecar NAME.onnx.json for mod
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from colorbatch import files
 from colorbatch.errors import ModelError
 
 CONTRACT_KEY = "colorbatch.contract"
@@ -235,8 +235,7 @@ def embedded_models() -> list[Path]:
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex. Raises ModelError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot read: {error.strerror}") from error
 

@@ -79,6 +79,11 @@ class LockedError(ColorbatchError):
     """Another run is at work in the same folder."""
 
 
+class StoppedError(Exception):
+    """The user asked the work to end, and it did at the next good place; nothing is half written,
+    and the same command goes on from there. No failure: commands catch it and tell the account."""
+
+
 def one_line(error: BaseException) -> str:
     """The error's text on one line, with its type where it is not one of ours."""
     text = " ".join(str(error).split())

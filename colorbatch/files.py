@@ -18,7 +18,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, TypeVar
 
 from colorbatch import names
-from colorbatch.errors import OutputFullError, TargetError
+from colorbatch.errors import OutputFullError, StoppedError, TargetError
 
 TEMPORARY_PREFIX = ".colorbatch-"
 
@@ -46,6 +46,8 @@ HELD_ON_WINDOWS = (5, 32, 33)
 WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
 """Seconds to wait for another program, time after time."""
 NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+PIECE = 4 << 20
+"""Bytes that are read at a time of files of any size."""
 Result = TypeVar("Result")
 
 
@@ -84,6 +86,18 @@ def patiently(
 def is_held(error: OSError) -> bool:
     """Whether another program holds the file (or, on Windows, somebody has forbidden it)."""
     return error.errno == errno.EBUSY or getattr(error, "winerror", None) in HELD_ON_WINDOWS
+
+
+def sha256(path: Path, stop: Callable[[], bool] = lambda: False) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises OSError, and StoppedError where `stop`, asked for
+    every piece, says so."""
+    state = hashlib.sha256()
+    with reachable(path).open("rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            if stop():
+                raise StoppedError
+            state.update(piece)
+    return state.hexdigest()
 
 
 def check_target(path: Path) -> None:

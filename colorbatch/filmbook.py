@@ -28,7 +28,7 @@ from colorbatch.locks import FolderLock
 from colorbatch.records import line_of, source_stamp
 
 VERSION = 1
-JOURNAL = "journal.jsonl"
+JOURNAL, LOCK = "journal.jsonl", "film"
 SAMPLE = 4 << 20
 """Bytes at the begin, middle and end of a source by which it is known again."""
 
@@ -157,6 +157,22 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
 
 
+def refuse_if_held(folder: Path, target: Path) -> None:
+    """See that no other run is at work on a film. Raises LockedError."""
+    place = files.reachable(folder, room=40)
+    if not place.is_dir():
+        return
+    try:
+        FolderLock(place, LOCK).refuse_if_held()
+    except LockedError as error:
+        raise _locked(target, error) from error
+
+
+def _locked(target: Path, error: LockedError) -> LockedError:
+    who = str(error).rpartition("here: ")[2]
+    return LockedError(f"{target}: another run is at work on it: {who}")
+
+
 class FilmBook:
     """One film's account, open for writing under its lock; a context manager. Raises LockedError,
     TargetError."""
@@ -165,7 +181,7 @@ class FilmBook:
         self.folder, self._target = folder, target
         self._place = files.reachable(folder, room=40)
         self._path = self._place / JOURNAL
-        self._lock = FolderLock(self._place, "film")
+        self._lock = FolderLock(self._place, LOCK)
         self.owner = ""
 
     def __enter__(self) -> FilmBook:
@@ -173,8 +189,7 @@ class FilmBook:
         try:
             self._lock.acquire()
         except LockedError as error:
-            who = str(error).rpartition("here: ")[2]
-            raise LockedError(f"{self._target}: another run is at work on it: {who}") from error
+            raise _locked(self._target, error) from error
         try:
             self.account = read(self.folder)
             data = self._path.read_bytes() if self._path.exists() else b""

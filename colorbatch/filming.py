@@ -10,7 +10,6 @@ the last one. What a segment holds does not depend on where a run began.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 from collections import deque
@@ -26,7 +25,7 @@ from colorbatch import __version__, avio, color, files, filmbook, pipeline, vide
 from colorbatch.avio import Frame, Frames, Planes, SegmentWriter
 from colorbatch.color import Float
 from colorbatch.engine import Engine
-from colorbatch.errors import SourceError
+from colorbatch.errors import SourceError, StoppedError
 from colorbatch.files import Job
 from colorbatch.filmbook import Account, FilmBook, Finish, Head
 from colorbatch.records import (
@@ -63,12 +62,13 @@ class FilmJob:
 @dataclass(frozen=True)
 class Maker:
     """What colors the films of a run. workers: threads that make chroma; progress: told how many
-    frames are done more; stop: asked between batches."""
+    frames are done more; stop: asked often. anew: do not go on with segments of before."""
 
     engine: Engine
     model_sha256: str
     settings: FilmSettings
     workers: int = 0
+    anew: bool = False
     progress: Callable[[int], None] = lambda frames: None
     stop: Callable[[], bool] = lambda: False
 
@@ -77,10 +77,6 @@ class Maker:
         """The tag that says where the color comes from."""
         card = self.engine.card
         return f"{MARK} {__version__}, model {card.name} {card.weights_sha256[:16]}".strip()
-
-
-class StoppedError(Exception):
-    """`stop` said so; what is finished is recorded."""
 
 
 def is_marked(film: avio.Film) -> bool:
@@ -131,9 +127,10 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     head = head_of(one, maker.settings, maker.model_sha256)
     with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
         made = _joined(book.folder, one.plan)
-        if (published := _published(book, head, made)) is not None:
+        published = None if maker.anew else _published(book, head, made, maker.stop)
+        if published is not None:
             return _outcome(one, published, book.account.ending or ())
-        if book.account.head != head or book.account.finish is not None:
+        if maker.anew or book.account.head != head or book.account.finish is not None:
             book.begin(head)
         if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
             _make_segments(one, maker, book)
@@ -149,13 +146,13 @@ def _joined(folder: Path, plan: FilmPlan) -> Path:
     return folder / f"joined.{plan.container}"
 
 
-def _published(book: FilmBook, head: Head, made: Path) -> Finish | None:
+def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool]) -> Finish | None:
     """A film that a killed run had recorded and not named yet, named."""
     finish = book.account.finish
     place = files.reachable(made)
     if finish is None or book.account.head != head or not place.is_file():
         return None
-    if place.stat().st_size != finish.size or _sha256(place) != finish.sha256:
+    if place.stat().st_size != finish.size or _sha256(place, stop) != finish.sha256:
         return None
     book.publish(made)
     return finish
@@ -174,7 +171,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     """Make the segments that are missing, and record how the source ended."""
     plan = one.plan
     parts = list(book.whole_parts())
-    found = _opened(plan, parts)
+    found = _opened(plan, parts, maker.stop)
     if found is None:
         logger.warning("%s: gives other pictures than before; it is begun anew", plan.film.path)
         assert book.account.head is not None
@@ -209,7 +206,7 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
 
 
 def _opened(
-    plan: FilmPlan, parts: Sequence[filmbook.Part]
+    plan: FilmPlan, parts: Sequence[filmbook.Part], stop: Callable[[], bool]
 ) -> tuple[Frames, tuple[int, Planes] | None] | None:
     """The source, read up to the last frame of these segments, and the last good frame until then.
 
@@ -225,6 +222,8 @@ def _opened(
         good: tuple[int, Planes] | None = None
         try:
             for frame in reading:
+                if stop():
+                    raise StoppedError
                 if frame.pts == last.good:
                     good = frame.pts, frame.planes
                 if frame.pts == last.segment.last and frame.planes.digest() == last.digest:
@@ -377,21 +376,21 @@ def _join(one: FilmJob, maker: Maker, book: FilmBook, made: Path) -> Finish:
         timecode=video.timecode_at(plan.film, parts[0].segment.first),
         cut=(plan.span[0] is not None, plan.span[1] is not None),
         owner=book.owner,
+        stop=maker.stop,
     )
     place = files.reachable(made)
     return Finish(
         size=place.stat().st_size,
-        sha256=_sha256(place),
-        source_sha256=_sha256(files.reachable(one.job.source)),
+        sha256=_sha256(made, maker.stop),
+        source_sha256=_sha256(one.job.source, maker.stop),
         frames=joined.frames,
         corrupt=sum(part.corrupt for part in parts),
     )
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, stop: Callable[[], bool]) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path, stop)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -402,6 +401,8 @@ def _outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcom
     if one.plan.refusals:
         left = ", ".join(each.what for each in one.plan.refusals)
         notes = (f"left out: {left}", *notes)
+    if one.plan.not_kept:
+        notes = (f"not kept: {', '.join(one.plan.not_kept)}", *notes)
     return FilmOutcome(
         one.job.source,
         one.job.target,

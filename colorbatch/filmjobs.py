@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorbatch import finding
+from colorbatch import finding, lists
 from colorbatch.avio import container_of
 from colorbatch.errors import UsageError
 from colorbatch.files import Job
+from colorbatch.patterns import EVERYTHING, Patterns
 from colorbatch.places import exists, real
 
 FILM_SUFFIXES = frozenset(
@@ -38,12 +39,22 @@ class Found:
     named: bool
 
 
-def find_films(sources: Sequence[Path], output: Path | None) -> list[Found]:
+def find_films(
+    sources: Sequence[Path],
+    output: Path | None,
+    patterns: Patterns = EVERYTHING,
+    listed: Sequence[str] | None = None,
+) -> list[Found]:
     """Films among files and folders (recursive), each once, without results of earlier runs.
+
+    patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
+    else below the working directory, which are not asked for (`finding.plan_jobs`).
 
     Raises UsageError for a source that is not there, and for an output that is a source.
     """
     single = output if output is not None and names_a_film(output) else None
+    if listed is not None:
+        return _listed(listed, sources, output, patterns, single)
     folders = [path for path in sources if path.is_dir()]
     many = len({real(folder) for folder in folders}) > 1
     found: dict[Path, Found] = {}
@@ -59,16 +70,38 @@ def find_films(sources: Sequence[Path], output: Path | None) -> list[Found]:
             raise UsageError(f"{output}: the output folder is a source")
         start = Path(real(source).name) if many else Path()
         skip = real(output) if output is not None else None
-        for path in finding.walk(source, FILM_SUFFIXES, skip):
+        for path in finding.walk(source, FILM_SUFFIXES, skip, patterns):
             if output is None and path.stem.endswith(finding.DEFAULT_SUFFIX):
                 continue  # a result of an earlier run
             below = start / path.relative_to(source)
             found.setdefault(real(path), Found(path, below, source, False))
     if single is not None and len(found) > 1:
         raise UsageError(f"{output} names one film, but there are {len(found)}")
+    return _some(list(found.values()), patterns)
+
+
+def _listed(
+    listed: Sequence[str],
+    sources: Sequence[Path],
+    output: Path | None,
+    patterns: Patterns,
+    single: Path | None,
+) -> list[Found]:
+    """The films of a list. Raises UsageError."""
+    if single is not None:
+        raise UsageError(f"{single} names one film, but there may be several")
+    skip = real(output) if output is not None else None
+    root, films = lists.pictures_of(listed, sources, patterns, skip)
+    return _some([Found(path, below, root, False) for path, below in films], patterns)
+
+
+def _some(found: list[Found], patterns: Patterns) -> list[Found]:
+    """The same. Raises UsageError where there are none."""
+    if not found and patterns != EVERYTHING:
+        raise UsageError("--include and --exclude leave no films")
     if not found:
         raise UsageError("no films found", "name a film, or a folder that has some")
-    return list(found.values())
+    return found
 
 
 def names_a_film(output: Path) -> bool:

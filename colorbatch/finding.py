@@ -37,12 +37,13 @@ DEFAULT_SUFFIX = "_colorized"
 def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
     """The jobs of part 1 to `parts`: chosen by each target's place alone, so that machines that
     know nothing of each other share a folder's work, whatever the order or the other files."""
+    return [job for job in jobs if part_of(job.place, parts) == part]
 
-    def part_of(job: Job) -> int:
-        digest = hashlib.sha256(job.place.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") % parts + 1
 
-    return [job for job in jobs if part_of(job) == part]
+def part_of(place: str, parts: int) -> int:
+    """Which of the parts, 1 to `parts`, what has this place belongs to."""
+    digest = hashlib.sha256(place.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % parts + 1
 
 
 def is_junk(name: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -58,10 +58,12 @@ class Log:
         """How many lines could not be written so far."""
         return self._left_out + len(self._waiting)
 
-    def start(self, program: str, pictures: int, sources: Sequence[str], output: str) -> None:
-        """The first line of a run."""
-        start = {"program": program, "pictures": pictures, "sources": sources, "output": output}
-        what = f"{program}, {pictures:,} pictures from {', '.join(sources)}"
+    def start(
+        self, program: str, count: int, sources: Sequence[str], output: str, items: str = "pictures"
+    ) -> None:
+        """The first line of a run. items: what the count is of."""
+        start = {"program": program, items: count, "sources": sources, "output": output}
+        what = f"{program}, {count:,} {items} from {', '.join(sources)}"
         self._add({"start": start}, "start", what + (f" to {output}" if output else ""))
 
     def outcome(self, outcome: Outcome) -> None:
@@ -123,9 +125,11 @@ def refuse_log(
     folders: Sequence[Path],
     output: Path | None,
     listed_in: Path | None = None,
+    suffixes: Collection[str] = FORMATS,
 ) -> None:
     """Raise UsageError for a log that is a source, a result, a picture of any sort or the list of
-    the sources, or that lies in a source folder. listed_in: that list, where there is one."""
+    the sources, or that lies in a source folder. listed_in: that list, where there is one;
+    suffixes: of pictures, and of films where they are sources."""
     real = Path(os.path.realpath(path))
     if output is None or not real.is_relative_to(os.path.realpath(output)):
         for folder in folders:
@@ -137,5 +141,6 @@ def refuse_log(
         for other in (job.source, job.target):
             if other.name == real.name and os.path.realpath(other) == str(real):
                 raise UsageError(f"--log {path}: this is the name of a source or of a result")
-    if path.suffix.lower() in FORMATS and os.path.lexists(reachable(path)):
-        raise UsageError(f"--log {path}: this file has the name of a picture, and is there already")
+    if path.suffix.lower() in suffixes and os.path.lexists(reachable(path)):
+        what = "picture" if path.suffix.lower() in FORMATS else "film"
+        raise UsageError(f"--log {path}: this file has the name of a {what}, and is there already")

@@ -1,8 +1,8 @@
 """The proof that a film's luma is the source's: every Y' plane of both, decoded and compared.
 
 Flows in: a plan and a finished film. Flows out: a `Proof`, and two lists of MD5 sums in the form of
-`ffmpeg -f framemd5`, so that anyone can make and compare the same without us. One frame of each
-film is held.
+`ffmpeg -f framemd5`, so that anyone can make and compare the same without us. RGB has no Y' plane:
+there it is computed, of the source by the matrix of the result. One frame of each film is held.
 """
 
 from __future__ import annotations
@@ -17,26 +17,33 @@ from typing import IO
 import numpy as np
 
 from colorbatch import avio, files, video
-from colorbatch.avio import Film
+from colorbatch.avio import Film, Planes
+from colorbatch.chroma import coded_luma_of_rgb
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError, UsageError
+from colorbatch.errors import SourceError, StoppedError
 from colorbatch.video import FilmPlan
 
 SOURCE_LIST, RESULT_LIST = ".source.framemd5", ".framemd5"
 """Added to the result's name."""
+ROUNDING = 0.3
+"""Codes by which the luma of an RGB result may differ, because R, G and B are whole codes: half of
+G's weight, 0.294 (`chroma.rgb_planes`), and float32's share at 16 bits."""
 
 
 @dataclass(frozen=True)
 class Proof:
     """How many frames each film has, how many of the pairs have the same Y' (after an exact shift
-    by `shift` bits where the result is deeper), and the largest difference in the result's
-    codes."""
+    by `shift` bits where the result is deeper, rounded where it is less deep), and the largest
+    difference in the result's codes. tolerance: codes by which RGB results may differ; computed:
+    whether the source is RGB, whose Y' is computed."""
 
     source_frames: int
     frames: int
     equal: int
-    largest: int
+    largest: float
     shift: int = 0
+    tolerance: float = 0.0
+    computed: bool = False
 
     @property
     def holds(self) -> bool:
@@ -52,26 +59,22 @@ class Proof:
             differing = self.frames - self.equal
             return (
                 f"luma differs in {differing:,} of {self.frames:,} frames, by up to "
-                f"{self.largest} codes"
+                f"{self.largest:.4g} codes"
             )
-        how = f" after a shift by {self.shift} bits" if self.shift else ""
-        return f"luma is equal in all {self.frames:,} frames{how}"
+        how = f" after a shift by {self.shift} bits" if self.shift > 0 else ""
+        how += f" after rounding to {-self.shift} bits less" if self.shift < 0 else ""
+        of_rgb = " that R, G and B have" if self.computed else ""
+        within = f", within {self.tolerance:g} code" if self.tolerance else ""
+        return f"luma{of_rgb} is equal in all {self.frames:,} frames{how}{within}"
 
 
-def refuse(plan: FilmPlan) -> None:
-    """Raises UsageError, before any work, for a film that has no Y' plane to compare."""
-    if plan.codes.matrix == "rgb":
-        raise UsageError(f"{plan.film.path}: is RGB: there is no luma plane for --prove-luma")
-
-
-def prove_luma(
-    plan: FilmPlan, target: Path, progress: Callable[[int], None] = lambda frames: None
-) -> Proof:
+def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: False) -> Proof:
     """Compare every Y' plane of source and result, and write their lists beside the result. Raises
-    SourceError, TargetError."""
+    SourceError, TargetError, and StoppedError, without lists, where `stop` says so."""
     result = avio.probe(target)
-    shift = plan.made.bits - plan.codes.bits
-    source_frames = frames = equal = largest = 0
+    rgb = plan.made.matrix == "rgb"
+    source_frames = frames = equal = 0
+    largest, tolerance = 0.0, ROUNDING if rgb else 0.0
     with (
         files.replacing(target.with_name(target.name + SOURCE_LIST)) as source_list,
         files.replacing(target.with_name(target.name + RESULT_LIST)) as result_list,
@@ -82,31 +85,57 @@ def prove_luma(
         _head(result_list, result)
         wanted = video.within(source_reading, plan.span)
         for before, after in itertools.zip_longest(wanted, result_reading):
+            if stop():
+                raise StoppedError
             if before is not None:
                 source_frames += 1
-                _line(source_list, before)
+                _line(source_list, before, _source_luma(before.planes, plan))
             if after is not None:
                 frames += 1
-                _line(result_list, after)
+                _line(result_list, after, _result_luma(after.planes, plan))
             if before is not None and after is not None:
-                difference = _difference(_luma(before), _luma(after), shift)
-                equal += difference == 0
+                difference = _difference(before.planes, after.planes, plan)
+                equal += difference <= tolerance
                 largest = max(largest, difference)
-            progress(1)
-    return Proof(source_frames, frames, equal, largest, max(0, shift))
+    return Proof(
+        source_frames,
+        frames,
+        equal,
+        largest,
+        plan.made.bits - plan.codes.bits,
+        tolerance,
+        plan.codes.matrix == "rgb",
+    )
 
 
-def _luma(frame: avio.Frame) -> Codes:
-    if frame.planes.luma is None:
-        raise SourceError("a film without a luma plane")
-    return frame.planes.luma
+def _source_luma(planes: Planes, plan: FilmPlan) -> Codes:
+    """The Y' that is listed of the source: as it was decoded; of RGB in the result's codes."""
+    return planes.luma if planes.luma is not None else video.kept_luma(planes, plan)
 
 
-def _difference(before: Codes, after: Codes, shift: int) -> int:
-    """The largest difference of two planes, in the codes of the second."""
-    wide = before.astype(np.int32)
-    wide = wide << shift if shift >= 0 else wide >> -shift
-    return int(np.abs(wide - after).max())
+def _result_luma(planes: Planes, plan: FilmPlan) -> Codes:
+    """The Y' that is listed of the result. Raises SourceError for one of another kind."""
+    if (planes.rgb is not None) != (plan.made.matrix == "rgb"):
+        raise SourceError("the result is not of the planned pixel format")
+    if planes.rgb is None:
+        assert planes.luma is not None
+        return planes.luma
+    red, green, blue = planes.rgb
+    return coded_luma_of_rgb(green, blue, red, plan.made)
+
+
+def _difference(before: Planes, after: Planes, plan: FilmPlan) -> float:
+    """The largest difference in luma of two pictures, in the codes of the result."""
+    if plan.made.matrix != "rgb":
+        wide = video.kept_luma(before, plan).astype(np.int32)
+        return float(np.abs(wide - _result_luma(after, plan)).max())
+    if before.rgb is None or after.rgb is None:
+        raise SourceError("the result is not of the planned pixel format")
+    apart = [
+        weight * (new.astype(np.float64) - video.fitted(old, plan))
+        for weight, old, new in zip(plan.made.weights, before.rgb, after.rgb, strict=True)
+    ]
+    return float(np.abs(sum(apart)).max())
 
 
 def _head(file: IO[bytes], film: Film) -> None:
@@ -125,9 +154,8 @@ def _head(file: IO[bytes], film: Film) -> None:
     file.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _line(file: IO[bytes], frame: avio.Frame) -> None:
+def _line(file: IO[bytes], frame: avio.Frame, luma: Codes) -> None:
     """A frame's line: its Y' row by row without padding, 16-bit codes with their low byte first."""
-    luma = _luma(frame)
     data = np.ascontiguousarray(luma, luma.dtype.newbyteorder("<")).data
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     pts, size = frame.pts, luma.nbytes

@@ -7,7 +7,6 @@ be done, and whether its result is outdated.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from colorbatch.files import Job, reachable
+from colorbatch.files import Job, reachable, sha256
 
 FINISHED = "finished"
 OTHER_SETTINGS = "made with other settings"
@@ -77,14 +76,14 @@ _NUMBERS = {"target_size", "source_size", "source_mtime_ns"}
 _TYPES = {name: int if name in _NUMBERS else str for name in (*_OWN, *_MADE)}
 
 
-def record_of(job: Job, made: Made, size: int, sha256: str) -> Record:
+def record_of(job: Job, made: Made, size: int, digest: str) -> Record:
     assert job.home is not None
     try:
         source = Path(os.path.relpath(job.source, job.home)).as_posix()
     except ValueError:  # another drive
         source = job.source.as_posix()
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return Record(job.place, size, sha256, source, at, made)
+    return Record(job.place, size, digest, source, at, made)
 
 
 def line_of(values: dict[str, object]) -> bytes:
@@ -160,7 +159,6 @@ def is_file(path: Path, record: Record) -> bool:
     if not record.target_size or _size(path) != record.target_size:
         return False
     try:
-        with reachable(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == record.target_sha256
+        return sha256(path) == record.target_sha256
     except OSError:
         return False

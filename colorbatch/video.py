@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -20,12 +20,13 @@ import numpy as np
 
 from colorbatch import avio, shots
 from colorbatch.avio import Film, Frame, Planes, Refusal
-from colorbatch.chroma import chroma_planes, luma_of_rgb, rgb_planes
+from colorbatch.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color import Codes, Float, resize_area
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.kinds import Kind, kind_of
 from colorbatch.ycbcr import (
     Encoding,
+    Matrix,
     Region,
     encoding_of,
     network_lightness,
@@ -45,6 +46,11 @@ JUDGED_FRAMES = 7
 JUDGED_SIDE = 192
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 """H.273's code point for the matrix of a film that had no chroma before."""
+MATRIX_OF_RGB: Matrix = "bt709"
+"""The matrix of an RGB film whose result has none of RGB's formats."""
+ONLY_MATRIX: Mapping[str, Matrix] = {"dnxhd": "bt709", "mjpeg": "bt601", "ljpeg": "bt601"}
+"""Encoders whose decoders know one matrix, whatever the container's tags say: what chroma is made
+with there (SMPTE ST 2019-1; JFIF 1.02)."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,11 @@ class FilmPlan:
         return frozenset(each.index for each in self.refusals if each.index is not None)
 
     @property
+    def not_kept(self) -> tuple[str, ...]:
+        """What the pictures carry beside their samples and the result will not, in words."""
+        return avio.not_kept(self.film, self.encoding, self.container)
+
+    @property
     def count(self) -> int | None:
         """How many frames the result has, about; None if nothing tells."""
         video = self.film.video
@@ -129,6 +140,7 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         container=container,
         pix_fmt=settings.pix_fmt,
         options=settings.options,
+        allow_loss=settings.allow_depth_loss,
     )
     if found.fit.bits_lost and not settings.allow_depth_loss:
         raise UsageError(
@@ -144,7 +156,11 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         subsampling=None if pixels.kind == "rgb" else pixels.subsampling,
     )
     encoding = found.encoding
-    if film.video.pixels.kind == "gray":
+    if film.video.pixels.kind == "rgb" and pixels.kind == "yuv":
+        made = replace(made, matrix=MATRIX_OF_RGB)
+    if made.matrix != "rgb":
+        made = replace(made, matrix=ONLY_MATRIX.get(encoding.codec, made.matrix))
+    if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
     avio.check(encoding)
     region = settings.region.within(film.video.size, made) if settings.region else None
@@ -184,14 +200,14 @@ def codes_of(film: Film) -> Encoding:
 
 
 def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Encoding]:
-    """Of a grey film: tags for the chroma that it gets, because players guess others."""
+    """Tags for the chroma of a film that had none, or another: players guess others."""
     color = replace(
         encoding.color,
         range=2 if made.levels == "full" else 1,
         matrix=MATRIX_CODES[made.matrix],
     )
-    siting = encoding.chroma_location or "left"
-    return replace(encoding, color=color), replace(made, siting=siting)  # type: ignore[arg-type]
+    located = encoding.chroma_location or made.siting
+    return replace(encoding, color=color), replace(made, siting=located)  # type: ignore[arg-type]
 
 
 def _span(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:
@@ -346,7 +362,7 @@ def spread(film: Film, count: int, span: tuple[int | None, int | None]) -> Itera
 
 def lightness(planes: Planes, plan: FilmPlan, size: tuple[int, int]) -> Float:
     """L* (h, w) in [0, 100], float32, of a picture of the source at the network's `size`."""
-    luma = _luma(planes, plan.codes)
+    luma = _luma(planes, replace(plan.codes, matrix=plan.made.matrix))
     return network_lightness(plan.region.of(luma) if plan.region else luma, plan.codes, size)
 
 
@@ -384,24 +400,36 @@ def colored(planes: Planes, ab: Float, plan: FilmPlan, saturation: float) -> Pla
     """The planes of the result: Y' of the source, widened by an exact shift at most, and chroma of
     ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma."""
     made = plan.made
-
-    def fitted(plane: Codes) -> Codes:
-        loss = bool(plan.fit.bits_lost)
-        return resample_depth(plane, plan.codes.bits, made.bits, allow_loss=loss)
-
     alpha = None
     if plan.fit.pixels.alpha:
         full = np.full(plan.film.video.size, made.maximum, made.dtype)
-        alpha = fitted(planes.alpha) if planes.alpha is not None else full
-    if planes.luma is None:
+        alpha = fitted(planes.alpha, plan) if planes.alpha is not None else full
+    if made.matrix == "rgb":
         assert planes.rgb is not None
-        red, green, blue = (fitted(plane) for plane in planes.rgb)
-        luma = luma_of_rgb(green, blue, red, made)
-        green, blue, red = rgb_planes(luma, ab, made, saturation=saturation, region=plan.region)
+        red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
+        exact = luma_of_rgb(green, blue, red, made)
+        green, blue, red = rgb_planes(exact, ab, made, saturation=saturation, region=plan.region)
         return Planes(rgb=(red, green, blue), alpha=alpha)
-    luma = fitted(planes.luma)
+    luma = kept_luma(planes, plan)
     chroma = chroma_planes(luma, ab, made, saturation=saturation, region=plan.region)
     return Planes(luma=luma, chroma=chroma, alpha=alpha)
+
+
+def kept_luma(planes: Planes, plan: FilmPlan) -> Codes:
+    """The Y' plane (H, W) that the result has to have, in its codes, for a picture of the source:
+    its own, widened by an exact shift, or rounded where depth may be lost. Of RGB it is computed by
+    the result's matrix, and of an RGB result rounded to codes."""
+    if planes.luma is not None:
+        return fitted(planes.luma, plan)
+    assert planes.rgb is not None
+    red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
+    return coded_luma_of_rgb(green, blue, red, plan.made)
+
+
+def fitted(plane: Codes, plan: FilmPlan) -> Codes:
+    """A plane of the source in the result's depth."""
+    loss = bool(plan.fit.bits_lost)
+    return resample_depth(plane, plan.codes.bits, plan.made.bits, allow_loss=loss)
 
 
 def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:

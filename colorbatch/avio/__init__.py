@@ -7,7 +7,16 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 
 import av
 
-from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
+from colorbatch.avio.encoders import (
+    Encoding,
+    Fit,
+    Plan,
+    encoders,
+    formats_of,
+    not_kept,
+    plan,
+    result_format,
+)
 from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
 from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
@@ -44,6 +53,7 @@ __all__ = [
     "formats_of",
     "frames",
     "join",
+    "not_kept",
     "pixel_format",
     "plan",
     "probe",

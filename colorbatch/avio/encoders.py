@@ -16,6 +16,7 @@ from fractions import Fraction
 import av
 from av.codec import Codec
 
+from colorbatch.avio.beside import LIGHT, MASTERING, STEREO
 from colorbatch.avio.film import Color, Film, VideoInfo
 from colorbatch.avio.pixels import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.errors import SourceError, UsageError
@@ -27,7 +28,11 @@ THREADS = 4
 choose differently with another one, and a film that is gone on with has to stay the same."""
 
 CRF = "16"
+INSTEAD_OF_CRF = frozenset({"qp", "b"})
+"""Options that say how good pictures are in another way, and that libav passes over beside crf."""
 QUIET = {"libx265": ("x265-params", "log-level=error")}
+CONVERTING = ("_nvenc", "_qsv", "_amf")
+"""Ends of encoders' names: of hardware that turns packed RGB into Y'CbCr by its own rule."""
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
 
@@ -83,8 +88,8 @@ class Encoding:
     @property
     def segment_container(self) -> str:
         """The container in which segments of this codec keep every tick: "mp4", or "mov" for what
-        MP4 cannot hold, such as ProRes and DNxHR."""
-        return "mp4" if self.codec in _held_by_mp4() else "mov"
+        MP4 cannot hold, such as ProRes and DNxHR; "" for what neither can."""
+        return next((each for each in ("mp4", "mov") if self.codec in _held_by(each)), "")
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,23 @@ class Plan:
     fit: Fit
 
 
+def not_kept(film: Film, encoding: Encoding, container: str) -> tuple[str, ...]:
+    """What the pictures carry beside their samples and the result will not, in words."""
+    params = dict(encoding.options).get("x265-params", "")
+    kept = {MASTERING} if "master-display=" in params else set()
+    kept |= {LIGHT} if "max-cll=" in params else set()
+    # Matroska has a place for it, which libav fills by this tag
+    if container == "mkv" and "stereo_mode" in film.streams[film.video.index].metadata:
+        kept.add(STEREO)
+    return tuple(name for name in film.video.beside if name not in kept)
+
+
 @functools.cache
-def _held_by_mp4() -> set[str]:
-    """The encoders whose packets libav's MP4 muxer takes."""
+def _held_by(container: str) -> set[str]:
+    """The encoders whose packets libav's muxer takes."""
     file = io.BytesIO()
     try:
-        return av.open(file, "w", format="mp4").supported_codecs
+        return av.open(file, "w", format=container).supported_codecs
     finally:
         file.close()
 
@@ -144,36 +160,44 @@ def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
     """The integer pixel formats that an encoder takes, in its own order of preference; empty where
     it does not tell. Raises UsageError for an encoder that is not here."""
     if encoder not in encoders():
-        raise UsageError(f"there is no video encoder {encoder} here")
+        same = [name for name in encoders() if Codec(name, "w").canonical_name == encoder]
+        advice = f"encoders of {encoder} are {', '.join(same)}" if same else ""
+        raise UsageError(f"there is no video encoder {encoder} here", advice)
     found = []
     for given in Codec(encoder, "w").video_formats or ():
         # yuvj formats are the same samples; the range stands in the color tags
         if given.name in LOOKED_UP or given.name.startswith("yuvj"):
             continue
         try:
-            found.append(pixel_format(given.name))
+            facts = pixel_format(given.name)
         except SourceError:
             continue
+        if not (encoder.endswith(CONVERTING) and facts.kind == "rgb" and facts.name[:3] != "gbr"):
+            found.append(facts)
     return tuple(found)
 
 
 def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -> Fit:
     """The encoder's pixel format for the colored film of a source, and what it costs.
 
-    RGB stays RGB; Y'CbCr keeps its subsampling; gray becomes 4:2:0 at 8 bits and 4:2:2 above. The
-    least loss wins, then the least that is added. only: names to choose from, all if empty. Raises
-    UsageError where the encoder has none (RGB into an encoder without RGB).
+    RGB stays RGB where the encoder has it at that depth; Y'CbCr keeps its subsampling; gray, and
+    RGB that cannot stay, become 4:2:0 at 8 bits and 4:2:2 above. The least loss wins, then the
+    least that is added. only: names to choose from, all if empty. Raises UsageError where the
+    encoder has none.
     """
-    kind = "rgb" if source.kind == "rgb" else "yuv"
+    kinds = ("rgb", "yuv") if source.kind == "rgb" else ("yuv",)
     sampling = source.subsampling
-    if source.kind == "gray":
+    if source.kind != "yuv":
         sampling = (2, 2) if source.depth <= 8 else (1, 2)
     only = tuple(only)
 
     def cost(given: PixelFormat) -> tuple[int, ...]:
         down, across = (a / b for a, b in zip(given.subsampling, sampling, strict=True))
+        if source.kind == given.kind == "rgb":
+            down = across = 1
         return (
             max(0, source.depth - given.depth),
+            kinds.index(given.kind),
             int(down > 1) + int(across > 1),
             int(source.alpha and not given.alpha),
             int(given.alpha and not source.alpha),
@@ -184,37 +208,40 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
     fitting = [
         each
         for each in formats_of(encoder)
-        if each.kind == kind and (not only or each.name in only)
+        if each.kind in kinds and (not only or each.name in only)
     ]
     if not fitting:
-        raise UsageError(f"{encoder} takes no {kind.upper()} pictures here")
+        raise UsageError(f"{encoder} takes no pictures in color here")
     best = min(fitting, key=cost)
     lost = cost(best)
-    return Fit(best, lost[0], lost[4], bool(lost[1]), bool(lost[2]))
+    return Fit(best, lost[0], lost[5], bool(lost[2]), bool(lost[3]))
 
 
-def native_codec(video: VideoInfo) -> str:
-    """The encoder that writes the source's own codec without loss of depth, or ""."""
+def native_codec(video: VideoInfo, *, allow_loss: bool = False) -> str:
+    """The encoder that writes the source's own codec, without loss of depth unless `allow_loss`, or
+    ""."""
     encoder = NATIVE.get(video.codec, "")
     if encoder == "dnxhd" and not _at_least(video.size, DNXHR_LEAST):
         return ""
-    if encoder in ("libx264", "libx265") and (
-        video.pixels.kind == "rgb" or result_format(video.pixels, encoder).bits_lost
-    ):
+    if encoder in ("libx264", "libx265") and video.pixels.kind == "rgb":
         return ""
+    if encoder and not allow_loss and result_format(video.pixels, encoder).bits_lost:
+        return ""  # ProRes 4444 is decoded with 12 bits, and written with 10
     return encoder
 
 
 def _profile(encoder: str, video: VideoInfo) -> Options:
     """The source's own profile, else the one that holds its samples."""
-    full = video.pixels.kind != "gray" and video.pixels.subsampling == (1, 1)
+    pixels = video.pixels
+    full = pixels.kind != "gray" and pixels.subsampling == (1, 1)
     if encoder == "prores_ks":
-        usual = "4444" if full else "hq"
+        # only 4444 has transparency
+        usual = "4444" if pixels.alpha or (full and pixels.kind == "yuv") else "hq"
         own = PRORES.get(video.profile) if video.codec == "prores" else None
         return (("profile", own or usual), ("vendor", "apl0"))
     if encoder == "dnxhd":
         # DNxHD proper knows a few sizes and bit rates only; DNxHR is the same codec for all
-        usual = "dnxhr_444" if full else "dnxhr_hqx" if video.pixels.depth > 8 else "dnxhr_hq"
+        usual = "dnxhr_444" if full else "dnxhr_hqx" if pixels.depth > 8 else "dnxhr_hq"
         return (("profile", DNXHR.get(video.profile, usual)),)
     return ()
 
@@ -231,9 +258,13 @@ def plan(
     pix_fmt: str = "",
     options: Options = (),
     threads: int = THREADS,
+    allow_loss: bool = False,
 ) -> Plan:
     """The result's codec, container and pixel format: the asked ones, or the source's own where
     they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8.
+
+    allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
+    FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
 
     options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
     container or a pixel format that the encoder does not take. Whether the container takes the
@@ -241,11 +272,14 @@ def plan(
     """
     video = film.video
     deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
-    encoder = codec or native_codec(video) or ("ffv1" if deep else "libx264")
+    native = native_codec(video, allow_loss=allow_loss or container == "mov")
+    encoder = codec or native or ("ffv1" if deep else "libx264")
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
     merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    if INSTEAD_OF_CRF & dict(options).keys() and "crf" not in dict(options):
+        merged.pop("crf", None)
     profile = merged.get("profile", "")
     only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
     fit = result_format(video.pixels, encoder, only)
@@ -281,11 +315,11 @@ def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:
 
 
 def _siting(video: VideoInfo, fit: Fit) -> str:
-    """The chroma location of the result: the source's, or for gray that becomes 4:2:0 or 4:2:2 the
-    usual "left"; "" where chroma is not subsampled."""
+    """The chroma location of the result: the source's, or for gray and RGB that become 4:2:0 or
+    4:2:2 the usual "left"; "" where chroma is not subsampled."""
     if fit.pixels.subsampling == (1, 1):
         return ""
-    return "left" if video.pixels.kind == "gray" else video.chroma_location
+    return video.chroma_location if video.pixels.kind == "yuv" else "left"
 
 
 def _container_for(encoder: str, film: Film) -> str:
@@ -311,7 +345,9 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
     elif encoder in ("libx264", "libx265"):
         found += [("crf", CRF), ("preset", "medium")]
     if encoder in QUIET:
-        found.append(QUIET[encoder])
+        key, value = QUIET[encoder]
+        told = (("master-display", video.mastering), ("max-cll", video.light))
+        found.append((key, ":".join([value, *(f"{name}={text}" for name, text in told if text)])))
     fields = video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS
     # a field of 4:2:0 needs an even number of lines; x264 refuses others
     if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):

@@ -65,7 +65,9 @@ class VideoInfo:
     progressive, tt, bb, tb or bt (coded first, shown first); chroma_location: left, center,
     topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for drop frame) or
     ""; duration in seconds or None; frames: an estimate, None if there is no ground for one;
-    slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each."""
+    slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each; beside: what
+    the pictures carry beside their samples, in words; mastering, light: two of these as x265 takes
+    them (`beside`), "" without."""
 
     index: int
     codec: str
@@ -88,6 +90,9 @@ class VideoInfo:
     duration: Fraction | None
     frames: int | None
     slice_crcs: bool
+    beside: tuple[str, ...] = ()
+    mastering: str = ""
+    light: str = ""
 
 
 @dataclass(frozen=True)

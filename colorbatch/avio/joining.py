@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,7 +35,7 @@ from colorbatch.avio.targets import (
     own_tag,
     spoken_for,
 )
-from colorbatch.errors import TargetError
+from colorbatch.errors import StoppedError, TargetError
 from colorbatch.files import replacing
 
 STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
@@ -63,6 +63,7 @@ def join(
     timecode: str | None = None,
     cut: tuple[bool, bool] = (False, False),
     owner: str = "",
+    stop: Callable[[], bool] = lambda: False,
 ) -> Joined:
     """Write the final film: the segments' pictures in order, and every other stream of the source.
 
@@ -72,7 +73,8 @@ def join(
     then the other streams' packets outside of them are left out, chapters are cut, and the first
     picture's time becomes 0. Else the pictures keep their ticks; in Matroska, which counts
     milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
-    the disk or the muxer refuses, SourceError where the source cannot be read.
+    the disk or the muxer refuses, SourceError where the source cannot be read, StoppedError where
+    `stop`, asked for every packet, says so.
     """
     kind = container or container_of(target.name)
     if kind not in MUXERS:
@@ -93,7 +95,7 @@ def join(
             work = _Join(film, source, output, encoding, segments, _Cut.of(segments, cut))
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
-            work.copy()
+            work.copy(stop)
             output.close()
         except (av.FFmpegError, ValueError) as error:
             if isinstance(error, OSError):  # the disk's word, which `replacing` translates
@@ -236,19 +238,25 @@ class _Join:
                 self._output.metadata[key] = value
         self._output.metadata.update(tags)
 
-    def copy(self) -> None:
+    def copy(self, stop: Callable[[], bool]) -> None:
         """All packets, the streams interleaved by their decoding times."""
+
+        def put(packet: Packet[Any]) -> None:
+            if stop():
+                raise StoppedError
+            self._output.mux_one(packet)
+
         self._output.start_encoding()
         others = self._others()
         waiting = next(others, None)
         for packet, time in self._pictures():
             while waiting is not None and waiting[1] <= time:
-                self._output.mux_one(waiting[0])
+                put(waiting[0])
                 waiting = next(others, None)
-            self._output.mux_one(packet)
+            put(packet)
             self.frames += 1
         while waiting is not None:
-            self._output.mux_one(waiting[0])
+            put(waiting[0])
             waiting = next(others, None)
 
     def complete_header(self, file: IO[bytes]) -> None:

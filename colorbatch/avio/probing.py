@@ -20,6 +20,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from colorbatch.avio.beside import light_of, mastering_of, names_of
 from colorbatch.avio.film import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
@@ -225,6 +226,9 @@ def _video_info(
         duration=own,
         frames=_frame_count(stream, own),
         slice_crcs=slice_crcs,
+        beside=names_of(frame),
+        mastering=mastering_of(frame),
+        light=light_of(frame),
     )
 
 

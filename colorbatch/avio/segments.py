@@ -30,6 +30,8 @@ from colorbatch.errors import TargetError, UsageError
 from colorbatch.files import replacing
 
 BUFFER = 1 << 20
+HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_mf")
+"""Ends of the names of encoders that are not software."""
 MAX_TIMESCALE = 2**31 - 1
 
 
@@ -219,13 +221,22 @@ def check(encoding: Encoding) -> None:
     """See that the encoder takes an encoding, before any work. Raises UsageError for values that it
     refuses and for options that it does not have."""
     name = f"{encoding.codec} with {encoding.pix_fmt}"
+    if not encoding.segment_container:
+        raise UsageError(
+            f"{encoding.codec} fits into neither MOV nor MP4, in which films are kept while they "
+            "are made"
+        )
     with io.BytesIO() as file:
         container = av.open(file, "w", format=encoding.segment_container)
         try:
             stream = _stream(container, encoding)
         except (av.FFmpegError, ValueError) as error:
             given = " ".join(f"{key}={value}" for key, value in encoding.options)
-            raise UsageError(f"{name} does not work with {given or 'its defaults'}") from error
+            hardware = encoding.codec.endswith(HARDWARE)
+            raise UsageError(
+                f"{name} does not work with {given or 'its defaults'}",
+                "it needs a graphics card of its vendor, and its driver" if hardware else "",
+            ) from error
         # what the encoder did not take is left over
         unknown = set(stream.codec_context.options) - {"chroma_sample_location"}
         if unknown:

@@ -33,8 +33,10 @@ class Planned:
 def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
     from colorbatch import filming, filmjobs
+    from colorbatch.patterns import Patterns
 
-    found = filmjobs.find_films(asked.sources, asked.output)
+    patterns, part = Patterns(asked.include, asked.exclude), asked.part()
+    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
     planned: list[FilmJob] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
@@ -44,13 +46,16 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
         except UsageError as error:
             wrong.append(one_line(error))
         except (SourceError, TargetError) as error:
-            outcomes.append(failed(one.source, one.source, error))
+            if is_mine(one.below.as_posix(), part):
+                outcomes.append(failed(one.source, one.source, error))
         else:
             planned.append(made)
             if filming.is_marked(made.plan.film):
                 planned.pop()
-                outcomes.append(_skipped(made, "made by colorbatch"))
+                if is_mine(made.job.place, part):
+                    outcomes.append(_skipped(made, "made by colorbatch"))
     filmjobs.refuse_clashes([one.job for one in planned])
+    planned = [one for one in planned if is_mine(one.job.place, part)]
     todo, finished = [], []
     for film in planned:
         try:
@@ -68,11 +73,17 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     return Planned(todo, finished, outcomes)
 
 
+def is_mine(place: str, part: tuple[int, int] | None) -> bool:
+    """Whether a film is one of this machine's, by --shard."""
+    from colorbatch.finding import part_of
+
+    return part is None or part_of(place, part[1]) == part[0]
+
+
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
-    from colorbatch.proof import refuse
     from colorbatch.video import plan_film
 
     container = asked.container or ""
@@ -82,8 +93,6 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
             raise UsageError(f"{asked.output} and --container {container} contradict each other")
         container = own
     plan = plan_film(avio.probe(found.source), settings, container)
-    if asked.prove_luma:
-        refuse(plan)
     job = filmjobs.job_of(found, asked.output, plan.container)
     check_target(job.target)
     return FilmJob(job, plan)
@@ -97,7 +106,7 @@ def _judged(
     from colorbatch.video import kind_of_film
 
     reason, outdated, _ = filming.verdict(film, settings, model)
-    if reason and not (outdated and asked.overwrite):
+    if reason and not (asked.redo_all or (outdated and asked.overwrite)):
         return film, replace(_skipped(film, reason), outdated=outdated)
     film = replace(film, kind=kind_of_film(film.plan.film))
     if settings.fate(film.kind, film.job.named) == "skip":
@@ -164,6 +173,8 @@ def _warnings(plan: FilmPlan) -> list[str]:
     from colorbatch.avio import tick
 
     found = [f"left out: {each.what}: {each.reason}" for each in plan.refusals]
+    if plan.not_kept:
+        found.append(f"not kept: {', '.join(plan.not_kept)}")
     fit, base = plan.fit, plan.encoding.time_base
     step = tick(plan.container, base)
     if (base / step).denominator != 1:

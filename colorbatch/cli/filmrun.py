@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,22 @@ from colorbatch import __version__
 from colorbatch.cli import filmplan
 from colorbatch.cli.options import engine_line, make_engine
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
-from colorbatch.errors import ColorbatchError, ExitCode, OutputFullError, SpaceError
+from colorbatch.errors import (
+    ColorbatchError,
+    ExitCode,
+    OutputFullError,
+    SpaceError,
+    StoppedError,
+)
 from colorbatch.report import FilmOutcome, Report, duration, escaped
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob, Maker
     from colorbatch.filmsample import Estimate
+    from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
 logger = logging.getLogger(__name__)
@@ -34,8 +44,33 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     """The whole command. Raises ColorbatchError for what keeps it from beginning."""
     model = filmplan.cached_model(asked.model)
     planned = filmplan.plan_films(asked, settings, model)
-    report = Report(len(planned.todo) + len(planned.outcomes))
-    show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
+    with _log(asked, planned) or contextlib.nullcontext() as log:
+        report = Report(len(planned.todo) + len(planned.outcomes))
+        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
+        return _work(asked, settings, model, planned, Shower(report, log=log, **words))
+
+
+def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
+    """The log, if there is to be one. Raises UsageError, TargetError."""
+    if asked.preview is not None:
+        return None
+    from colorbatch.files import Job
+    from colorbatch.filmjobs import FILM_SUFFIXES
+    from colorbatch.formats import FORMATS
+
+    jobs = [film.job for film in planned.todo]
+    jobs += [Job(each.source, each.target) for each in planned.outcomes]
+    return asked.open_log(jobs, "films", {*FORMATS, *FILM_SUFFIXES})
+
+
+def _work(
+    asked: Asked,
+    settings: FilmSettings,
+    model: Callable[[], str],
+    planned: filmplan.Planned,
+    show: Shower,
+) -> ExitCode:
+    report = show.report
     if asked.dry_run:
         return _dry_run(planned, show)
     for film in planned.todo if not asked.quiet else ():
@@ -45,15 +80,15 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
     if asked.preview is not None:
         return _preview(asked, settings, planned.todo, engine, show)
-    run = _Run(asked, show)
-    finished = {film.job.target: film for film in planned.finished}
+    _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
-        for outcome in planned.outcomes:
-            show.outcome(run.proved_again(outcome, finished))
-        if engine is not None:
+        run = _Run(asked, show, interrupted)
+        if run.ended_before(planned) and engine is not None:
             from colorbatch.filming import Maker
 
-            maker = Maker(engine, model(), settings, asked.workers, stop=interrupted)
+            maker = Maker(
+                engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
+            )
             report.made_by = _made_by(maker)
             run.films(planned.todo, maker)
         report.interrupted = interrupted() and report.finished < report.total
@@ -64,34 +99,62 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     return report.exit_code
 
 
+def _refuse_locked(todo: Sequence[FilmJob]) -> None:
+    """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
+    from colorbatch import filmbook
+
+    for film in todo:
+        filmbook.refuse_if_held(filmbook.folder_of(film.job), film.job.target)
+
+
 @dataclass
 class _Run:
-    """The films that are made. full: why nothing more can be written, None as long as it can."""
+    """The films that are made. stop: asked often; full: why nothing more can be written, None as
+    long as it can."""
 
     asked: Asked
     show: Shower
+    stop: Callable[[], bool]
     full: OutputFullError | None = None
 
-    def films(self, todo: Any, maker: Maker) -> None:
-        """One after the other; one that fails stops no other."""
-        from colorbatch.filming import StoppedError
+    def ended_before(self, planned: filmplan.Planned) -> bool:
+        """Tell of the films that are not to be made; whether to go on with the others."""
+        finished = {film.job.target: film for film in planned.finished}
+        return all(
+            self._told(
+                outcome.source,
+                outcome.target,
+                functools.partial(self._proved_again, outcome, finished),
+            )
+            for outcome in planned.outcomes
+        )
 
+    def films(self, todo: Sequence[FilmJob], maker: Maker) -> None:
+        """One after the other; one that fails stops no other."""
         for film in todo:
-            try:
-                outcome = self._film(film, maker)
-            except OutputFullError as error:
-                self.full = error
+            make = functools.partial(self._film, film, maker)
+            if not self._told(film.job.source, film.job.target, make, film.kind):
                 return
-            except (StoppedError, KeyboardInterrupt):
-                return
-            except ColorbatchError as error:
-                outcome = filmplan.failed(film.job.source, film.job.target, error)
-            except Exception as error:  # the one place where a film's failure, of any kind, ends
-                logger.debug("%s", film.job.source, exc_info=error)
-                outcome = filmplan.failed(film.job.source, film.job.target, error)
-            self.show.outcome(replace(outcome, kind=film.kind))
-            if maker.stop() or (outcome.status == "failed" and self.asked.fail_fast):
-                return
+
+    def _told(
+        self, source: Path, target: Path, make: Callable[[], FilmOutcome], kind: str = ""
+    ) -> bool:
+        """Tell what becomes of a film; whether to go on with the next."""
+        try:
+            outcome = make()
+        except OutputFullError as error:
+            self.full = error
+            return False
+        except (StoppedError, KeyboardInterrupt):
+            return False
+        except ColorbatchError as error:
+            outcome = filmplan.failed(source, target, error)
+        except Exception as error:  # the one place where a film's failure, of any kind, ends
+            logger.debug("%s", source, exc_info=error)
+            outcome = filmplan.failed(source, target, error)
+        self.show.outcome(replace(outcome, kind=kind or outcome.kind))
+        failed = outcome.status == "failed"
+        return not (self.stop() or (failed and self.asked.fail_fast))
 
     def _film(self, film: FilmJob, maker: Maker) -> FilmOutcome:
         from colorbatch.filming import color_film
@@ -119,14 +182,14 @@ class _Run:
         """The outcome with what a comparison of the luma says."""
         from colorbatch.proof import prove_luma
 
-        proof = prove_luma(film.plan, film.job.target)
+        proof = prove_luma(film.plan, film.job.target, self.stop)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
         if not proof.holds:
             return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
         return replace(outcome, luma=proof.text)
 
-    def proved_again(self, outcome: FilmOutcome, finished: dict[Any, FilmJob]) -> FilmOutcome:
+    def _proved_again(self, outcome: FilmOutcome, finished: dict[Any, FilmJob]) -> FilmOutcome:
         """The outcome of a film that was finished before, proved if that is asked for."""
         from colorbatch.records import FINISHED
 

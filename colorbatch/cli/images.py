@@ -16,7 +16,14 @@ from colorbatch.cli.forecast import Forecast, take_sample
 from colorbatch.cli.options import coloring_options, make_engine, option, saturation_of
 from colorbatch.cli.running import check_space, dry_run, run, tell_rest
 from colorbatch.cli.showing import Shower, set_up_logging
-from colorbatch.cli.sources import ANY_PATH, FORMAT_SUFFIXES, Sources, finding_options
+from colorbatch.cli.sources import (
+    ANY_PATH,
+    FORMAT_SUFFIXES,
+    Sources,
+    finding_options,
+    log_option,
+    shard_option,
+)
 from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -58,11 +65,11 @@ if TYPE_CHECKING:
 )
 @option(
     "--on-toned",
-    type=click.Choice(["colorize", "keep"]),
+    type=click.Choice(["colorize", "keep", "skip"]),
     default="colorize",
     show_default=True,
     help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without their "
-    "tone, or copy. Files named one by one are always colorized.",
+    "tone, copy or leave out. Files named one by one are always colorized.",
 )
 @option("--upright", is_flag=True, help="Turn pixels by the orientation tag.")
 @option("--no-times", is_flag=True, help="Do not give results their source's modification time.")
@@ -82,11 +89,7 @@ if TYPE_CHECKING:
     "changed since.",
 )
 @option("--redo-all", is_flag=True, help="Do every picture again, whatever is there.")
-@option(
-    "--shard",
-    metavar="K/N",
-    help="Do the K-th of N parts of the work, so that several machines share a folder.",
-)
+@shard_option
 @option(
     "--memory",
     metavar="SIZE",
@@ -109,12 +112,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="One JSON object per picture and a last one for all, on standard output.",
 )
-@option(
-    "--log",
-    type=ANY_PATH,
-    metavar="FILE",
-    help="Add a line for every outcome to this file; JSON lines if it ends in .jsonl.",
-)
+@log_option
 @option("-q", "--quiet", is_flag=True, help="No progress and no summary; failures are still named.")
 @option("-v", "--verbose", is_flag=True, help="Name every picture, with what could not be kept.")
 def images(**options: Any) -> None:

@@ -1,10 +1,10 @@
-"""Which pictures a command is for: options for sources, lists, patterns, parts and the log."""
+"""Which pictures or films a command is for: sources, lists, patterns, parts and the log."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import click
 from colorbatch import __version__
 from colorbatch.cli.options import option
 from colorbatch.errors import UsageError
-from colorbatch.formats import READ, SUFFIXES, WRITTEN, in_words
+from colorbatch.formats import FORMATS, READ, SUFFIXES, WRITTEN, in_words
 
 if TYPE_CHECKING:
     from colorbatch.files import Job
@@ -72,6 +72,19 @@ def finding_options(command: Any) -> Any:
     return command
 
 
+shard_option = option(
+    "--shard",
+    metavar="K/N",
+    help="Do the K-th of N parts of the work, so that several machines share a folder.",
+)
+log_option = option(
+    "--log",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Add a line for every outcome to this file; JSON lines if it ends in .jsonl.",
+)
+
+
 def read_files_from(name: str, column: str | None) -> list[str]:
     """The paths of --files-from. Raises UsageError."""
     from colorbatch.files import reachable
@@ -88,8 +101,8 @@ def read_files_from(name: str, column: str | None) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Sources:
-    """The options that say what is to be made of what, as they were given."""
+class Given:
+    """What every command that colors is told of its sources, as it was given."""
 
     sources: tuple[Path, ...]
     output: Path | None
@@ -97,8 +110,6 @@ class Sources:
     exclude: tuple[str, ...]
     files_from: str | None
     column: str | None
-    suffix: str | None
-    new_format: str | None
     shard: str | None
     dry_run: bool
     log: Path | None
@@ -112,19 +123,54 @@ class Sources:
             raise UsageError(f"--shard {self.shard}: K/N is wanted, with K from 1 to N")
         return int(found[1]), int(found[2])
 
+    def listed(self) -> list[str] | None:
+        """The paths of --files-from, None without it. Raises UsageError, also where there is no
+        source at all."""
+        if self.files_from is not None:
+            return read_files_from(self.files_from, self.column)
+        if self.column is not None:
+            raise UsageError("--column is for --files-from")
+        if not self.sources:
+            raise UsageError("no SOURCE", "give files, folders or patterns, or --files-from LIST")
+        return None
+
+    def open_log(
+        self, jobs: Sequence[Job], items: str = "pictures", suffixes: Collection[str] = FORMATS
+    ) -> Log | None:
+        """The log with its first line; none for a dry run. items: what there is a line for each of;
+        suffixes: of files that no log may replace. Raises UsageError, TargetError."""
+        from colorbatch.finding import source_folders
+        from colorbatch.log import Log, refuse_log
+
+        if self.log is None or self.dry_run:
+            return None
+        folders, listed_in = source_folders(self.sources), None
+        if self.files_from is not None and not folders:
+            folders = sorted({job.source.parent for job in jobs})
+        if self.files_from not in (None, "-"):
+            listed_in = Path(str(self.files_from))
+        refuse_log(self.log, jobs, folders, self.output, listed_in, suffixes)
+        log = Log(self.log)
+        sources = [str(source) for source in self.sources]
+        sources += [self.files_from] if self.files_from else []
+        log.start(f"colorbatch {__version__}", len(jobs), sources, str(self.output or ""), items)
+        return log
+
+
+@dataclass(frozen=True)
+class Sources(Given):
+    """What is to be made of which pictures."""
+
+    suffix: str | None
+    new_format: str | None
+
     def jobs(self) -> list[Job]:
         """What there is to make, of this part. Raises UsageError."""
         from colorbatch import finding
         from colorbatch.patterns import Patterns
 
-        part, listed = self.part(), None
+        part, listed = self.part(), self.listed()
         new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
-        if self.files_from is not None:
-            listed = read_files_from(self.files_from, self.column)
-        elif self.column is not None:
-            raise UsageError("--column is for --files-from")
-        elif not self.sources:
-            raise UsageError("no SOURCE", "give files, folders or patterns, or --files-from LIST")
         jobs = finding.plan_jobs(
             self.sources,
             self.output,
@@ -141,22 +187,3 @@ class Sources:
                 f"{in_words(READ, 'and')} files are looked for",
             )
         return finding.shard(jobs, *part) if part else jobs
-
-    def open_log(self, jobs: Sequence[Job]) -> Log | None:
-        """The log with its first line; none for a dry run. Raises UsageError, TargetError."""
-        from colorbatch.finding import source_folders
-        from colorbatch.log import Log, refuse_log
-
-        if self.log is None or self.dry_run:
-            return None
-        folders, listed_in = source_folders(self.sources), None
-        if self.files_from is not None and not folders:
-            folders = sorted({job.source.parent for job in jobs})
-        if self.files_from not in (None, "-"):
-            listed_in = Path(str(self.files_from))
-        refuse_log(self.log, jobs, folders, self.output, listed_in)
-        log = Log(self.log)
-        sources = [str(source) for source in self.sources]
-        sources += [self.files_from] if self.files_from else []
-        log.start(f"colorbatch {__version__}", len(jobs), sources, str(self.output or ""))
-        return log

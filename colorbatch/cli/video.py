@@ -6,7 +6,6 @@ import re
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,15 +13,21 @@ import click
 from colorbatch.cli.filmrun import work
 from colorbatch.cli.options import coloring_options, option, saturation_of
 from colorbatch.cli.showing import set_up_logging
-from colorbatch.cli.sources import ANY_PATH
+from colorbatch.cli.sources import (
+    ANY_PATH,
+    Given,
+    finding_options,
+    log_option,
+    shard_option,
+)
 from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.video import FilmSettings
+    from colorbatch.video import Choice, FilmSettings
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=ANY_PATH, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, type=ANY_PATH, metavar="SOURCE...")
 @option(
     "-o",
     "--output",
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     help="Folder for results (the source's tree is mirrored below it), or a file name for one "
     "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized.",
 )
+@finding_options
 @coloring_options("Frames", "make chroma")
 @option("--codec", default="", help="Encoder, such as ffv1, prores_ks, libx264; else the source's.")
 @option("--crf", type=click.FloatRange(0, 63), help="Quality of x264, x265 and the like; 16.")
@@ -52,17 +58,18 @@ if TYPE_CHECKING:
 @option("--allow-depth-loss", is_flag=True, help="Take a codec with fewer bits than the source.")
 @option(
     "--on-color",
-    type=click.Choice(["skip", "colorize"]),
+    type=click.Choice(["skip", "colorize", "keep"]),
     default="skip",
     show_default=True,
-    help="What to do with films in color that are found in folders; named ones are colorized.",
+    help="What to do with films in color that are found in folders; named ones are colorized. "
+    "keep is skip: they are left where they are.",
 )
 @option(
     "--on-toned",
-    type=click.Choice(["colorize", "skip"]),
+    type=click.Choice(["colorize", "skip", "keep"]),
     default="colorize",
     show_default=True,
-    help="What to do with toned ones (sepia, tinted) found in folders.",
+    help="What to do with toned ones (sepia, tinted) found in folders; keep is skip.",
 )
 @option("--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other.")
 @option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin.")
@@ -75,10 +82,13 @@ if TYPE_CHECKING:
 )
 @option("--prove-luma", is_flag=True, help="Compare every Y' plane of source and result.")
 @option("-y", "--overwrite", is_flag=True, help="Make outdated films again.")
+@option("--redo-all", is_flag=True, help="Make every film again, whatever is there.")
+@shard_option
 @option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full.")
 @option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
 @option("--json", "as_json", is_flag=True, help="JSON lines on standard output: films, then all.")
+@log_option
 @option("-q", "--quiet", is_flag=True, help="No plan, progress or summary; failures are named.")
 @option("-v", "--verbose", is_flag=True, help="Name every film, with what could not be kept.")
 def video(**options: Any) -> None:
@@ -91,11 +101,9 @@ def video(**options: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(Given):
     """The options as they were given."""
 
-    sources: tuple[Path, ...]
-    output: Path | None
     model: str | None
     device: str
     gpu_id: int | None
@@ -118,7 +126,7 @@ class Asked:
     preview: int | None
     prove_luma: bool
     overwrite: bool
-    dry_run: bool
+    redo_all: bool
     ignore_space: bool
     fail_fast: bool
     as_json: bool
@@ -137,8 +145,8 @@ class Asked:
             options=tuple(self._options()),
             drop_unsupported=self.drop_unsupported,
             allow_depth_loss=self.allow_depth_loss,
-            on_color=self.on_color,
-            on_toned=self.on_toned,
+            on_color=_choice(self.on_color),
+            on_toned=_choice(self.on_toned),
             region=Region.parse(self.region) if self.region else None,
             start=_time("--start", self.start),
             end=_time("--end", self.end),
@@ -153,6 +161,11 @@ class Asked:
                 raise UsageError(f"-x {text}: KEY=VALUE is wanted")
             found.append((key, value))
         return found
+
+
+def _choice(text: str) -> Choice:
+    """What becomes of films of a kind: what pictures call keep, a copy, is nothing for films."""
+    return "colorize" if text == "colorize" else "skip"
 
 
 def _time(name: str, text: str | None) -> Fraction | None:

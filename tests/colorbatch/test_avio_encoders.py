@@ -55,6 +55,16 @@ def test_encoders_that_a_film_may_ask_for_are_here() -> None:
         ("gbrp10le", "ffv1", "gbrp10le"),
         ("rgb48le", "ffv1", "gbrp16le"),
         ("gbrp12le", "libx265", "gbrp12le"),
+        ("gbrp10le", "libx265", "gbrp10le"),
+        ("rgb24", "libx264rgb", "bgr0"),
+        # and becomes Y'CbCr as gray does where the encoder has no RGB of that depth
+        ("rgb24", "libx264", "yuv420p"),
+        ("gbrp10le", "libx264", "yuv422p10le"),
+        ("gbrap10le", "prores_ks", "yuva444p10le"),
+        ("rgb24", "mjpeg", "yuv420p"),
+        # packed RGB is turned to Y'CbCr by the card's own rule; planes of G, B and R are not
+        ("rgb24", "h264_qsv", "nv12"),
+        ("rgb24", "h264_nvenc", "gbrp"),
         ("yuva444p12le", "ffv1", "yuva444p12le"),
     ],
 )
@@ -74,6 +84,8 @@ def test_a_format_without_loss(source: str, encoder: str, expected: str) -> None
         ("yuv422p10le", "mpeg2video", "yuv422p", 2, 0),
         ("gray12le", "libx264", "yuv422p10le", 2, 0),
         ("yuv420p9le", "libx264", "yuv420p10le", 0, 1),
+        ("gbrp12le", "prores_ks", "yuv422p10le", 2, 0),
+        ("gbrp10le", "libx264rgb", "bgr0", 2, 0),
     ],
 )
 def test_depth_lost_and_added_is_told(
@@ -98,6 +110,8 @@ def test_chroma_and_alpha_that_are_lost_are_told() -> None:
         ("prores", "LT", "mov", "yuv422p10le", ("prores_ks", "lt", "mov")),
         ("prores", "4444", "mov", "yuv444p10le", ("prores_ks", "4444", "mov")),
         ("prores", "HQ", "mkv", "yuv422p10le", ("prores_ks", "hq", "mkv")),
+        # ProRes 4444 is decoded with 12 bits and written with 10; MOV takes no FFV1
+        ("prores", "4444", "", "yuva444p12le", ("ffv1", "", "mkv")),
         ("dnxhd", "DNXHR HQX", "", "yuv422p10le", ("dnxhd", "dnxhr_hqx", "mov")),
         ("dnxhd", "DNXHD", "mov", "yuv422p", ("dnxhd", "dnxhr_hq", "mov")),
         ("ffv1", "", "mkv", "gray16le", ("ffv1", "", "mkv")),
@@ -137,6 +151,8 @@ def test_usual_options(film: Callable[..., Film]) -> None:
     assert dict(plan(film(size=(1080, 1920))).encoding.options)["slices"] == "16"
     x264 = plan(film(), codec="libx264", options=(("crf", "20"), ("tune", "film"))).encoding
     assert dict(x264.options) == {"crf": "20", "preset": "medium", "tune": "film"}
+    lossless = plan(film(), codec="libx264", options=(("qp", "0"),)).encoding
+    assert dict(lossless.options) == {"preset": "medium", "qp": "0"}  # crf would win over it
     fields = plan(film(field_order="bb", size=(576, 720)), codec="libx264").encoding
     assert dict(fields.options)["flags"] == "+ildct+ilme"
 
@@ -149,19 +165,22 @@ def test_facts_of_the_pictures_go_into_the_encoding(film: Callable[..., Film]) -
     assert (encoding.chroma_location, encoding.rate) == ("topleft", Fraction(24000, 1001))
     assert plan(film(variable=True)).encoding.rate is None
     assert plan(film(pix_fmt="gray", chroma_location="")).encoding.chroma_location == "left"
+    assert plan(film(pix_fmt="gbrp"), codec="libx264").encoding.chroma_location == "left"
     assert plan(film(pix_fmt="yuv444p", chroma_location="left")).encoding.chroma_location == ""
     assert plan(given, codec="prores_ks").encoding.segment_container == "mov"
     assert plan(given).encoding.segment_container == "mp4"
 
 
 def test_what_cannot_be_is_refused_before_work(film: Callable[..., Film]) -> None:
-    """Encoder, pixel format, container, RGB into a codec without."""
+    """Encoder, pixel format, container, a codec without color."""
     with pytest.raises(UsageError, match="no video encoder libx999"):
         plan(film(), codec="libx999")
     with pytest.raises(UsageError, match="prores_ks takes no yuv420p"):
         plan(film(), codec="prores_ks", pix_fmt="yuv420p")
+    with pytest.raises(UsageError, match=r"encoders of h264 are .*libx264"):
+        plan(film(), codec="h264")
     with pytest.raises(UsageError, match="not avi"):
         plan(film(), container="avi")
-    with pytest.raises(UsageError, match="libx264 takes no RGB"):
-        plan(film(pix_fmt="rgb24"), codec="libx264")
+    with pytest.raises(UsageError, match="a64multi takes no pictures in color"):
+        plan(film(pix_fmt="rgb24"), codec="a64multi")
     assert all(each.kind in ("gray", "yuv", "rgb") for each in formats_of("ffv1"))

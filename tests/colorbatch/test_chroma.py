@@ -6,6 +6,8 @@ written out in float64; chroma is upsampled by repetition.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -397,6 +399,23 @@ def test_outside_of_the_region_chroma_is_neutral(name):
 
 
 # --- RGB ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [8, 10, 16])
+@pytest.mark.parametrize("matrix", [("bt709", 2126, 7152, 722), ("bt2020", 2627, 6780, 593)])
+def test_luma_planes_made_of_rgb_are_the_nearest_codes(bits, matrix):
+    """By the four decimals that H.273 gives, in whole numbers; equal R, G and B come back."""
+    name, *weights = matrix
+    one = Encoding(bits, (1, 2), name, "full")
+    generator = np.random.default_rng(bits)
+    red, green, blue = generator.integers(0, one.maximum + 1, (3, 40, 50)).astype(one.dtype)
+    got = chroma.coded_luma_of_rgb(green, blue, red, one)
+    for place in np.ndindex(*red.shape):
+        codes = (int(plane[place]) for plane in (red, green, blue))
+        total = Fraction(sum(w * code for w, code in zip(weights, codes, strict=True)), 10000)
+        assert abs(total - int(got[place])) <= Fraction(1, 2)
+    every = np.arange(one.maximum + 1, dtype=one.dtype).reshape(1, -1)
+    assert np.array_equal(chroma.coded_luma_of_rgb(every, every, every, one), every)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])

@@ -109,6 +109,85 @@ def test_rgb_stays_rgb(
     assert max(np.abs(a - b).max() for a, b in zip(before, after, strict=True)) <= 0.5
 
 
+def rgb_clip(path: Path, pix_fmt: str, *, equal: bool) -> Path:
+    """A film of RGB frames in FFV1, in which R, G and B are equal, or each something else."""
+    rng = np.random.default_rng(5)
+    wide = np.uint8 if pix_fmt == "gbrp" else np.uint16
+    top = 255 if pix_fmt == "gbrp" else 1023
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=24)
+        stream.height, stream.width = 64, 96
+        stream.pix_fmt = "bgr0" if pix_fmt == "gbrp" else pix_fmt
+        for _ in range(3):
+            planes = rng.integers(0, top + 1, (64, 96, 3))
+            planes = planes[..., :1].repeat(3, axis=2) if equal else planes
+            frame = av.VideoFrame.from_ndarray(planes.astype(wide), format=pix_fmt)
+            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "target", "more", "made"),
+    [
+        ("gbrp", "r.mp4", ["--codec", "libx264", "-x", "qp=0"], "yuv420p"),
+        ("gbrp10le", "r.mp4", ["--codec", "libx264", "-x", "qp=0"], "yuv422p10le"),
+        ("gbrp", "r.mkv", ["--codec", "ffv1", "--pix-fmt", "yuv420p10le"], "yuv420p10le"),
+        ("gbrp", "r.mkv", [], "bgr0"),
+        ("gbrp10le", "r.mkv", [], "gbrp10le"),
+    ],
+)
+@pytest.mark.parametrize("equal", [True, False], ids=["grey", "mixed"])
+def test_rgb_and_its_luma(
+    run_cli: Run,
+    tiny_model: Path,
+    tmp_path: Path,
+    pix_fmt: str,
+    target: str,
+    more: Sequence[str],
+    made: str,
+    equal: bool,
+) -> None:
+    """RGB into an encoder without RGB: Y' is that of BT.709, full range and tagged so; for equal R,
+    G and B it is exactly theirs. The proof holds for Y'CbCr and RGB results."""
+    source = rgb_clip(tmp_path / "s.mkv", pix_fmt, equal=equal)
+    run = run_cli("video", source, "-o", target, "-m", tiny_model, *more, "--prove-luma")
+    assert run.returncode == 0, run.stderr
+    assert "luma that R, G and B have is equal in all 3 frames" in run.stderr
+    with av.open(str(source)) as container:
+        before = [frame.to_ndarray(format=pix_fmt) for frame in container.decode(video=0)]
+    with av.open(str(tmp_path / target)) as container:
+        frames = list(container.decode(video=0))
+    assert frames[0].format.name.replace("yuvj", "yuv") in (made, "gbrp")
+    if made.startswith("yuv"):
+        assert (frames[0].color_range, frames[0].colorspace) == (2, 1)
+        weights = np.array([2126, 7152, 722])
+        shift = 2 if made == "yuv420p10le" else 0
+        wanted = [((each.astype(int) << shift) @ weights + 5000) // 10000 for each in before]
+        if equal:
+            codes = [each[..., 0].astype(int) << shift for each in before]
+            assert all((a == b).all() for a, b in zip(wanted, codes, strict=True))
+        kind = "<u2" if "10" in made else "u1"
+        got = [np.frombuffer(each, kind).reshape(64, 96) for each in luma(tmp_path / target)]
+        assert all((a == b).all() for a, b in zip(got, wanted, strict=True))
+    lists = [tmp_path / f"{target}{end}" for end in (".source.framemd5", ".framemd5")]
+    sums = [
+        [line.split(",")[-1] for line in each.read_text("ascii").splitlines() if line[0] != "#"]
+        for each in lists
+    ]
+    assert len(sums[0]) == 3
+    if equal or made.startswith("yuv"):
+        assert sums[0] == sums[1]
+
+
+def test_a_changed_rgb_result_is_found_out(run_cli: Run, tiny_model: Path, tmp_path: Path) -> None:
+    """RGB that lost something on the way is told, and by how much."""
+    source = rgb_clip(tmp_path / "s.mkv", "gbrp", equal=True)
+    more = ["--codec", "libx264rgb", "--crf", "30", "--prove-luma"]
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, *more)
+    assert run.returncode == 3 and "luma differs in 3 of 3 frames, by up to" in run.stderr
+
+
 def test_everything_else_arrives(
     run_cli: Run,
     tiny_model: Path,
@@ -291,7 +370,10 @@ def test_a_second_run_at_the_same_film_is_refused(
     source = make_clip("s.mkv")
     with FilmBook(tmp_path / ".colorbatch" / "films" / "r.mkv", tmp_path / "r.mkv"):
         refused = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model)
-        assert refused.returncode == 3 and "another run is at work on it" in refused.stderr
+        assert refused.returncode == 1, refused.stderr  # as for pictures, and before any work
+        assert refused.stderr.splitlines()[-1].startswith(
+            "error: r.mkv: another run is at work on it"
+        )
         assert run_cli("video", source, "-o", "other.mkv", "-m", tiny_model).returncode == 0
     assert run_cli("video", source, "-o", "r.mkv", "-m", tiny_model).returncode == 0
 
@@ -467,6 +549,7 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
         (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
         (["-o", "r.avi"], "written as .mkv, .mov or .mp4"),
         (["-o", "r.mp4", "--codec", "ffv1"], "cannot hold its subtitle (subrip)"),
+        (["-o", "r.mkv", "--codec", "ffvhuff"], "ffvhuff fits into neither MOV nor MP4"),
     ],
 )
 def test_refused_before_work(
@@ -518,6 +601,18 @@ def test_a_folder_is_mirrored_and_one_bad_film_stops_no_other(
     assert luma(tmp_path / "out" / "deep" / "two.mkv") == luma(clip)
 
 
+def color_film(path: Path, photo: Any) -> None:
+    """A film that shows a part of a photograph in color."""
+    path.parent.mkdir()
+    picture = np.ascontiguousarray(photo[:160, :240])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 240, 160, "yuv444p"
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
+
+
 def test_films_in_color_found_in_a_folder_are_left_alone(
     run_cli: Run,
     tiny_model: Path,
@@ -525,19 +620,125 @@ def test_films_in_color_found_in_a_folder_are_left_alone(
     tmp_path: Path,
 ) -> None:
     """Skipped and counted; colored when asked; results of ours are never sources."""
-    (tmp_path / "reels").mkdir()
-    picture = np.ascontiguousarray(photograph("coffee")[:160, :240])
-    with av.open(str(tmp_path / "reels" / "c.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=4)
-        stream.width, stream.height, stream.pix_fmt = 240, 160, "yuv444p"
-        for _ in range(6):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode(None))
+    color_film(tmp_path / "reels" / "c.mkv", photograph("coffee"))
     base = ["video", "reels", "-o", "out", "-m", tiny_model, "--json"]
     assert last_json(run_cli(*base))["skipped_because"] == {"in color already": 1}
     assert last_json(run_cli(*base, "--on-color", "colorize"))["colored"] == 1
     ours = run_cli("video", "out", "-o", "again", "-m", tiny_model, "--json")
     assert last_json(ours)["skipped_because"] == {"made by colorbatch": 1}
+
+
+def test_mastering_and_light_level_go_into_hevc_and_are_named_elsewhere(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """HDR10's static values, as a fresh libav finds them in the result's pictures."""
+    display = "G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,50)"
+    params = f"log-level=error:master-display={display}:max-cll=1000,400"
+    options = {"x265-params": params, "preset": "ultrafast"}
+    source = make_clip("s.mkv", "libx265", "yuv420p10le", size=(64, 96), options=options)
+
+    def beside(path: Path) -> dict[str, bytes]:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            data = {each.type.name: bytes(each) for each in frame.side_data}
+        names = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+        return {name: data[name] for name in names if name in data}
+
+    more = ["-m", tiny_model, "--preset", "ultrafast", "-v"]
+    run = run_cli("video", source, "-o", "r.mp4", *more)
+    assert run.returncode == 0 and "not kept" not in run.stderr, run.stderr
+    assert beside(tmp_path / "r.mp4") == beside(source) and len(beside(source)) == 2
+    run = run_cli("video", source, "-o", "r.mkv", *more[:2], "--codec", "ffv1", "-v")
+    told = [line for line in run.stderr.splitlines() if "not kept: mastering display, cont" in line]
+    assert len(told) == 2 and not beside(tmp_path / "r.mkv")
+
+
+@pytest.fixture
+def reels(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
+    """A folder with four grey films and one that cannot be read."""
+    clip = make_clip("s.mkv", "ffv1", "gray", size=(34, 46))
+    for name in ("one.mkv", "two.mkv", "deep/three.mkv", "deep/four.mkv"):
+        (tmp_path / "reels" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, tmp_path / "reels" / name)
+    (tmp_path / "reels" / "broken.mkv").write_bytes(clip.read_bytes()[:200])
+    return tmp_path / "reels"
+
+
+def results(folder: Path) -> set[str]:
+    found = {path.relative_to(folder) for path in folder.rglob("*.mkv")}
+    return {path.as_posix() for path in found if ".colorbatch" not in path.parts}
+
+
+def test_which_films_are_meant(run_cli: Run, tiny_model: Path, reels: Path, tmp_path: Path) -> None:
+    """--include, --exclude and --files-from choose; trees are kept, and the log tells of each."""
+    base = ["video", "reels", "-m", tiny_model, "-o"]
+    run = run_cli(*base, "a", "--include", "deep", "--exclude", "four.*", "--log", "a.jsonl")
+    assert run.returncode == 0, run.stderr
+    assert results(tmp_path / "a") == {"deep/three.mkv"}
+    log = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
+    assert log[0]["start"]["films"] == 1 and log[1]["status"] == "colored" and "summary" in log[-1]
+    nothing = run_cli(*base, "b", "--include", "*.mov")
+    assert nothing.returncode == 2 and "leave no films" in nothing.stderr
+    rows = "title,path\nOne,one.mkv\nGone,gone.mkv\n"
+    (tmp_path / "list.csv").write_text(rows, "utf-8")
+    listed = run_cli(*base, "c", "--files-from", "list.csv")
+    assert listed.returncode == 3 and "gone.mkv: is not a file" in listed.stderr
+    assert results(tmp_path / "c") == {"one.mkv"}
+    for wrong in (["--column", "path"], ["--shard", "3/2"], ["--log", "reels/one.mkv"]):
+        assert run_cli(*base, "d", *wrong).returncode == 2
+    assert run_cli("video", "-o", "d").returncode == 2
+    assert not (tmp_path / "d").exists()
+
+
+def test_shards_are_whole_films_and_all_of_them(
+    run_cli: Run, tiny_model: Path, reels: Path, tmp_path: Path
+) -> None:
+    """Each film is made, or told of, by one machine."""
+    parts, failed = [], 0
+    for part in ("1/2", "2/2"):
+        run = run_cli("video", reels, "-o", f"o{part[0]}", "-m", tiny_model, "--shard", part)
+        parts.append(results(tmp_path / f"o{part[0]}"))
+        failed += run.stderr.count("failed: ")
+    assert parts[0] and parts[1] and not parts[0] & parts[1] and failed == 1
+    assert parts[0] | parts[1] == {"one.mkv", "two.mkv", "deep/three.mkv", "deep/four.mkv"}
+
+
+def test_redo_all_begins_anew(
+    run_cli: Run, tiny_model: Path, long_clip: Path, clean_env: dict[str, str], tmp_path: Path
+) -> None:
+    """What is finished is made again, and what is half done from its begin."""
+    base = ["video", str(long_clip), "-m", str(tiny_model), "-o", "r.mp4"]
+    folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-c", KILLED, "9", *base]
+    subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+    half = len(segments(folder))
+    assert 0 < half < 5
+    run = run_cli(*base, "--redo-all", "--json")
+    assert last_json(run)["colored"] == 1 and len(segments(folder)) == half + 5
+    assert last_json(run_cli(*base, "--json"))["skipped_because"] == {"finished": 1}
+    assert last_json(run_cli(*base, "--json", "--redo-all"))["colored"] == 1
+    assert len(segments(folder)) == half + 10
+
+
+@pytest.mark.parametrize("choice", ["keep", "skip"])
+def test_one_variable_serves_films_and_pictures(
+    run_cli: Run,
+    tiny_model: Path,
+    photograph: Callable[[str], Any],
+    tmp_path: Path,
+    choice: str,
+) -> None:
+    """COLORBATCH_ON_COLOR and COLORBATCH_ON_TONED mean something to both commands."""
+    import cv2
+
+    env = {"COLORBATCH_ON_COLOR": choice, "COLORBATCH_ON_TONED": choice}
+    color_film(tmp_path / "in" / "c.mkv", photograph("coffee"))
+    cv2.imwrite(str(tmp_path / "in" / "c.png"), photograph("coffee")[..., ::-1])
+    base = ["in", "-o", "out", "-m", tiny_model, "--json"]
+    film = last_json(run_cli("video", *base, env=env))
+    assert film["skipped_because"] == {"in color already": 1}
+    picture = last_json(run_cli("images", *base, env=env))
+    assert picture["kept" if choice == "keep" else "skipped"] == 1
 
 
 # --- before the night, and after ---------------------------------------------------------------
@@ -639,10 +840,19 @@ def test_prove_luma_agrees_with_ffmpeg(
     run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--prove-luma")
     assert run.returncode == 0, run.stderr
     assert "luma is equal in all 12 frames" in run.stderr
-    names = {source: "r.mkv.source.framemd5", tmp_path / "r.mkv": "r.mkv.framemd5"}
-    for path, name in names.items():
+    grey = rgb_clip(tmp_path / "g.mkv", "gbrp10le", equal=True)
+    more = ["--codec", "libx264", "-x", "qp=0", "--prove-luma"]
+    run = run_cli("video", grey, "-o", "x.mkv", "-m", tiny_model, *more)
+    assert run.returncode == 0, run.stderr
+    names = {
+        (source, "y"): "r.mkv.source.framemd5",
+        (tmp_path / "r.mkv", "y"): "r.mkv.framemd5",
+        (grey, "g"): "x.mkv.source.framemd5",
+        (tmp_path / "x.mkv", "y"): "x.mkv.framemd5",
+    }
+    for (path, plane), name in names.items():
         command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-fps_mode"]
-        command += ["passthrough", "-vf", "extractplanes=y", "-f", "framemd5", "-"]
+        command += ["passthrough", "-vf", f"extractplanes={plane}", "-f", "framemd5", "-"]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         theirs = [line for line in told.splitlines() if not line.startswith("#")]
         ours = (tmp_path / name).read_text("ascii").splitlines()
@@ -659,8 +869,6 @@ def test_prove_luma_tells_what_is_not_equal(
     run = run_cli("video", source, "-o", "r.mp4", "-m", tiny_model, *more)
     assert run.returncode == 3, run.stderr
     assert "luma differs in 12 of 12 frames" in run.stderr and (tmp_path / "r.mp4").exists()
-    rgb = run_cli("video", make_clip("c.mkv", "ffv1", "gbrp10le"), "-o", "c2.mkv", "--prove-luma")
-    assert rgb.returncode == 2 and "no luma plane" in rgb.stderr
 
 
 def test_ctrl_c_is_one_line_and_resumable(

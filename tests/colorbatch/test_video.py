@@ -223,3 +223,29 @@ def test_time_code_is_counted_on(
     film = probe(make_clip("s.mp4", "libx264", times=range(0, 24, 2)))
     facts = replace(film.video, timecode=text, average_rate=rate, time_base=1 / rate, start=7)
     assert video.timecode_at(replace(film, video=facts), 7 + frames) == wanted
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "size", "matrix"),
+    [
+        ("mjpeg", "gray", (720, 1280), "bt601"),
+        ("mjpeg", "gbrp", (720, 1280), "bt601"),
+        ("dnxhd", "gray", (240, 320), "bt709"),
+        ("dnxhd", "yuv422p", (240, 320), "bt709"),
+        ("ffv1", "gray", (240, 320), "bt601"),
+        ("libx264", "gbrp", (240, 320), "bt709"),
+        ("ffv1", "gbrp", (240, 320), "rgb"),
+    ],
+)
+def test_chroma_is_made_with_the_matrix_that_the_codec_can_tell(
+    make_clip: Callable[..., Path], codec: str, pix_fmt: str, size: tuple[int, int], matrix: str
+) -> None:
+    """JPEG's decoders know BT.601 only, DNxHR's BT.709; the tags say the same."""
+    name = "bgr0" if pix_fmt == "gbrp" else pix_fmt
+    film = probe(make_clip("s.mkv", "ffv1", name, size=size, times=(0, 1001)))
+    plan = plan_film(film, FilmSettings(codec=codec))
+    assert plan.made.matrix == matrix
+    if matrix != "rgb":
+        assert plan.encoding.color.matrix in (2, {"bt709": 1, "bt601": 6}[matrix])
+    if pix_fmt != "yuv422p":
+        assert plan.made.levels == "full"

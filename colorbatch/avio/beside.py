@@ -1,0 +1,77 @@
+"""What pictures carry beside their samples: how they were mastered, stereo, captions.
+
+A decoded frame goes in, plain values come out. PyAV can read such side data and has no way to write
+it to a stream; what an encoder can be told by its own options reaches the result, all else is named
+to the user.
+"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import Any
+
+from av.video.frame import VideoFrame
+
+SIDE_DATA = {
+    "MASTERING_DISPLAY_METADATA": "mastering display",
+    "CONTENT_LIGHT_LEVEL": "content light level",
+    "AMBIENT_VIEWING_ENVIRONMENT": "ambient viewing environment",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "STEREO3D": "stereo 3D",
+    "SPHERICAL": "spherical projection",
+    "A53_CC": "closed captions in the pictures",
+    "AFD": "active format description",
+    "PANSCAN": "pan and scan",
+    "ICC_PROFILE": "ICC profile",
+}
+"""libav's kinds of side data that mean something to who sees the film, in words. The display matrix
+and the time code are kept in other ways."""
+
+MASTERING, LIGHT, STEREO = (
+    SIDE_DATA[kind] for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "STEREO3D")
+)
+
+
+def names_of(frame: VideoFrame) -> tuple[str, ...]:
+    """What a frame carries, in words, each once."""
+    carried: Any = frame.side_data
+    found = (SIDE_DATA.get(data.type.name, "") for data in carried)
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def mastering_of(frame: VideoFrame) -> str:
+    """The mastering display (SMPTE ST 2086) as x264 and x265 take it: G(x,y)B(x,y)R(x,y)WP(x,y)
+    in steps of 0.00002 and L(max,min) in 0.0001 cd/m2; "" if it is not there or not whole."""
+    data = _bytes(frame, "MASTERING_DISPLAY_METADATA")
+    # libav's AVMasteringDisplayMetadata: R, G, B and white, each x and y, least and greatest
+    # luminance, all as two integers; then whether there are primaries, and luminances
+    if len(data) < 88:
+        return ""
+    *parts, primaries, luminances = struct.unpack("=22i", data[:88])
+    if not (primaries and luminances and all(parts[1::2])):
+        return ""
+    values = [Fraction(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+    red, green, blue, white = (
+        tuple(round(each * 50000) for each in values[at : at + 2]) for at in (0, 2, 4, 6)
+    )
+    points = zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
+    least, greatest = (round(each * 10000) for each in values[8:])
+    return "".join(f"{name}({x},{y})" for name, (x, y) in points) + f"L({greatest},{least})"
+
+
+def light_of(frame: VideoFrame) -> str:
+    """The content light level (CTA-861.3) as "MaxCLL,MaxFALL" in cd/m2; "" if it is not there."""
+    data = _bytes(frame, "CONTENT_LIGHT_LEVEL")
+    if len(data) < 8:
+        return ""
+    most, average = struct.unpack("=2I", data[:8])
+    return f"{most},{average}"
+
+
+def _bytes(frame: VideoFrame, kind: str) -> bytes:
+    found: Any = frame.side_data.get(kind)
+    return b"" if found is None else bytes(found)

@@ -1,0 +1,65 @@
+"""Films made without the command line: where a stop is asked for, and what then stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colorbatch import avio, filmbook, filming, video
+from colorbatch.contract import sha256
+from colorbatch.engine import Engine
+from colorbatch.errors import StoppedError
+from colorbatch.files import Job
+from colorbatch.filming import FilmJob, Maker
+from colorbatch.video import FilmSettings
+
+
+@pytest.fixture
+def one(make_clip: Callable[..., Path], tmp_path: Path) -> FilmJob:
+    """A film of three segments."""
+    source = make_clip("s.mkv", time_base=Fraction(1, 24), rate=1, times=range(0, 24 * 25, 24))
+    plan = video.plan_film(avio.probe(source), FilmSettings())
+    return FilmJob(Job(source, tmp_path / "r.mkv", named=True), plan, "grey")
+
+
+@pytest.fixture
+def maker(tiny_model: Path) -> Maker:
+    return Maker(Engine(str(tiny_model), "cpu"), sha256(tiny_model), FilmSettings())
+
+
+def is_joining(folder: Path) -> bool:
+    """Whether all segments are there, and something that is not complete."""
+    account = filmbook.read(folder)
+    return account.ending is not None and any("-" in path.name for path in folder.iterdir())
+
+
+def is_hashing(folder: Path) -> bool:
+    return (folder / "joined.mkv").exists()
+
+
+@pytest.mark.parametrize("when", [is_joining, is_hashing])
+def test_a_stop_while_segments_are_joined_or_hashed(
+    one: FilmJob,
+    maker: Maker,
+    decoded: Callable[[Path], list[Any]],
+    tmp_path: Path,
+    when: Callable[[Path], bool],
+) -> None:
+    """Nothing half written stays, no name is given, and the next run makes no segment again."""
+    import dataclasses
+
+    folder = filmbook.folder_of(one.job)
+    folder.mkdir(parents=True)
+    with pytest.raises(StoppedError):
+        filming.color_film(one, dataclasses.replace(maker, stop=lambda: when(folder)))
+    assert not one.job.target.exists()
+    assert not [path for path in folder.iterdir() if "-" in path.name]
+    parts = filmbook.read(folder).parts
+    assert len(parts) == 3
+    assert filming.color_film(one, maker).status == "colored"
+    assert len(decoded(one.job.target)) == 25
+    assert filmbook.read(folder).parts == parts
