@@ -898,6 +898,32 @@ def test_ctrl_c_is_one_line_and_resumable(
     assert segments(folder)[: len(made)] == made
 
 
+def test_a_second_ctrl_c_ends_at_once_with_an_account(
+    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+) -> None:
+    """As for pictures: exit 130, nothing half written, and the same command ends the work."""
+    if sys.platform == "win32":
+        pytest.skip("Ctrl-C goes to the whole console there")
+    import signal
+
+    model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
+    arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
+    folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
+    command = [sys.executable, "-m", "colorbatch", *arguments]
+    process = subprocess.Popen(
+        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not segments(folder):
+        time.sleep(0.005)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in said, said
+    assert "interrupted: 0 colored" in said and not long_clip.with_name("r.mp4").exists()
+    assert run_cli(*arguments).returncode == 0
+
+
 def test_borders_are_the_sources_own(
     run_cli: Run, tiny_model: Path, long_clip: Path, tmp_path: Path
 ) -> None:
