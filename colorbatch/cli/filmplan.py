@@ -32,7 +32,7 @@ class Planned:
 
 def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
-    from colorbatch import filming, filmjobs
+    from colorbatch import filmjobs
 
     found = filmjobs.find_films(asked.sources, asked.output)
     planned: list[FilmJob] = []
@@ -47,7 +47,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             outcomes.append(failed(one.source, one.source, error))
         else:
             planned.append(made)
-            if filming.is_marked(made.plan.film):
+            if made.plan.footage.marked:
                 planned.pop()
                 outcomes.append(_skipped(made, "made by colorbatch"))
     filmjobs.refuse_clashes([one.job for one in planned])
@@ -93,13 +93,13 @@ def _judged(
     film: FilmJob, asked: Asked, settings: FilmSettings, model: Callable[[], str]
 ) -> tuple[FilmJob, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
-    from colorbatch import filming
-    from colorbatch.video import kind_of_film
+    from colorbatch import verdicts
+    from colorbatch.judging import kind_of_film
 
-    reason, outdated, _ = filming.verdict(film, settings, model)
+    reason, outdated, _ = verdicts.verdict(film, settings, model)
     if reason and not (outdated and asked.overwrite):
         return film, replace(_skipped(film, reason), outdated=outdated)
-    film = replace(film, kind=kind_of_film(film.plan.film))
+    film = replace(film, kind=kind_of_film(film.plan.footage))
     if settings.fate(film.kind, film.job.named) == "skip":
         reason = IN_COLOR if film.kind == "color" else TONED
         return film, replace(_skipped(film, reason), kind=film.kind)

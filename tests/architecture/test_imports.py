@@ -58,12 +58,17 @@ ALLOWED = {
     "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
     | {"transfer", "formats"}
     | GROUND,
-    "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
+    "footage": {"avio", "filmbook", "ycbcr", "files", "errors"},
+    "timecodes": {"avio"},
+    "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
+    "video": {"footage", "avio", "chroma", "ycbcr", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
     "filmjobs": {"avio", "finding", "places", "files", "errors"},
-    "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
-    | {"files", "errors", "__init__"},
-    "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
+    "verdicts": {"video", "filmbook", "avio", "records", "files"},
+    "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
+    "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
+    | {"engine", "report", "color", "files", "errors", "__init__"},
+    "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
     "proof": {"video", "avio", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
@@ -93,6 +98,7 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
+    | {"verdicts", "judging"}
     | {"records"}
     | GROUND,
     "__init__": {"api"},

@@ -1,0 +1,60 @@
+"""Segments to the finished film: joined beside its name, hashed, and told of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from colorbatch import avio, files
+from colorbatch.filmbook import FilmBook, Finish
+from colorbatch.footage import MARK_TAGS, sha256_of
+from colorbatch.report import FilmOutcome
+from colorbatch.timecodes import timecode_at
+from colorbatch.verdicts import FilmJob
+
+
+def join(one: FilmJob, mark: str, book: FilmBook, made: Path) -> Finish:
+    """Join the segments to a complete film beside them, and tell what it is. mark: tool
+    and model. Raises SourceError, TargetError."""
+    plan, parts = one.plan, book.account.parts
+    used = {key.lower() for key in plan.film.metadata}
+    tag = next((key for key in MARK_TAGS if key not in used), MARK_TAGS[-1])
+    joined = avio.join(
+        [part.segment for part in parts],
+        plan.film,
+        made,
+        plan.encoding,
+        container=plan.container,
+        drop=plan.drop,
+        tags={tag: mark},
+        timecode=timecode_at(plan.film, parts[0].segment.first),
+        cut=(plan.span[0] is not None, plan.span[1] is not None),
+        owner=book.owner,
+    )
+    place = files.reachable(made)
+    return Finish(
+        size=place.stat().st_size,
+        sha256=sha256_of(place),
+        source_sha256=plan.footage.sha256(),
+        frames=joined.frames,
+        corrupt=sum(part.corrupt for part in parts),
+    )
+
+
+def outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome:
+    """What a finished film is told with. notes: on how reading its source ended."""
+    if finish.corrupt:
+        notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
+    if one.plan.refusals:
+        left = ", ".join(each.what for each in one.plan.refusals)
+        notes = (f"left out: {left}", *notes)
+    return FilmOutcome(
+        one.job.source,
+        one.job.target,
+        "colored",
+        kind=one.kind,
+        notes=notes,
+        frames=finish.frames,
+        corrupt=finish.corrupt,
+        source_sha256=finish.source_sha256,
+        target_sha256=finish.sha256,
+    )
