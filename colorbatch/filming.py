@@ -15,7 +15,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,16 +72,15 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
         made = joined(book.folder, one.plan)
         if (published := _published(book, head, made)) is not None:
-            return finishing.outcome(one, published, book.account.ending or ())
+            return finishing.outcome(one, published, book.account)
         if book.account.head != head or book.account.finish is not None:
             book.begin(head)
         if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
             _make_segments(one, maker, book)
         _unchanged(one, maker.settings, head)
         finish = finishing.join(one, maker.mark, book, made)
-        notes = book.account.ending or ()
         book.finish(made, finish)
-        return finishing.outcome(one, finish, notes)
+        return finishing.outcome(one, finish, book.account)
 
 
 def _published(book: FilmBook, head: Head, made: Path) -> Finish | None:
@@ -264,18 +263,21 @@ class _Encoding:
     writer: SegmentWriter | None = None
     last: _Made | None = None
     corrupt: int = 0
+    told: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, made: _Made) -> None:
         """Encode a batch, in a segment of its own where it is the first of one."""
         if made.batch.segment != self.number or self.writer is None:
             self.close()
-            self.number, self.corrupt = made.batch.segment, 0
+            self.number, self.corrupt, self.told = made.batch.segment, 0, {}
             suffix = self.plan.encoding.segment_container
             path = self.book.folder / f"{self.number:06d}.{suffix}"
             self.writer = SegmentWriter(path, self.plan.encoding, owner=self.book.owner)
         for frame, planes in zip(made.batch.frames, made.planes, strict=True):
             self.writer.write(planes, frame.pts, frame.duration)
             self.corrupt += frame.corrupt
+            if frame.note:
+                self.told.setdefault(frame.note, []).append(frame.pts)
         self.last = made
 
     def close(self) -> None:
@@ -284,7 +286,7 @@ class _Encoding:
             return
         segment = self.writer.close()
         self.writer = None
-        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt)
+        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt, self.told)
 
     def abandon(self, error: BaseException) -> None:
         """Drop what is not complete."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from colorbatch import avio, files
-from colorbatch.filmbook import FilmBook, Finish
+from colorbatch.filmbook import Account, FilmBook, Finish
 from colorbatch.footage import MARK_TAGS, sha256_of
 from colorbatch.report import FilmOutcome
 from colorbatch.timecodes import timecode_at
 from colorbatch.verdicts import FilmJob
+
+NAMED = 5
+"""So many frames are named in a note."""
 
 
 def join(one: FilmJob, mark: str, book: FilmBook, made: Path) -> Finish:
@@ -40,9 +43,11 @@ def join(one: FilmJob, mark: str, book: FilmBook, made: Path) -> Finish:
     )
 
 
-def outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome:
-    """What a finished film is told with. notes: on how reading its source ended."""
-    if finish.corrupt:
+def outcome(one: FilmJob, finish: Finish, account: Account) -> FilmOutcome:
+    """What a finished film is told with."""
+    told = _told(one, account)
+    notes = (*told, *(account.ending or ()))
+    if finish.corrupt and not told:
         notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
     if one.plan.refusals:
         left = ", ".join(each.what for each in one.plan.refusals)
@@ -58,3 +63,17 @@ def outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome
         source_sha256=finish.source_sha256,
         target_sha256=finish.sha256,
     )
+
+
+def _told(one: FilmJob, account: Account) -> tuple[str, ...]:
+    """What was done to single frames, in words, with how many they are and the first of them."""
+    ticks: dict[str, list[int]] = {}
+    for part in account.parts:
+        for note, found in part.told.items():
+            ticks.setdefault(note, []).extend(found)
+    lines = []
+    for note, found in ticks.items():
+        names = ", ".join(one.plan.footage.name(tick) for tick in found[:NAMED])
+        more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+        lines.append(f"{len(found):,} frame{'s' * (len(found) > 1)} {note}: {names}{more}")
+    return tuple(lines)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from colorbatch.avio import Film
+
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", re.ASCII)
 
 
 def timecode_at(film: Film, pts: int) -> str:
     """The time code of the frame at a tick: HH:MM:SS:FF, with ; before the frames where it drops
     numbers (SMPTE ST 12-1, section 8.2); the source's own text where it cannot be counted on."""
     text, rate = film.video.timecode, film.video.average_rate or film.video.real_rate
-    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", text, re.ASCII)
+    found = _TIMECODE.fullmatch(text)
     passed = 0 if rate is None else round((pts - film.video.start) * film.video.time_base * rate)
     if found is None or rate is None or passed <= 0:
         return text
@@ -32,3 +35,13 @@ def timecode_at(film: Film, pts: int) -> str:
     seconds, frames = divmod(count, per_second)
     clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     return f"{clock}{found[4]}{frames:0{len(found[5])}}"
+
+
+def fits(text: str, rate: Fraction) -> bool:
+    """Whether a time code can be one of a film of this rate: no frame number beyond the rate, and
+    numbers left out only at multiples of 30000/1001, as libav's muxers take them. "" fits."""
+    found = _TIMECODE.fullmatch(text)
+    if found is None:
+        return not text
+    drops = found[4] != ":" and not (rate.denominator == 1001 and round(rate) % 30 == 0)
+    return int(found[5]) < round(rate) and not drops

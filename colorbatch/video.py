@@ -101,7 +101,8 @@ class FilmPlan:
         return max(0, round(video.frames * share))
 
     def digest(self, settings: FilmSettings) -> str:
-        """Of everything but source and model that decides the result's bytes."""
+        """Of everything but source and model that decides the result's bytes. Raises SourceError
+        for sound of another file that cannot be read."""
         values = {
             name: value
             for name, value in dataclasses.asdict(settings).items()
@@ -109,6 +110,8 @@ class FilmPlan:
         }
         values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
         values |= {"drop": sorted(self.drop), "seconds": SEGMENT_SECONDS}
+        if sound := self.footage.sound_identity():
+            values["sound"] = sound
         return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
 
 

@@ -8,10 +8,20 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 import av
 
 from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
-from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
+from colorbatch.avio.film import (
+    FRAMES,
+    Chapter,
+    Color,
+    Film,
+    Reeled,
+    Sound,
+    StreamInfo,
+    VideoInfo,
+    of_frames,
+)
 from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
-from colorbatch.avio.probing import probe
+from colorbatch.avio.probing import probe, sound_of
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
 from colorbatch.avio.segments import Segment, SegmentWriter, check
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
@@ -20,6 +30,7 @@ LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 """What encodes; a film is gone on with by the same only."""
 
 __all__ = [
+    "FRAMES",
     "LIBRARY",
     "Chapter",
     "Color",
@@ -33,9 +44,11 @@ __all__ = [
     "PixelFormat",
     "Plan",
     "Planes",
+    "Reeled",
     "Refusal",
     "Segment",
     "SegmentWriter",
+    "Sound",
     "StreamInfo",
     "VideoInfo",
     "check",
@@ -44,11 +57,13 @@ __all__ = [
     "formats_of",
     "frames",
     "join",
+    "of_frames",
     "pixel_format",
     "plan",
     "probe",
     "refused",
     "result_format",
+    "sound_of",
     "tick",
     "widened",
 ]

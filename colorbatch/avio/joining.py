@@ -7,9 +7,11 @@ pieces stay until the caller removes them afterwards: the peak on disk is two fi
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,10 +21,9 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
 
 from colorbatch.avio.encoders import Encoding
-from colorbatch.avio.film import Film
+from colorbatch.avio.film import FRAMES, Film
 from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
@@ -78,8 +79,9 @@ def join(
     if kind not in MUXERS:
         raise TargetError(f"{target}: films are written as mkv, mov or mp4")
     _check(segments, target)
-    with replacing(target, owner=owner) as file, opened(film.path) as source:
-        rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
+    with replacing(target, owner=owner) as file, _carrier(film) as source:
+        audio = source.streams.audio if source else ()
+        rates = [s.codec_context.sample_rate for s in audio if s.codec_context]
         odd = odd_tags({**film.metadata, **(tags or {})})
         try:
             output = av.open(
@@ -102,6 +104,11 @@ def join(
         if kind == "mkv":
             work.complete_header(file)
     return Joined(target, work.frames, work.copied)
+
+
+def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
+    """The file whose streams are copied, opened; None without one."""
+    return contextlib.nullcontext() if film.carrier is None else opened(film.carrier)
 
 
 def _check(segments: Sequence[Segment], target: Path) -> None:
@@ -170,7 +177,7 @@ class _Join:
     def __init__(
         self,
         film: Film,
-        source: InputContainer,
+        source: InputContainer | None,
         output: OutputContainer,
         encoding: Encoding,
         segments: Sequence[Segment],
@@ -184,16 +191,18 @@ class _Join:
         self.copied: dict[int, int] = {}
 
     def add_streams(self, drop: frozenset[int], timecode: str) -> None:
-        """All streams in the source's order."""
-        with opened(self._film.path) as again:
-            covers = cover_packets(again, self._film)
-        kept = {each.index: each for each in self._film.others if each.index not in drop}
+        """All streams in the source's order; before those of a sound its pictures."""
+        film = self._film
+        if film.container == FRAMES:
+            self._add_video(None, timecode)
+        if self._source is None or film.carrier is None:
+            return
+        with opened(film.carrier) as again:
+            covers = cover_packets(again, film)
+        kept = {each.index: each for each in film.others if each.index not in drop}
         for stream in self._source.streams:
-            if stream.index == self._film.video.index:
-                self._video = self._add_video(stream, timecode)
-                # Matroska numbers its tracks, and an attachment is none
-                tracks = [each for each in self._output.streams if each.type != "attachment"]
-                self.position = len(tracks)
+            if stream.index == film.video.index:
+                self._add_video(stream, timecode)
             elif stream.index in kept:
                 info = kept[stream.index]
                 copy = add_copy(self._output, stream, info, covers.get(info.index))
@@ -201,7 +210,7 @@ class _Join:
                     self._copies[info.index] = copy
                 self.copied[info.index] = 0
 
-    def _add_video(self, stream: Stream, timecode: str) -> VideoStream:
+    def _add_video(self, stream: Stream | None, timecode: str) -> None:
         """The pictures' stream, after the first segment's, with the source's tags."""
         with opened(self._segments[0].path) as first:
             template = first.streams.video[0]
@@ -213,10 +222,10 @@ class _Join:
         if self._encoding.rate:
             video.codec_context.framerate = self._encoding.rate
         video.set_display_matrix(self._film.video.matrix)
-        video.disposition = Disposition(stream.disposition)
+        video.disposition = Disposition(stream.disposition if stream else Disposition.default)
         kept = {
             key: value
-            for key, value in stream.metadata.items()
+            for key, value in (stream.metadata if stream else {}).items()
             if not own_tag(key) and not key.startswith(STATISTICS) and key.lower() != "timecode"
         }
         video.metadata.update(kept)
@@ -225,15 +234,19 @@ class _Join:
             video.metadata["timecode"] = timecode
         if self._output.format.name == "matroska":
             video.metadata["title"] = padded(kept.get("title", ""))
-        return video
+        self._video = video
+        # Matroska numbers its tracks, and an attachment is none
+        tracks = [each for each in self._output.streams if each.type != "attachment"]
+        self.position = len(tracks)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Chapters and the container's tags."""
-        self._output.set_chapters(self._cut.chapters(self._source.chapters()))
-        for key, value in self._source.metadata.items():
-            # the film's record may have been given fewer; the file has them to the byte
-            if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
-                self._output.metadata[key] = value
+        if self._source is not None and self._film.container != FRAMES:
+            self._output.set_chapters(self._cut.chapters(self._source.chapters()))
+            for key, value in self._source.metadata.items():
+                # the film's record may have been given fewer; the file has them to the byte
+                if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
+                    self._output.metadata[key] = value
         self._output.metadata.update(tags)
 
     def copy(self) -> None:
@@ -253,17 +266,23 @@ class _Join:
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
-        title = self._film.streams[self._film.video.index].metadata.get("title", "")
+        index, title = self._film.video.index, ""
+        if self._film.container != FRAMES:
+            title = self._film.streams[index].metadata.get("title", "")
         given = self._encoding
         complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
 
     def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The copied streams' packets in the source's order, with their times in seconds."""
-        streams = [self._source.streams[index] for index in self._copies]
-        time = Fraction(0)
-        if not streams:
+        time, delay = Fraction(0), self._delay()
+        if not self._copies or self._source is None:
             return
+        streams = [self._source.streams[index] for index in self._copies]
         for packet in packets_of(self._source, *streams):
+            if delay:
+                late = round(delay / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts - late
+                packet.dts = None if packet.dts is None else packet.dts - late
             ticks = packet.dts if packet.dts is not None else packet.pts
             if ticks is not None:
                 time = ticks * packet.time_base
@@ -277,6 +296,18 @@ class _Join:
             self.copied[packet.stream_index] += 1
             packet.stream = self._copies[packet.stream_index]
             yield packet, time
+
+    def _delay(self) -> Fraction:
+        """By how much the sound of another file comes after that file's begin, in seconds: it
+        starts together with the first frame."""
+        if self._film.container != FRAMES:
+            return Fraction(0)
+        starts = [
+            each.start * each.time_base
+            for each in self._film.others
+            if each.index in self._copies and each.start is not None
+        ]
+        return max(Fraction(0), min(starts, default=Fraction(0)))
 
     def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The segments' packets with the source's presentation times, and decoding times made anew

@@ -26,6 +26,7 @@ from colorbatch.avio.film import (
     Chapter,
     Color,
     Film,
+    Sound,
     StreamInfo,
     VideoInfo,
 )
@@ -73,6 +74,23 @@ def probe(path: Path) -> Film:
         name = container.format.name
         family = _family(name, metadata, path)
         return Film(path, name, family, metadata, streams, chapters, video, duration)
+
+
+def sound_of(path: Path) -> Sound:
+    """The sound of a file: all its audio streams. Raises SourceError where it cannot be read, or
+    has none."""
+    with opened(path) as container:
+        texts = dumped(container)
+        streams = tuple(
+            _stream_info(path, each, texts.get(each.index, [""]), ())
+            for each in container.streams.audio
+        )
+        if not streams:
+            raise SourceError(f"{path}: has no sound")
+        own = [each.duration * each.time_base for each in streams if each.duration]
+        ticks = container.duration
+        whole = Fraction(ticks, av.time_base) if ticks and ticks > 0 else None
+        return Sound(path, streams, max(own) if len(own) == len(streams) else whole)
 
 
 def _family(name: str, metadata: Mapping[str, str], path: Path) -> str:

@@ -60,6 +60,10 @@ ALLOWED = {
     | GROUND,
     "footage": {"avio", "filmbook", "ycbcr", "files", "errors"},
     "timecodes": {"avio"},
+    "reelfacts": {"avio", "frames", "rates", "sequences", "timecodes", "formats", "still", "ycbcr"}
+    | {"errors"},
+    "reels": {"reelfacts", "avio", "filmbook", "frames", "records", "sequences", "still", "ycbcr"}
+    | {"color", "files", "errors"},
     "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
     "video": {"footage", "avio", "chroma", "ycbcr", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
