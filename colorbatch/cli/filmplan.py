@@ -35,6 +35,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     from colorbatch import filming, filmjobs
 
     found = filmjobs.find_films(asked.sources, asked.output)
+    _refuse_options_of_frames(found, asked)
     planned: list[FilmJob] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
@@ -68,6 +69,37 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     return Planned(todo, finished, outcomes)
 
 
+def wants_a_film(asked: Asked) -> bool:
+    """Whether numbered frames are to become a film: its name is the output, or there is an option
+    that films alone have. Otherwise they become frames. Raises UsageError for a name that is not
+    written."""
+    from colorbatch.filmjobs import names_a_film
+
+    of_films = (asked.codec, asked.crf, asked.preset, asked.pix_fmt, asked.encoder_options)
+    if any(value not in ("", None, ()) for value in (*of_films, asked.container)):
+        return True
+    return asked.output is not None and names_a_film(asked.output)
+
+
+def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
+    raise UsageError(f"{found.source}: frames do not become a film so far", "-o FOLDER writes them")
+
+
+def frames_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """Plan frames whose source is a sequence. Raises UsageError, SourceError."""
+    raise UsageError(f"{found.source}: frames are not colored so far")
+
+
+def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
+    """Raises UsageError for options that say something about frames where there are none."""
+    if any(one.sequence for one in found):
+        return
+    for name, value in (("transfer", asked.transfer), ("fps", asked.fps), ("audio", asked.audio)):
+        if value not in (None, "auto"):
+            raise UsageError(f"--{name} is for numbered frames, and there are none")
+
+
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
@@ -75,6 +107,9 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
     from colorbatch.proof import refuse
     from colorbatch.video import plan_film
 
+    if found.sequence is not None:
+        make = film_of_frames if wants_a_film(asked) else frames_of_frames
+        return make(found, asked, settings)
     container = asked.container or ""
     if asked.output is not None and filmjobs.names_a_film(asked.output):
         own = avio.container_of(asked.output.name)

@@ -60,7 +60,7 @@ ALLOWED = {
     | GROUND,
     "video": {"avio", "chroma", "ycbcr", "kinds", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
-    "filmjobs": {"avio", "finding", "places", "files", "errors"},
+    "filmjobs": {"avio", "finding", "sequences", "places", "files", "errors"},
     "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
     | {"files", "errors", "__init__"},
     "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
@@ -93,7 +93,7 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"records"}
+    | {"records", "rates"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
