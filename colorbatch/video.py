@@ -25,6 +25,7 @@ from colorbatch.footage import FilmFile, Footage
 from colorbatch.ycbcr import Encoding, Region, network_lightness, resample_depth
 
 Choice = Literal["colorize", "skip"]
+Transfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 
 SEGMENT_SECONDS = 10
 BATCH_BYTES = 64 << 20
@@ -36,7 +37,8 @@ MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 @dataclass(frozen=True)
 class FilmSettings:
     """What decides the look and the form of colored films. start, end: seconds from the film's
-    begin, None for all; options: the encoder's own."""
+    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
+    fps, the rate that was asked for, None for the header's."""
 
     saturation: float = 1.0
     codec: str = ""
@@ -49,6 +51,8 @@ class FilmSettings:
     region: Region | None = None
     start: Fraction | None = None
     end: Fraction | None = None
+    transfer: Transfer = "auto"
+    fps: Fraction | None = None
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
@@ -107,6 +111,8 @@ class FilmPlan:
             name: value
             for name, value in dataclasses.asdict(settings).items()
             if name not in ("on_color", "on_toned", "drop_unsupported", "allow_depth_loss")
+            # what a film made before these options had them not
+            and (name, value) not in (("transfer", "auto"), ("fps", None))
         }
         values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
         values |= {"drop": sorted(self.drop), "seconds": SEGMENT_SECONDS}

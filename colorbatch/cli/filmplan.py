@@ -13,9 +13,11 @@ from colorbatch.errors import SourceError, TargetError, UsageError, one_line
 from colorbatch.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.avio import Film
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob
     from colorbatch.filmjobs import Found
+    from colorbatch.footage import Footage
     from colorbatch.video import FilmPlan, FilmSettings
 
 IN_COLOR, TONED = "in color already", "toned"
@@ -35,6 +37,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     from colorbatch import filmjobs
 
     found = filmjobs.find_films(asked.sources, asked.output)
+    _refuse_options_of_frames(found, asked)
     planned: list[FilmJob] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
@@ -68,7 +71,53 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     return Planned(todo, finished, outcomes)
 
 
+def wants_a_film(asked: Asked) -> bool:
+    """Whether numbered frames are to become a film: its name is the output, or there is an option
+    that films alone have. Otherwise they become frames. Raises UsageError for a name that is not
+    written."""
+    from colorbatch.filmjobs import names_a_film
+
+    of_films = (asked.codec, asked.crf, asked.preset, asked.pix_fmt, asked.encoder_options)
+    if any(value not in ("", None, ()) for value in (*of_films, asked.container)):
+        return True
+    return asked.output is not None and names_a_film(asked.output)
+
+
+def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
+    from colorbatch.reelfacts import Wish
+    from colorbatch.reels import open_reel
+
+    assert found.sequence is not None
+    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio)
+    return _film(found, open_reel(found.sequence, wish), asked, settings)
+
+
+def frames_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """Plan frames whose source is a sequence. Raises UsageError, SourceError."""
+    raise UsageError(f"{found.source}: frames are not colored so far")
+
+
+def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
+    """Raises UsageError for options that say something about frames where there are none."""
+    if any(one.sequence for one in found):
+        return
+    for name, value in (("transfer", asked.transfer), ("fps", asked.fps), ("audio", asked.audio)):
+        if value not in (None, "auto"):
+            raise UsageError(f"--{name} is for numbered frames, and there are none")
+
+
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    from colorbatch import avio
+
+    if found.sequence is not None:
+        make = film_of_frames if wants_a_film(asked) else frames_of_frames
+        return make(found, asked, settings)
+    return _film(found, avio.probe(found.source), asked, settings)
+
+
+def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """The film that a source becomes. Raises UsageError, SourceError."""
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
@@ -81,7 +130,7 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
         if container not in ("", own):
             raise UsageError(f"{asked.output} and --container {container} contradict each other")
         container = own
-    plan = plan_film(avio.probe(found.source), settings, container)
+    plan = plan_film(source, settings, container)
     if asked.prove_luma:
         refuse(plan)
     job = filmjobs.job_of(found, asked.output, plan.container)
@@ -154,7 +203,11 @@ def line_of(film: FilmJob) -> str:
     ]
     copied = [each for each in plan.film.others if each.index not in plan.drop]
     streams = ", ".join(f"{each.kind} ({each.codec})" for each in copied)
-    parts.append(f"copied: {streams or 'no other streams'}")
+    if plan.film.sound is not None:
+        parts.append(f"sound of {plan.film.sound}: {streams or 'nothing'}")
+    else:
+        parts.append(f"copied: {streams or 'no other streams'}")
+    parts += plan.footage.notes
     parts += _warnings(plan)
     kind = f" ({film.kind})" if film.kind else ""
     return escaped(f"{film.job.source} -> {film.job.target}{kind}: {'; '.join(parts)}")

@@ -67,7 +67,7 @@ ALLOWED = {
     "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
     "video": {"footage", "avio", "chroma", "ycbcr", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
-    "filmjobs": {"avio", "finding", "places", "files", "errors"},
+    "filmjobs": {"avio", "finding", "sequences", "places", "files", "errors"},
     "verdicts": {"video", "filmbook", "avio", "records", "files"},
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
@@ -102,8 +102,8 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"verdicts", "judging"}
-    | {"records"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts"}
+    | {"records", "rates"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
