@@ -233,15 +233,15 @@ def plan(
     threads: int = THREADS,
 ) -> Plan:
     """The result's codec, container and pixel format: the asked ones, or the source's own where
-    they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8.
+    they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8. Into
+    QuickTime, which does not hold FFV1, it is ProRes above 8 bits.
 
     options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
     container or a pixel format that the encoder does not take. Whether the container takes the
     codec and the other streams is told by `targets.refused`.
     """
     video = film.video
-    deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
-    encoder = codec or native_codec(video) or ("ffv1" if deep else "libx264")
+    encoder = codec or native_codec(video) or _usual_codec(video, container)
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
@@ -268,6 +268,13 @@ def plan(
         container or _container_for(encoder, film),
         fit,
     )
+
+
+def _usual_codec(video: VideoInfo, container: str) -> str:
+    """The encoder where nothing names one."""
+    if video.pixels.depth <= 8 and video.pixels.kind != "rgb":
+        return "libx264"
+    return "prores_ks" if container == "mov" else "ffv1"
 
 
 def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:
