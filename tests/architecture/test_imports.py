@@ -63,6 +63,13 @@ ALLOWED = {
     "filmjobs": {"avio", "finding", "sequences", "places", "files", "errors"},
     "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
     | {"files", "errors", "__init__"},
+    "framejobs": {"frames", "sequences", "rates", "video", "ycbcr", "kinds", "journal", "records"}
+    | {"files", "errors"},
+    "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
+    | {"journal", "records", "report", "color", "files", "errors"},
+    "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
+    | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
+    "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
     "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
     "proof": {"video", "avio", "color", "files", "errors"},
     "boundary": {"errors"},
@@ -93,7 +100,7 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"records", "rates"}
+    | {"records", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
