@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,15 +17,15 @@ from colorbatch import avio, frames, rates, sequences
 from colorbatch.avio import Film, PixelFormat
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
 from colorbatch.formats import FORMATS
+from colorbatch.judging import JUDGED_FRAMES
 from colorbatch.sequences import FrameSequence
 from colorbatch.still import Still
 from colorbatch.timecodes import fits
 from colorbatch.ycbcr import Encoding, guessed_matrix
 
-JUDGED_FRAMES = 7
 SOUND_OFF = Fraction(3, 2)
 """Sound and pictures may differ in length by so many frames before it is told."""
-TRANSFERS = {"log": 2, "linear": 8, "bt709": 1, "srgb": 13}
+TRANSFER_TAGS = {"log": 2, "linear": 8, "bt709": 1, "srgb": 13}
 """What a film is tagged with (ITU-T H.273, table 3). Printing density has no code point: 2 is
 unspecified."""
 BT709 = 1
@@ -45,11 +44,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a sequence is as a film. like: its first frame, without samples; notes: for the plan."""
+    """What a sequence is as a film. traits: of its first frame, which the others have to share;
+    marked: whether that is a result of ours; notes: for the plan."""
 
     film: Film
     codes: Encoding
-    like: frames.Frame
+    traits: frames.Traits
+    marked: bool
     notes: tuple[str, ...]
 
 
@@ -72,7 +73,7 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
     told = rates.nominal_rate(first.scan.header.rate) if first.scan else None
     rate = rates.film_rate(wish.fps, told, str(pattern))
     rgb = _has_color(sequence, wish.transfer, first)
-    size = first.size if first.orientation < 5 else first.size[::-1]
+    size = first.traits.upright
     codes = frames.encoding_of(first)
     if not rgb:
         codes = replace(codes, matrix=guessed_matrix(size))
@@ -88,7 +89,7 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         color=avio.Color(
             range=2 if codes.levels == "full" else 1,
             primaries=BT709,
-            transfer=TRANSFERS[first.shown.asked],
+            transfer=TRANSFER_TAGS[first.shown.asked],
             matrix=0 if rgb else 2,
         ),
         sample_aspect=_aspect(first),
@@ -98,7 +99,8 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
     notes = [gaps.removeprefix(f"{pattern}: "), *_remarks(first, rgb), _unequal(film, sound)]
     if not right:
         notes.append(f"its time code {timecode} does not fit its rate and is left out")
-    return Facts(film, codes, _without_samples(first), tuple(note for note in notes if note))
+    notes = [note for note in notes if note]
+    return Facts(film, codes, first.traits, first.marked, tuple(notes))
 
 
 def _sound(path: Path | None) -> avio.Sound | None:
@@ -122,7 +124,7 @@ def _has_color(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame
             frame = frames.read(sequence.path(sequence.numbers[place]), asked)
         except ColorbatchError:
             continue  # it is met again, and counted, when the film is made
-        if not frame.unlike(first) and _in_color(frame):
+        if not frame.unlike(first.traits) and _in_color(frame):
             return True
     return False
 
@@ -178,17 +180,6 @@ def _unequal(film: Film, sound: avio.Sound | None) -> str:
         return ""
     which = "longer" if more > 0 else "shorter"
     return f"the sound is {float(abs(more)):.2f} s {which} than the pictures"
-
-
-def _without_samples(frame: frames.Frame) -> frames.Frame:
-    """The same frame as far as `Frame.unlike` and `marked` need it."""
-    if frame.scan:
-        none: Any = np.empty((0, 0, 1), frame.scan.samples.dtype)
-        return replace(frame, scan=replace(frame.scan, samples=none, alpha=None, raw=None))
-    still = _still(frame)
-    size: Any = np.broadcast_to(np.zeros((), still.dtype), still.size)
-    facts = Still(still.format, size, orientation=still.orientation, xmp=still.xmp)
-    return replace(frame, still=facts)
 
 
 def _still(frame: frames.Frame) -> Still:

@@ -39,19 +39,16 @@ IN_COLOR = "are in color and give their luma"
 
 @dataclass(frozen=True)
 class Reel:
-    """The footage of a sequence; see `footage.Footage`. asked: `--transfer`; like: its first frame
-    without samples, which the others have to be like."""
+    """The footage of a sequence; see `footage.Footage`. asked: `--transfer`; traits: what the
+    others share with its first frame; marked: whether that is a result of ours."""
 
     film: Film
     codes: Encoding
     sequence: FrameSequence
     asked: frames.Asked
-    like: frames.Frame
+    traits: frames.Traits
+    marked: bool
     notes: tuple[str, ...]
-
-    @property
-    def marked(self) -> bool:
-        return self.like.marked
 
     def frames(self, start: int | None = None) -> ReelFrames:
         """Its frames from a tick on, or all; see `ReelFrames`."""
@@ -107,7 +104,7 @@ class Reel:
             if not reachable(path).exists():
                 raise SourceError(f"{path}: has gone while it was read") from error
             return None, UNREADABLE
-        if frame.unlike(self.like):
+        if frame.unlike(self.traits):
             return None, UNLIKE
         return planes_of(frame, self.film.video.pixels)
 
@@ -200,4 +197,5 @@ def alpha_of(frame: frames.Frame) -> Codes | None:
 def open_reel(sequence: FrameSequence, wish: Wish) -> Reel:
     """The footage of a sequence. Raises what `reelfacts.facts_of` does."""
     facts = facts_of(sequence, wish)
-    return Reel(facts.film, facts.codes, sequence, wish.transfer, facts.like, facts.notes)
+    made = facts.film, facts.codes, sequence, wish.transfer
+    return Reel(*made, facts.traits, facts.marked, facts.notes)

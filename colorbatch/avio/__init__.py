@@ -9,7 +9,7 @@ import av
 
 from colorbatch.avio.encoders import Encoding, Fit, Plan, encoders, formats_of, plan, result_format
 from colorbatch.avio.film import (
-    FRAMES,
+    NUMBERED,
     Chapter,
     Color,
     Film,
@@ -30,8 +30,8 @@ LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 """What encodes; a film is gone on with by the same only."""
 
 __all__ = [
-    "FRAMES",
     "LIBRARY",
+    "NUMBERED",
     "Chapter",
     "Color",
     "Encoding",

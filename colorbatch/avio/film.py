@@ -90,7 +90,7 @@ class VideoInfo:
     slice_crcs: bool
 
 
-FRAMES = "frames"
+NUMBERED = "frames"
 """The container of a film whose source is numbered frames, which are no container."""
 
 
@@ -99,7 +99,7 @@ class Film:
     """A film file. container: libav's demuxer name, such as "matroska,webm"; family: "mkv", "mov",
     "mp4" or "" for all others; duration in seconds or None.
 
-    Of numbered frames (`of_frames`) container is FRAMES, path their pattern, sound the file whose
+    Of numbered frames (`of_frames`) container is NUMBERED, path their pattern, sound the file whose
     sound is added, or None, and streams are those of this file.
     """
 
@@ -116,7 +116,7 @@ class Film:
     @property
     def carrier(self) -> Path | None:
         """The file whose streams are copied besides the pictures; None without one."""
-        return self.sound if self.container == FRAMES else self.path
+        return self.sound if self.container == NUMBERED else self.path
 
     @property
     def others(self) -> tuple[StreamInfo, ...]:
@@ -181,7 +181,7 @@ def of_frames(pattern: Path, facts: Reeled, sound: Sound | None = None) -> Film:
         slice_crcs=False,
     )
     streams, path = (sound.streams, sound.path) if sound else ((), None)
-    return Film(pattern, FRAMES, "", {}, streams, (), video, duration, path)
+    return Film(pattern, NUMBERED, "", {}, streams, (), video, duration, path)
 
 
 FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from colorbatch.avio.encoders import Encoding
-from colorbatch.avio.film import FRAMES, Film
+from colorbatch.avio.film import NUMBERED, Film
 from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
@@ -193,7 +193,7 @@ class _Join:
     def add_streams(self, drop: frozenset[int], timecode: str) -> None:
         """All streams in the source's order; before those of a sound its pictures."""
         film = self._film
-        if film.container == FRAMES:
+        if film.container == NUMBERED:
             self._add_video(None, timecode)
         if self._source is None or film.carrier is None:
             return
@@ -241,7 +241,7 @@ class _Join:
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Chapters and the container's tags."""
-        if self._source is not None and self._film.container != FRAMES:
+        if self._source is not None and self._film.container != NUMBERED:
             self._output.set_chapters(self._cut.chapters(self._source.chapters()))
             for key, value in self._source.metadata.items():
                 # the film's record may have been given fewer; the file has them to the byte
@@ -267,7 +267,7 @@ class _Join:
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
         index, title = self._film.video.index, ""
-        if self._film.container != FRAMES:
+        if self._film.container != NUMBERED:
             title = self._film.streams[index].metadata.get("title", "")
         given = self._encoding
         complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
@@ -300,7 +300,7 @@ class _Join:
     def _delay(self) -> Fraction:
         """By how much the sound of another file comes after that file's begin, in seconds: it
         starts together with the first frame."""
-        if self._film.container != FRAMES:
+        if self._film.container != NUMBERED:
             return Fraction(0)
         starts = [
             each.start * each.time_base

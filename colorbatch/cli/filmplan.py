@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from colorbatch.cli import frameplan
 from colorbatch.errors import SourceError, TargetError, UsageError, one_line
 from colorbatch.report import FilmOutcome, escaped
 
@@ -18,27 +19,31 @@ if TYPE_CHECKING:
     from colorbatch.filming import FilmJob
     from colorbatch.filmjobs import Found
     from colorbatch.footage import Footage
+    from colorbatch.framejobs import FrameJob
     from colorbatch.video import FilmPlan, FilmSettings
 
-IN_COLOR, TONED = "in color already", "toned"
+    Work = FilmJob | FrameJob
+"""A film, or a sequence that becomes frames."""
+
+IN_COLOR, TONED, OURS_ALREADY = "in color already", "toned", "made by colorbatch"
 
 
 @dataclass(frozen=True)
 class Planned:
     """What there is to do, what is finished already, and what ended before it began."""
 
-    todo: Sequence[FilmJob]
-    finished: Sequence[FilmJob]
+    todo: Sequence[Work]
+    finished: Sequence[Work]
     outcomes: Sequence[FilmOutcome]
 
 
 def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
-    from colorbatch import filmjobs
+    from colorbatch import filmjobs, framejobs
 
     found = filmjobs.find_films(asked.sources, asked.output)
     _refuse_options_of_frames(found, asked)
-    planned: list[FilmJob] = []
+    planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
     for one in found:
@@ -50,10 +55,12 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             outcomes.append(failed(one.source, one.source, error))
         else:
             planned.append(made)
-            if made.plan.footage.marked:
+            if _is_marked(made):
                 planned.pop()
-                outcomes.append(_skipped(made, "made by colorbatch"))
+                outcomes.append(_skipped(made, OURS_ALREADY))
     filmjobs.refuse_clashes([one.job for one in planned])
+    sequences = [one for one in planned if isinstance(one, framejobs.FrameJob)]
+    framejobs.refuse_clashes([one.plan for one in sequences])
     todo, finished = [], []
     for film in planned:
         try:
@@ -63,12 +70,19 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             continue
         if ended is None:
             todo.append(film)
-            wrong += _refused(film.plan, settings)
+            if not isinstance(film, framejobs.FrameJob):
+                wrong += _refused(film.plan, settings)
         else:
             finished.append(film)
             outcomes.append(ended)
     _refuse(wrong)
     return Planned(todo, finished, outcomes)
+
+
+def _is_marked(one: Work) -> bool:
+    from colorbatch import framejobs
+
+    return one.plan.marked if isinstance(one, framejobs.FrameJob) else one.plan.footage.marked
 
 
 def wants_a_film(asked: Asked) -> bool:
@@ -93,11 +107,6 @@ def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJo
     return _film(found, open_reel(found.sequence, wish), asked, settings)
 
 
-def frames_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
-    """Plan frames whose source is a sequence. Raises UsageError, SourceError."""
-    raise UsageError(f"{found.source}: frames are not colored so far")
-
-
 def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
     """Raises UsageError for options that say something about frames where there are none."""
     if any(one.sequence for one in found):
@@ -107,11 +116,11 @@ def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
             raise UsageError(f"--{name} is for numbered frames, and there are none")
 
 
-def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
     from colorbatch import avio
 
     if found.sequence is not None:
-        make = film_of_frames if wants_a_film(asked) else frames_of_frames
+        make = film_of_frames if wants_a_film(asked) else frameplan.plan
         return make(found, asked, settings)
     return _film(found, avio.probe(found.source), asked, settings)
 
@@ -139,20 +148,26 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
 
 
 def _judged(
-    film: FilmJob, asked: Asked, settings: FilmSettings, model: Callable[[], str]
-) -> tuple[FilmJob, FilmOutcome | None]:
+    film: Work, asked: Asked, settings: FilmSettings, model: Callable[[], str]
+) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
-    from colorbatch import verdicts
+    from colorbatch import framejobs, verdicts
     from colorbatch.judging import kind_of_film
 
+    if isinstance(film, framejobs.FrameJob):
+        return frameplan.judge(film, asked, settings, model, _left_alone)
     reason, outdated, _ = verdicts.verdict(film, settings, model)
     if reason and not (outdated and asked.overwrite):
         return film, replace(_skipped(film, reason), outdated=outdated)
     film = replace(film, kind=kind_of_film(film.plan.footage))
     if settings.fate(film.kind, film.job.named) == "skip":
-        reason = IN_COLOR if film.kind == "color" else TONED
-        return film, replace(_skipped(film, reason), kind=film.kind)
+        return film, replace(_skipped(film, _left_alone(film.kind)), kind=film.kind)
     return film, None
+
+
+def _left_alone(kind: str) -> str:
+    """Why a film of a kind is not colored."""
+    return IN_COLOR if kind == "color" else TONED
 
 
 def _refused(plan: FilmPlan, settings: FilmSettings) -> list[str]:
@@ -173,7 +188,7 @@ def _refuse(wrong: Sequence[str]) -> None:
     raise UsageError(wrong[-1], "--drop-unsupported goes on without them" if streams else "")
 
 
-def _skipped(film: FilmJob, reason: str) -> FilmOutcome:
+def _skipped(film: Work, reason: str) -> FilmOutcome:
     return FilmOutcome(film.job.source, film.job.target, "skipped", reason)
 
 
@@ -187,8 +202,12 @@ def failed(source: object, target: object, error: Exception) -> FilmOutcome:
     return FilmOutcome(Path(str(source)), Path(str(target)), "failed", reason)
 
 
-def line_of(film: FilmJob) -> str:
+def line_of(film: Work, workers: int = 0) -> str:
     """A plan in one line."""
+    from colorbatch.framejobs import FrameJob
+
+    if isinstance(film, FrameJob):
+        return frameplan.line_of(film, workers)
     plan, video = film.plan, film.plan.film.video
     encoding = plan.encoding
     rate = encoding.rate

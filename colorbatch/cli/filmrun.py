@@ -10,18 +10,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from colorbatch import __version__
-from colorbatch.cli import filmplan
+from colorbatch.cli import filmplan, frameplan, framerun
 from colorbatch.cli.options import engine_line, make_engine
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
 from colorbatch.errors import ColorbatchError, ExitCode, OutputFullError, SpaceError
 from colorbatch.report import FilmOutcome, Report, duration, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob, Maker
     from colorbatch.filmsample import Estimate
@@ -37,9 +39,9 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     report = Report(len(planned.todo) + len(planned.outcomes))
     show = Shower(report, as_json=asked.as_json, quiet=asked.quiet, verbose=asked.verbose)
     if asked.dry_run:
-        return _dry_run(planned, show)
+        return _dry_run(planned, show, asked.workers)
     for film in planned.todo if not asked.quiet else ():
-        click.echo(filmplan.line_of(film), err=True)
+        click.echo(filmplan.line_of(film, asked.workers), err=True)
     engine = None
     if planned.todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -93,12 +95,18 @@ class _Run:
             if maker.stop() or (outcome.status == "failed" and self.asked.fail_fast):
                 return
 
-    def _film(self, film: FilmJob, maker: Maker) -> FilmOutcome:
+    def _film(self, film: Work, maker: Maker) -> FilmOutcome:
         from colorbatch.filming import color_film
+        from colorbatch.framejobs import FrameJob
 
-        self._check_space(film, maker)
+        if not isinstance(film, FrameJob):
+            self._check_space(film, maker)
         with _progress(film, self.asked.quiet) as progress:
-            outcome = color_film(film, replace(maker, progress=progress))
+            maker = replace(maker, progress=progress)
+            if isinstance(film, FrameJob):
+                outcome = framerun.make(film, maker, self.asked)
+            else:
+                outcome = color_film(film, maker)
         return self._proved(film, outcome) if self.asked.prove_luma else outcome
 
     def _check_space(self, film: FilmJob, maker: Maker) -> None:
@@ -115,10 +123,13 @@ class _Run:
         if not self.asked.ignore_space:
             filmsample.refuse_without_space(film, expected, free, done)
 
-    def _proved(self, film: FilmJob, outcome: FilmOutcome) -> FilmOutcome:
+    def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
         """The outcome with what a comparison of the luma says."""
+        from colorbatch.framejobs import FrameJob
         from colorbatch.proof import prove_luma
 
+        if isinstance(film, FrameJob):
+            return framerun.proved(film, outcome, self.asked)
         proof = prove_luma(film.plan, film.job.target)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
@@ -126,7 +137,7 @@ class _Run:
             return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
         return replace(outcome, luma=proof.text)
 
-    def proved_again(self, outcome: FilmOutcome, finished: dict[Any, FilmJob]) -> FilmOutcome:
+    def proved_again(self, outcome: FilmOutcome, finished: dict[Any, Work]) -> FilmOutcome:
         """The outcome of a film that was finished before, proved if that is asked for."""
         from colorbatch.records import FINISHED
 
@@ -145,14 +156,14 @@ def _made_by(maker: Maker) -> dict[str, object]:
         "device": engine.device,
         "provider": engine.provider,
         "settings": {
-            name: str(value) if name in ("start", "end") and value is not None else value
+            name: str(value) if name in ("start", "end", "fps") and value is not None else value
             for name, value in settings.items()
         },
     }
 
 
 @contextlib.contextmanager
-def _progress(film: FilmJob, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _progress(film: Work, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Told how many frames are done more: a bar on a terminal, a line a minute elsewhere."""
     total, name = film.plan.count, film.job.source.name
     if quiet or sys.stderr is None:
@@ -194,16 +205,19 @@ def in_words(expected: Estimate) -> str:
     )
 
 
-def _dry_run(planned: filmplan.Planned, show: Shower) -> ExitCode:
+def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
     """Every plan, and nothing else."""
+    from colorbatch.framejobs import FrameJob
+
     show.report.dry_run = True
     for film in planned.todo:
         outcome = FilmOutcome(film.job.source, film.job.target, "colored", kind=film.kind)
+        outcome = frameplan.foreseen(film) if isinstance(film, FrameJob) else outcome
         if show.as_json or show.quiet:
             show.planned(outcome)
             continue
         show.report.add(outcome)
-        click.echo(filmplan.line_of(film))
+        click.echo(filmplan.line_of(film, workers))
     for outcome in planned.outcomes:
         show.outcome(outcome)
     show.end_of_plan("")
@@ -214,7 +228,6 @@ def _preview(
     asked: Asked, settings: FilmSettings, todo: Any, engine: Any, show: Shower
 ) -> ExitCode:
     """Stills of every film, before and after."""
-    from colorbatch import filmsample
     from colorbatch.filming import Maker
 
     if engine is None:
@@ -223,10 +236,7 @@ def _preview(
     maker = Maker(engine, "", settings, asked.workers)
     for film in todo:
         try:
-            written = filmsample.write_pairs(
-                film, maker, asked.preview or 1, film.job.target.parent
-            )
-            text = in_words(filmsample.estimate(film, maker))
+            written, text = _stills(film, maker, asked.preview or 1)
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -236,3 +246,14 @@ def _preview(
             click.echo(escaped(str(path)))
         click.echo(escaped(f"{film.job.source}: {text}"), err=True)
     return show.report.exit_code
+
+
+def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], str]:
+    """Stills of one film, and what all of it takes."""
+    from colorbatch import filmsample
+    from colorbatch.framejobs import FrameJob
+
+    if isinstance(film, FrameJob):
+        return framerun.preview(film, maker, count)
+    written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
+    return written, in_words(filmsample.estimate(film, maker))

@@ -61,7 +61,7 @@ ALLOWED = {
     "footage": {"avio", "filmbook", "ycbcr", "files", "errors"},
     "timecodes": {"avio"},
     "reelfacts": {"avio", "frames", "rates", "sequences", "timecodes", "formats", "still", "ycbcr"}
-    | {"errors"},
+    | {"judging", "errors"},
     "reels": {"reelfacts", "avio", "filmbook", "frames", "records", "sequences", "still", "ycbcr"}
     | {"color", "files", "errors"},
     "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
@@ -73,6 +73,23 @@ ALLOWED = {
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
+    "framejobs": {
+        "frames",
+        "sequences",
+        "rates",
+        "video",
+        "judging",
+        "ycbcr",
+        "kinds",
+        "journal",
+        "records",
+    }
+    | {"files", "errors"},
+    "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
+    | {"journal", "records", "report", "color", "files", "errors"},
+    "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
+    | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
+    "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
     "proof": {"video", "avio", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
@@ -103,7 +120,7 @@ ALLOWED = {
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
     | {"verdicts", "judging", "footage", "reels", "reelfacts"}
-    | {"records", "rates"}
+    | {"records", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},
