@@ -46,7 +46,7 @@ def join(one: FilmJob, mark: str, book: FilmBook, made: Path) -> Finish:
 def outcome(one: FilmJob, finish: Finish, account: Account) -> FilmOutcome:
     """What a finished film is told with."""
     told = _told(one, account)
-    notes = (*told, *(account.ending or ()))
+    notes = (*one.plan.footage.losses, *told, *(account.ending or ()))
     if finish.corrupt and not told:
         notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
     if one.plan.refusals:
@@ -75,5 +75,5 @@ def _told(one: FilmJob, account: Account) -> tuple[str, ...]:
     for note, found in ticks.items():
         names = ", ".join(one.plan.footage.name(tick) for tick in found[:NAMED])
         more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
-        lines.append(f"{len(found):,} frame{'s' * (len(found) > 1)} {note}: {names}{more}")
+        lines.append(f"{len(found):,} frame{'s' * (len(found) > 1)} {note} ({names}{more})")
     return tuple(lines)

@@ -61,6 +61,10 @@ class Footage(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the plan has to say of it, in words."""
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What of it is missing or left out, in words: for the plan and the report."""
+
     def frames(self, start: int | None = None) -> Reading:
         """Its frames from a tick on, or all; see `avio.Frames`. Raises SourceError."""
 
@@ -99,6 +103,10 @@ class FilmFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
         return ()
 
     def frames(self, start: int | None = None) -> Reading:

@@ -45,13 +45,15 @@ class Wish:
 @dataclass(frozen=True)
 class Facts:
     """What a sequence is as a film. traits: of its first frame, which the others have to share;
-    marked: whether that is a result of ours; notes: for the plan."""
+    marked: whether that is a result of ours; notes, losses: in words, see
+    `footage.Footage`."""
 
     film: Film
     codes: Encoding
     traits: frames.Traits
     marked: bool
     notes: tuple[str, ...]
+    losses: tuple[str, ...]
 
 
 def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
@@ -96,11 +98,13 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         timecode=timecode if right else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    notes = [gaps.removeprefix(f"{pattern}: "), *_remarks(first, rgb), _unequal(film, sound)]
+    unequal, losses = _unequal(film, sound), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
     if not right:
-        notes.append(f"its time code {timecode} does not fit its rate and is left out")
-    notes = [note for note in notes if note]
-    return Facts(film, codes, first.traits, first.marked, tuple(notes))
+        losses.append(f"its time code {timecode} does not fit its rate and is left out")
+    if not first.scan and _still(first).icc and first.shown.asked == "srgb":
+        losses.append("its color profile is left out, codes are taken as sRGB")
+    return Facts(film, codes, first.traits, first.marked, tuple(notes), tuple(losses))
 
 
 def _sound(path: Path | None) -> avio.Sound | None:
@@ -158,8 +162,6 @@ def _remarks(first: frames.Frame, rgb: bool) -> list[str]:
     found = []
     if first.scan:
         found.append(f"codes are {first.shown.why}")
-    elif _still(first).icc and first.shown.asked == "srgb":
-        found.append("its color profile is left out, codes are taken as sRGB")
     if first.shown.asked in ("log", "linear"):
         word = "logarithmic" if first.shown.asked == "log" else "linear"
         found.append(f"the film stays {word}, as its frames are")

@@ -31,9 +31,9 @@ from colorbatch.sequences import FrameSequence
 from colorbatch.still import upright
 from colorbatch.ycbcr import Encoding
 
-UNREADABLE = "cannot be read and repeat the one before"
-UNLIKE = "are unlike the first and repeat the one before"
-IN_COLOR = "are in color and give their luma"
+UNREADABLE = "cannot be read: the one before is repeated"
+UNLIKE = "unlike the first: the one before is repeated"
+IN_COLOR = "in color: their luma is taken"
 """What frames' notes say, after the number of frames."""
 
 
@@ -49,6 +49,7 @@ class Reel:
     traits: frames.Traits
     marked: bool
     notes: tuple[str, ...]
+    losses: tuple[str, ...]
 
     def frames(self, start: int | None = None) -> ReelFrames:
         """Its frames from a tick on, or all; see `ReelFrames`."""
@@ -198,4 +199,4 @@ def open_reel(sequence: FrameSequence, wish: Wish) -> Reel:
     """The footage of a sequence. Raises what `reelfacts.facts_of` does."""
     facts = facts_of(sequence, wish)
     made = facts.film, facts.codes, sequence, wish.transfer
-    return Reel(*made, facts.traits, facts.marked, facts.notes)
+    return Reel(*made, facts.traits, facts.marked, facts.notes, facts.losses)

@@ -185,7 +185,10 @@ def _refuse(wrong: Sequence[str]) -> None:
     for line in wrong[:-1]:
         click.echo(escaped(f"error: {line}"), err=True)
     streams = any("cannot hold its" in line and "video (" not in line for line in wrong)
-    raise UsageError(wrong[-1], "--drop-unsupported goes on without them" if streams else "")
+    advice = "--drop-unsupported goes on without them" if streams else ""
+    if any(" cannot hold its audio (" in line and " mkv " not in line for line in wrong):
+        advice = f"-o NAME.mkv holds more kinds of sound; {advice}"
+    raise UsageError(wrong[-1], advice)
 
 
 def _skipped(film: Work, reason: str) -> FilmOutcome:
@@ -226,7 +229,7 @@ def line_of(film: Work, workers: int = 0) -> str:
         parts.append(f"sound of {plan.film.sound}: {streams or 'nothing'}")
     else:
         parts.append(f"copied: {streams or 'no other streams'}")
-    parts += plan.footage.notes
+    parts += [*plan.footage.losses, *plan.footage.notes]
     parts += _warnings(plan)
     kind = f" ({film.kind})" if film.kind else ""
     return escaped(f"{film.job.source} -> {film.job.target}{kind}: {'; '.join(parts)}")
