@@ -147,10 +147,10 @@ def _join_of(maximum: int, space: Space | None) -> _Join:
     matrix = matrix * WHITE_D65
     matrix = matrix / matrix.sum(axis=1, keepdims=True)  # white stays neutral to the last digit
     middles = (curves + np.concatenate([curves[:, 1:], curves[:, -1:]], axis=1)) * (maximum / 2)
-    f, y, matrix, middles = (
-        table.astype(np.float32) for table in (f, y, matrix * FULL_LIGHT, middles)
-    )
-    return _Join(f, y, matrix, middles, space.black * maximum if space else 0.0)
+    tables = [table.astype(np.float32) for table in (f, y, matrix * FULL_LIGHT, middles)]
+    lightness, luminance, to_light, codes = tables
+    black = space.black * maximum if space else 0.0
+    return _Join(lightness, luminance, to_light, codes, black)
 
 
 def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
