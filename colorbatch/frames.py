@@ -34,7 +34,7 @@ from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
 from colorbatch.still import MAX_PIXELS, Still, stored, upright
-from colorbatch.transfer import Transfer, value_table
+from colorbatch.transfer import CINEON_BLACK, Transfer, value_table
 
 Asked = Literal["auto", "log", "linear", "bt709", "srgb"]
 ASKED: dict[Asked, Transfer] = {
@@ -267,7 +267,8 @@ def _space(frame: Frame) -> Space | None:
 def transfer_space(transfer: Transfer) -> Space:
     """sRGB's primaries under another transfer function, for the codes of stills."""
     table = ycbcr.lightness_table(ycbcr.Encoding(16, None, "rgb", "full", transfer=transfer))
-    return Space(table, np.stack([value_table(transfer)] * 3), color.XYZ_TO_SRGB)
+    black = CINEON_BLACK / 1023 if transfer == "cineon" else 0.0
+    return Space(table, np.stack([value_table(transfer)] * 3), color.XYZ_TO_SRGB, black)
 
 
 # --- results -----------------------------------------------------------------------------------
