@@ -9,6 +9,9 @@ from pathlib import Path
 
 from colorbatch.avio.pixels import PixelFormat
 
+UNTAGGED = 2
+"""ITU-T H.273's code point for what is not said."""
+
 
 @dataclass(frozen=True)
 class Color:

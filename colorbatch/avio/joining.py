@@ -22,8 +22,9 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from colorbatch.avio.cutting import Cut
 from colorbatch.avio.encoders import Encoding
-from colorbatch.avio.film import NUMBERED, Film
+from colorbatch.avio.film import NUMBERED, UNTAGGED, Film
 from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
@@ -88,11 +89,11 @@ def join(
                 file,
                 "w",
                 format=MUXERS[kind],
-                container_options=_muxer_options(kind, segments[0].time_base, rates, odd),
+                container_options=_muxer_options(kind, segments[0].time_base, rates, odd, encoding),
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Join(film, source, output, encoding, segments, _Cut.of(segments, cut))
+            work = _Join(film, source, output, encoding, segments, Cut.of(segments, cut))
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
             work.copy()
@@ -123,52 +124,19 @@ def _check(segments: Sequence[Segment], target: Path) -> None:
 
 
 def _muxer_options(
-    kind: str, time_base: Fraction, rates: list[int], odd: list[str]
+    kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: Encoding
 ) -> dict[str, str]:
     if kind == "mkv":
         # a sound that begins a little before 0 must not move the pictures
         return {"avoid_negative_ts": "disabled"}
     # MP4's players read its own list of tags, and libav writes one of the two lists
-    listed = {"movflags": "use_metadata_tags"} if kind == "mov" or odd else {}
-    return clock(time_base, *rates) | {"write_tmcd": "1"} | listed
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """The part of a film that its pictures are, in seconds; None: as far as there is anything."""
-
-    start: Fraction | None
-    end: Fraction | None
-
-    @classmethod
-    def of(cls, segments: Sequence[Segment], cut: tuple[bool, bool]) -> _Cut:
-        first, last = segments[0], segments[-1]
-        end = (last.last + last.last_duration) * last.time_base
-        return cls(first.first * first.time_base if cut[0] else None, end if cut[1] else None)
-
-    def has(self, time: Fraction) -> bool:
-        """Whether what is shown at a time lies in it."""
-        early = self.start is not None and time < self.start
-        return not early and not (self.end is not None and time >= self.end)
-
-    def shift(self, time_base: Fraction) -> int:
-        """The ticks by which all times become earlier."""
-        return round((self.start or 0) / time_base)
-
-    def chapters(self, chapters: Sequence[Any]) -> list[Any]:
-        """Those that reach into it, cut and moved."""
-        if self.start is None and self.end is None:
-            return list(chapters)
-        found = []
-        for chapter in chapters:
-            base = chapter["time_base"] or Fraction(1, 1000)
-            low = 0 if self.start is None else round(self.start / base)
-            high = chapter["end"] if self.end is None else round(self.end / base)
-            start, end = max(chapter["start"], low), min(chapter["end"], high)
-            if end > start:
-                moved = {"start": start - low, "end": end - low, "time_base": base}
-                found.append({**chapter, **moved})
-        return found
+    flags = ["use_metadata_tags"] if kind == "mov" or odd else []
+    # without this flag none of the tags of color is written where one of them is not specified
+    color = encoding.color
+    if {color.primaries, color.transfer, color.matrix} != {UNTAGGED}:
+        flags.append("write_colr")
+    given = {"movflags": "+".join(flags)} if flags else {}
+    return clock(time_base, *rates) | {"write_tmcd": "1"} | given
 
 
 class _Join:
@@ -181,7 +149,7 @@ class _Join:
         output: OutputContainer,
         encoding: Encoding,
         segments: Sequence[Segment],
-        cut: _Cut,
+        cut: Cut,
     ) -> None:
         self._film, self._source, self._output, self._cut = film, source, output, cut
         self._encoding, self._segments = encoding, segments

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from colorbatch.avio.film import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
+    UNTAGGED,
     Chapter,
     Color,
     Film,
@@ -39,7 +40,6 @@ FIRST_PACKETS = 200
 a recording cut out of a broadcast begins between two key frames."""
 
 CRC_PACKETS = 16
-UNTAGGED = 2
 
 
 def probe(path: Path) -> Film:
