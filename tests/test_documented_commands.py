@@ -300,6 +300,14 @@ def test_film_sequences_page(reels: Path) -> None:
              if path.is_relative_to(reels / "colored/reels")}  # fmt: skip
     assert below == {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
     assert len(files_below(reels / "colored" / "r")) == 5
+    with av.open(str(reels / "reel1.mkv")) as container:
+        kinds = [(stream.type, stream.codec_context.name) for stream in container.streams]
+        assert ("video", "ffv1") in kinds and "audio" in dict(kinds)
+        assert sum(1 for _ in container.decode(video=0)) == 48
+    with av.open(str(reels / "films" / "t.mov")) as container:
+        assert container.streams.video[0].average_rate == 18
+    with av.open(str(reels / "films" / "part.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 12
 
 
 def files_below(folder: Path) -> list[Path]:
