@@ -53,8 +53,8 @@ def slow(dpx_file: Any, tmp_path: Path) -> Path:
     return tmp_path / "slow"
 
 
-def sound(path: Path, seconds: Fraction, codec: str = "pcm_s24le") -> Path:
-    """Two streams, German and English, of a stereo noise each; of WAV one."""
+def sound(path: Path, seconds: Fraction, codec: str = "pcm_s24le", late: int = 0) -> Path:
+    """Two streams, German and English, of a stereo noise each; of WAV one. late: samples."""
     rng = np.random.default_rng(1)
     languages = ("ger", "eng") if path.suffix != ".wav" else ("",)
     with av.open(str(path), "w") as output:
@@ -64,7 +64,7 @@ def sound(path: Path, seconds: Fraction, codec: str = "pcm_s24le") -> Path:
         for stream in streams:
             samples = rng.integers(-(2**30), 2**30, (1, 2 * round(48000 * seconds)), np.int32)
             frame = av.AudioFrame.from_ndarray(samples, format="s32", layout="stereo")
-            frame.sample_rate = 48000
+            frame.sample_rate, frame.pts, frame.time_base = 48000, late, Fraction(1, 48000)
             output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
     return path
@@ -272,3 +272,38 @@ def test_another_sound_is_another_film(
     assert [each[1:] for each in heard(tmp_path / "r.mkv")] == [each[1:] for each in heard(added)]
     (slow / "s0007.dpx").touch()
     assert first_json(run_cli(*command, "--audio", added))["reason"] == "source changed since"
+
+
+def test_sound_starts_with_the_first_frame(
+    run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path
+) -> None:
+    """Half a second that its own file has before it is no part of it."""
+    added = sound(tmp_path / "late.mkv", Fraction(32), late=24000)
+    assert [start for _, _, start in heard(added)] == [Fraction(1, 2)] * 2
+    run = run_cli("video", slow, "-o", "r.mkv", "--audio", added, "-m", tiny_model)
+    assert run.returncode == 0, run.stderr
+    told = heard(tmp_path / "r.mkv")
+    assert [start for _, _, start in told] == [0, 0]
+    assert [each[:2] for each in told] == [each[:2] for each in heard(added)]
+
+
+def test_stills_of_frames(run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path) -> None:
+    """--preview shows them as a display does, and makes no film."""
+    run = run_cli("video", reel, "-o", "look/r.mkv", "-m", tiny_model, "--preview", "2")
+    assert run.returncode == 0, run.stderr
+    assert len(list((tmp_path / "look").glob("r-*.png"))) == 4
+    assert not (tmp_path / "look" / "r.mkv").exists()
+
+
+def test_floating_point_frames_are_refused(run_cli: Run, tiny_model: Path, tmp_path: Path) -> None:
+    """Exit code 2, with what to do."""
+    oiio = pytest.importorskip("OpenImageIO")
+    (tmp_path / "exr").mkdir()
+    for index in range(2):
+        output = oiio.ImageOutput.create("exr")
+        spec = oiio.ImageSpec(8, 4, 3, "half")
+        assert output.open(str(tmp_path / "exr" / f"f{index:03d}.exr"), spec)
+        output.write_image(np.zeros((4, 8, 3), np.float32))
+        output.close()
+    run = run_cli("video", "exr", "-o", "r.mkv", "-m", tiny_model, "--fps", "24")
+    assert run.returncode == 2 and "floating point" in run.stderr and "-o FOLDER" in run.stderr
