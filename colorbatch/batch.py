@@ -13,20 +13,19 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from colorbatch import budget, color, costs, picture, pipeline
 from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
 from colorbatch.files import Job, make_folder, replacing
 from colorbatch.journal import Journals
-from colorbatch.records import Made, source_stamp, verdict
+from colorbatch.records import Made, Redo, source_stamp, verdict
 from colorbatch.report import Outcome
 from colorbatch.settings import ImageSettings, settings_digest
 
 logger = logging.getLogger(__name__)
 
-Redo = Literal["nothing", "outdated", "all"]
 Stamp = tuple[int, int]
 """A source's size and time of change (see `records.source_stamp`)."""
 

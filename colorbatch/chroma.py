@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch.color import Codes, Float, resize_area, strips
-from colorbatch.transfer import from_linear_srgb, value_table
+from colorbatch.transfer import CINEON_BLACK, from_linear_srgb, value_table
 from colorbatch.ycbcr import Encoding, Region, lightness_table
 
 Positions = npt.NDArray[np.float64]
@@ -188,7 +188,8 @@ def _fitting(
     red: Float, green: Float, blue: Float, luma: Float, low: Codes, high: Codes, encoding: Encoding
 ) -> Float:
     """The factor in [0, 1] by which a color's distances from its own luma are multiplied, so that
-    it stays in [0, 1] at lumas from `low` to `high`, which are in codes."""
+    it stays in [0, 1] at lumas from `low` to `high`, which are in codes. Of logarithmic scans it
+    does not go below their black either, which is no code 0: black frames would glow."""
     span = np.float32(1 / (encoding.white - encoding.black))
     above = np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
     above -= luma
@@ -199,7 +200,9 @@ def _fitting(
     room = np.float32(encoding.white) - high.astype(np.float32, copy=False)
     room *= span
     np.divide(room, above, out=above)
-    room = low.astype(np.float32, copy=False) - np.float32(encoding.black)
+    cineon = encoding.transfer == "cineon"
+    floor = encoding.maximum * CINEON_BLACK / 1023 if cineon else encoding.black
+    room = low.astype(np.float32, copy=False) - np.float32(floor)
     room *= span
     np.divide(room, below, out=below)
     return np.clip(cv2.min(above, below), 0, 1)

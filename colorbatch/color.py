@@ -104,12 +104,14 @@ class Space:
 
     grey_lightness: L* of grey at the 65536 codes of 16 bits, float32. curves: (3, 65536) float32,
     encoded R, G, B in [0, 1] over the square root of linear light. from_xyz: (3, 3), XYZ under D65
-    with Y = 1 for white, to linear RGB.
+    with Y = 1 for white, to linear RGB. black: the encoded value, in [0, 1], below which nothing is
+    seen; what is there gets no chroma.
     """
 
     grey_lightness: Float
     curves: Float
     from_xyz: Float
+    black: float = 0.0
 
 
 def max_code(dtype: npt.DTypeLike) -> int:

@@ -15,8 +15,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,15 @@ class Head:
 @dataclass(frozen=True)
 class Part:
     """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
-    it; good: tick of the last frame so far that is not damaged, None without one."""
+    it; good: tick of the last frame so far that is not damaged, None without one; told: what
+    frames' notes say -> the ticks of these frames."""
 
     segment: Segment
     size: int
     digest: str
     good: int | None
     corrupt: int
+    told: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -215,14 +217,22 @@ class FilmBook:
             files.sync_folder(folder)
         self.account = Account(head, (*self.account.owners, self.owner), replaces)
 
-    def add(self, segment: Segment, digest: str, good: int | None, corrupt: int) -> None:
-        """Record a segment that bears its name."""
+    def add(
+        self,
+        segment: Segment,
+        digest: str,
+        good: int | None,
+        corrupt: int,
+        told: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Record a segment that bears its name; see `Part`."""
         files.sync_folder(self.folder)
         size = files.reachable(segment.path).stat().st_size
-        part = Part(segment, size, digest, good, corrupt)
+        part = Part(segment, size, digest, good, corrupt, told or {})
         own = {name: getattr(segment, name) for name in _SEGMENT}
         base = segment.time_base.as_integer_ratio()
         more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
+        more |= {"told": told} if told else {}
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
         self._append(line_of({**first, **own, **more}))
         before = [each for each in self.account.parts if each.segment.first < segment.first]

@@ -15,48 +15,31 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from colorbatch import __version__, avio, color, files, filmbook, pipeline, video
-from colorbatch.avio import Frame, Frames, Planes, SegmentWriter
+from colorbatch import __version__, avio, color, files, filmbook, finishing, pipeline, video
+from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Float
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError, StoppedError
-from colorbatch.files import Job
-from colorbatch.filmbook import Account, FilmBook, Finish, Head
-from colorbatch.records import (
-    FINISHED,
-    NOT_OURS,
-    OTHER_MODEL,
-    OTHER_SETTINGS,
-    RESULT_CHANGED,
-    SOURCE_CHANGED,
-)
+from colorbatch.filmbook import FilmBook, Finish, Head
+from colorbatch.footage import MARK, Reading, sha256_of
 from colorbatch.report import FilmOutcome
+from colorbatch.verdicts import FilmJob, head_of, joined
 from colorbatch.video import Batch, FilmPlan, FilmSettings
+
+__all__ = ["FilmJob", "Maker", "StoppedError", "color_film"]
 
 logger = logging.getLogger(__name__)
 
-MARK = "Color made by a machine: colorbatch"
-MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
-"""Tags that every container keeps; the first that the source does not use gets our mark."""
 AHEAD = 2
 """Batches decoded before they are asked for, and made before they are encoded."""
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class FilmJob:
-    """One film to make, and what it becomes."""
-
-    job: Job
-    plan: FilmPlan
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,71 +62,23 @@ class Maker:
         return f"{MARK} {__version__}, model {card.name} {card.weights_sha256[:16]}".strip()
 
 
-def is_marked(film: avio.Film) -> bool:
-    """Whether a film is a result of ours."""
-    tags = {key.lower(): value for key, value in film.metadata.items()}
-    return any(tags.get(key, "").startswith(MARK) for key in MARK_TAGS)
-
-
-def head_of(one: FilmJob, settings: FilmSettings, model_sha256: str) -> Head:
-    """What a film would be made from now, and with what. Raises SourceError."""
-    size, mtime_ns, sample = filmbook.sample_of(one.job.source)
-    digest = one.plan.digest(settings)
-    name = one.job.source.name
-    return Head(name, size, mtime_ns, sample, digest, model_sha256, avio.LIBRARY)
-
-
-def verdict(
-    one: FilmJob, settings: FilmSettings, model: Callable[[], str]
-) -> tuple[str, bool, Account]:
-    """Why a film need not be made, and whether its result is outdated; ('', False) if it is to do,
-    and what is known of it. Raises SourceError."""
-    account = filmbook.read(filmbook.folder_of(one.job))
-    target = files.reachable(one.job.target)
-    size = target.stat().st_size if target.is_file() else None
-    if size is None:
-        return "", False, account
-    if account.head is None or account.finish is None:
-        # a file that was there before an unfinished film was begun is to be replaced by it
-        going_on = account.replaces
-        return ("" if going_on else NOT_OURS), one.job.named and not going_on, account
-    if files.reachable(_joined(filmbook.folder_of(one.job), one.plan)).exists():
-        return "", False, account  # recorded, and not named before a kill
-    if size != account.finish.size:
-        return RESULT_CHANGED, False, account
-    now, old = head_of(one, settings, model()), account.head
-    if old.identity != now.identity:
-        return SOURCE_CHANGED, True, account
-    if old.model != now.model:
-        return OTHER_MODEL, True, account
-    if old.settings != now.settings:
-        return OTHER_SETTINGS, True, account
-    return FINISHED, False, account
-
-
 def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     """Make one film, or go on with it. Raises ColorbatchError and StoppedError; what is finished is
     kept, and the same call goes on from there."""
     head = head_of(one, maker.settings, maker.model_sha256)
     with FilmBook(filmbook.folder_of(one.job), one.job.target) as book, color.single_threaded():
-        made = _joined(book.folder, one.plan)
+        made = joined(book.folder, one.plan)
         published = None if maker.anew else _published(book, head, made, maker.stop)
         if published is not None:
-            return _outcome(one, published, book.account.ending or ())
+            return finishing.outcome(one, published, book.account)
         if maker.anew or book.account.head != head or book.account.finish is not None:
             book.begin(head)
         if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
             _make_segments(one, maker, book)
-        _unchanged(one, head)
-        finish = _join(one, maker, book, made)
-        notes = book.account.ending or ()
+        _unchanged(one, maker.settings, head)
+        finish = finishing.join(one, maker.mark, book, made, maker.stop)
         book.finish(made, finish)
-        return _outcome(one, finish, notes)
-
-
-def _joined(folder: Path, plan: FilmPlan) -> Path:
-    """Where a film is complete before it gets its name."""
-    return folder / f"joined.{plan.container}"
+        return finishing.outcome(one, finish, book.account)
 
 
 def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool]) -> Finish | None:
@@ -152,15 +87,15 @@ def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool])
     place = files.reachable(made)
     if finish is None or book.account.head != head or not place.is_file():
         return None
-    if place.stat().st_size != finish.size or _sha256(place, stop) != finish.sha256:
+    if place.stat().st_size != finish.size or sha256_of(made, stop) != finish.sha256:
         return None
     book.publish(made)
     return finish
 
 
-def _unchanged(one: FilmJob, head: Head) -> None:
+def _unchanged(one: FilmJob, settings: FilmSettings, head: Head) -> None:
     """Raises SourceError for a source that is not what it was when work began."""
-    if filmbook.sample_of(one.job.source) != (head.size, head.mtime_ns, head.sample):
+    if head_of(one, settings, head.model) != head:
         raise SourceError(f"{one.job.source}: was changed while it was read")
 
 
@@ -177,7 +112,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
         assert book.account.head is not None
         book.begin(book.account.head)
         parts = []
-    reading, good = found or (avio.frames(plan.film, plan.span[0]), None)
+    reading, good = found or (plan.footage.frames(plan.span[0]), None)
     maker.progress(sum(part.segment.frames for part in parts))
     with reading:
         behind = parts[-1].segment.last if parts else None
@@ -189,7 +124,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
         ending = reading.ending
     if not book.account.parts:
         raise SourceError(f"{one.job.source}: has no pictures in this part")
-    if not one.job.source.exists():
+    if not plan.footage.exists():
         raise SourceError(f"{one.job.source}: has gone while it was read")
     book.end(_notes(ending))
 
@@ -207,18 +142,18 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
 
 def _opened(
     plan: FilmPlan, parts: Sequence[filmbook.Part], stop: Callable[[], bool]
-) -> tuple[Frames, tuple[int, Planes] | None] | None:
+) -> tuple[Reading, tuple[int, Planes] | None] | None:
     """The source, read up to the last frame of these segments, and the last good frame until then.
 
     It is sought; where the frame there is another than it was, it is read from the start. None
     where that does not help.
     """
     if not parts:
-        return avio.frames(plan.film, plan.span[0]), None
+        return plan.footage.frames(plan.span[0]), None
     last = parts[-1]
     start = last.segment.last if last.good is None else last.good
     for begin in (start, plan.span[0]):
-        reading = avio.frames(plan.film, begin)
+        reading = plan.footage.frames(begin)
         good: tuple[int, Planes] | None = None
         try:
             for frame in reading:
@@ -328,18 +263,21 @@ class _Encoding:
     writer: SegmentWriter | None = None
     last: _Made | None = None
     corrupt: int = 0
+    told: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, made: _Made) -> None:
         """Encode a batch, in a segment of its own where it is the first of one."""
         if made.batch.segment != self.number or self.writer is None:
             self.close()
-            self.number, self.corrupt = made.batch.segment, 0
+            self.number, self.corrupt, self.told = made.batch.segment, 0, {}
             suffix = self.plan.encoding.segment_container
             path = self.book.folder / f"{self.number:06d}.{suffix}"
             self.writer = SegmentWriter(path, self.plan.encoding, owner=self.book.owner)
         for frame, planes in zip(made.batch.frames, made.planes, strict=True):
             self.writer.write(planes, frame.pts, frame.duration)
             self.corrupt += frame.corrupt
+            if frame.note:
+                self.told.setdefault(frame.note, []).append(frame.pts)
         self.last = made
 
     def close(self) -> None:
@@ -348,69 +286,10 @@ class _Encoding:
             return
         segment = self.writer.close()
         self.writer = None
-        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt)
+        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt, self.told)
 
     def abandon(self, error: BaseException) -> None:
         """Drop what is not complete."""
         if self.writer is not None:
             with contextlib.suppress(Exception):
                 self.writer.__exit__(type(error), error, error.__traceback__)
-
-
-# --- the whole film ----------------------------------------------------------------------------
-
-
-def _join(one: FilmJob, maker: Maker, book: FilmBook, made: Path) -> Finish:
-    """Join the segments to a complete film beside them, and tell what it is."""
-    plan, parts = one.plan, book.account.parts
-    used = {key.lower() for key in plan.film.metadata}
-    tag = next((key for key in MARK_TAGS if key not in used), MARK_TAGS[-1])
-    joined = avio.join(
-        [part.segment for part in parts],
-        plan.film,
-        made,
-        plan.encoding,
-        container=plan.container,
-        drop=plan.drop,
-        tags={tag: maker.mark},
-        timecode=video.timecode_at(plan.film, parts[0].segment.first),
-        cut=(plan.span[0] is not None, plan.span[1] is not None),
-        owner=book.owner,
-        stop=maker.stop,
-    )
-    place = files.reachable(made)
-    return Finish(
-        size=place.stat().st_size,
-        sha256=_sha256(made, maker.stop),
-        source_sha256=_sha256(one.job.source, maker.stop),
-        frames=joined.frames,
-        corrupt=sum(part.corrupt for part in parts),
-    )
-
-
-def _sha256(path: Path, stop: Callable[[], bool]) -> str:
-    try:
-        return files.sha256(path, stop)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome:
-    if finish.corrupt:
-        notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
-    if one.plan.refusals:
-        left = ", ".join(each.what for each in one.plan.refusals)
-        notes = (f"left out: {left}", *notes)
-    if one.plan.not_kept:
-        notes = (f"not kept: {', '.join(one.plan.not_kept)}", *notes)
-    return FilmOutcome(
-        one.job.source,
-        one.job.target,
-        "colored",
-        kind=one.kind,
-        notes=notes,
-        frames=finish.frames,
-        corrupt=finish.corrupt,
-        source_sha256=finish.source_sha256,
-        target_sha256=finish.sha256,
-    )

@@ -1,22 +1,24 @@
-"""Finding films and naming what they become.
+"""Finding films, files and numbered frames, and naming what they become.
 
-Flows in: the files and folders that a user gave, and an output. Flows out: sources in a fixed
-order, and for each, once its container is known, a job. Names only: nothing is read or written.
+Flows in: the files, folders and patterns that a user gave, and an output. Flows out: sources in a
+fixed order, and for each, once its container is known, a job. Names only: nothing is read or
+written.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorbatch import finding, lists
+from colorbatch import finding, lists, sequences
 from colorbatch.avio import container_of
 from colorbatch.errors import UsageError
 from colorbatch.files import Job
 from colorbatch.patterns import EVERYTHING, Patterns
 from colorbatch.places import exists, real
+from colorbatch.sequences import FRAME_SUFFIXES, FrameSequence
 
 FILM_SUFFIXES = frozenset(
     f".{name}"
@@ -30,13 +32,19 @@ FILM_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Found:
-    """A film to make: its source, where it is below the output, and the folder that keeps the
-    account of results beside their sources. named: one by one, or found in a folder."""
+    """A film to make: a file, or the frames of a sequence.
+
+    source: the file, or the frames' folder with their pattern as a name. below: where the file is
+    below the output; of frames, where their folder is. place: the folder that keeps the account of
+    results beside their sources. named: one by one (a file, a pattern, the frames' own folder), or
+    found in a folder.
+    """
 
     source: Path
     below: Path
     place: Path
     named: bool
+    sequence: FrameSequence | None = None
 
 
 def find_films(
@@ -45,36 +53,34 @@ def find_films(
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
 ) -> list[Found]:
-    """Films among files and folders (recursive), each once, without results of earlier runs.
+    """Films among files, patterns and folders (recursive), each once, without results of earlier
+    runs.
 
     patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
     else below the working directory, which are not asked for (`finding.plan_jobs`).
 
-    Raises UsageError for a source that is not there, and for an output that is a source.
+    Raises UsageError for a source that is not there or holds no film, and for an output that is a
+    source.
     """
     single = output if output is not None and names_a_film(output) else None
     if listed is not None:
         return _listed(listed, sources, output, patterns, single)
-    folders = [path for path in sources if path.is_dir()]
-    many = len({real(folder) for folder in folders}) > 1
+    many = len({real(folder) for folder in map(_folder_of, sources) if folder is not None}) > 1
     found: dict[Path, Found] = {}
     for source in sources:
-        if not exists(source):
-            raise UsageError(f"{source}: no such file or folder")
-        if not source.is_dir():
-            found.setdefault(real(source), Found(source, Path(source.name), source.parent, True))
-            continue
-        if single is not None:
-            raise UsageError(f"{output} names one film, but there may be several")
-        if output is not None and real(output) == real(source):
-            raise UsageError(f"{output}: the output folder is a source")
-        start = Path(real(source).name) if many else Path()
-        skip = real(output) if output is not None else None
-        for path in finding.walk(source, FILM_SUFFIXES, skip, patterns):
-            if output is None and path.stem.endswith(finding.DEFAULT_SUFFIX):
-                continue  # a result of an earlier run
-            below = start / path.relative_to(source)
-            found.setdefault(real(path), Found(path, below, source, False))
+        if exists(source) and not source.is_dir():
+            if source.suffix.lower() in FRAME_SUFFIXES:
+                advice = "give their folder, or a pattern such as name_%06d" + source.suffix
+                raise UsageError(f"{source}: is a picture; a film is all of its frames", advice)
+            here = [Found(source, Path(source.name), source.parent, True)]
+        elif not exists(source):
+            if not sequences.is_pattern(str(source)):
+                raise UsageError(f"{source}: no such file or folder")
+            here = [_of_pattern(source, many)]
+        else:
+            here = _of_folder(source, output, patterns, single is not None, many)
+        for one in here:
+            found.setdefault(_key(one), one)
     if single is not None and len(found) > 1:
         raise UsageError(f"{output} names one film, but there are {len(found)}")
     return _some(list(found.values()), patterns)
@@ -104,6 +110,85 @@ def _some(found: list[Found], patterns: Patterns) -> list[Found]:
     return found
 
 
+def _key(one: Found) -> Path:
+    """What a film is, however it is named: its file, or its first frame."""
+    return real(one.sequence.path(one.sequence.first) if one.sequence else one.source)
+
+
+def _folder_of(source: Path) -> Path | None:
+    """The folder that a source names, itself or by a pattern; None for a file."""
+    if not exists(source):
+        return source.parent
+    return source if source.is_dir() else None
+
+
+def _of_pattern(source: Path, many: bool) -> Found:
+    sequence = sequences.of_pattern(str(source))
+    below = Path(real(source.parent).name) if many else Path()
+    return Found(source, below, source.parent, True, sequence)
+
+
+def _of_folder(
+    source: Path, output: Path | None, patterns: Patterns, single: bool, many: bool
+) -> list[Found]:
+    """The films of a folder; `single`: one that is made of frames. Raises UsageError."""
+    if output is not None and not single and real(output) == real(source):
+        raise UsageError(f"{output}: the output folder is a source")
+    start = Path(real(source).name) if many else Path()
+    skip = real(output) if output is not None else None
+    films = [
+        Found(path, start / path.relative_to(source), source, False)
+        for path in finding.walk(source, FILM_SUFFIXES, skip, patterns)
+        # without an output a result of an earlier run lies beside its source
+        if output is not None or not path.stem.endswith(finding.DEFAULT_SUFFIX)
+    ]
+    reels = [
+        Found(one.folder / one.pattern, start / one.folder.relative_to(source), source,
+              one.folder == source, one)
+        for one in _sequences_below(source, skip)
+        if output is not None or not _is_result(one.folder, source)
+    ]  # fmt: skip
+    if not films and not reels and patterns == EVERYTHING:
+        sequences.of_folder(source)  # says why
+    if single and films:
+        raise UsageError(f"{output} names one film, but there may be several")
+    # a sequence is all of its frames: its first one speaks for it
+    return films + [one for one in reels if patterns.take(_first_below(one, source))]
+
+
+def _first_below(one: Found, source: Path) -> str:
+    assert one.sequence is not None
+    return one.sequence.path(one.sequence.first).relative_to(source).as_posix()
+
+
+def _sequences_below(folder: Path, skip: Path | None) -> Iterator[FrameSequence]:
+    # a folder that cannot be listed is met, and reported, as a film
+    for held in sequences.below(folder, skip, unlisted=lambda error: None):
+        yield from held.sequences
+
+
+def _is_result(folder: Path, top: Path) -> bool:
+    """Whether frames below a source folder are those of an earlier run, beside their sources."""
+    for place in (folder, *folder.parents):
+        if place == top:
+            return False
+        own = place.name.removesuffix(finding.DEFAULT_SUFFIX)
+        if own not in ("", place.name) and place.with_name(own).is_dir():
+            return True
+    return False
+
+
+def folder_of_frames(found: Found, output: Path | None) -> Path:
+    """The folder of a sequence's results, where they are frames again: below the output, or beside
+    the folder of the sources."""
+    if output is not None:
+        return output / found.below
+    assert found.sequence is not None
+    own = found.sequence.folder
+    own = own if own.name not in ("", "..") else real(own)
+    return own.with_name(own.name + finding.DEFAULT_SUFFIX)
+
+
 def names_a_film(output: Path) -> bool:
     """Whether an output is the name of one film rather than a folder. Raises UsageError for one
     that is not written."""
@@ -118,9 +203,15 @@ def names_a_film(output: Path) -> bool:
 
 def job_of(found: Found, output: Path | None, container: str) -> Job:
     """The job of a film that becomes a file of `container`; the source's own suffix stays where it
-    means that container."""
+    means that container. Of frames it has their name without the number, or their folder's."""
     if output is not None and names_a_film(output):
         return Job(found.source, output, named=True)
+    if found.sequence is not None:
+        own_folder = found.sequence.folder
+        name = found.sequence.prefix.rstrip(" ._-") or real(own_folder).name
+        name += f".{container}" if output else f"{finding.DEFAULT_SUFFIX}.{container}"
+        folder = output / found.below if output is not None else own_folder
+        return Job(found.source, folder / name, found.named, output or found.place)
     own = container_of(found.below.name) == container
     name = found.below.stem + ("" if output is not None else finding.DEFAULT_SUFFIX)
     name += found.below.suffix if own else f".{container}"

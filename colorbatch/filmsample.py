@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from colorbatch import files, video
+from colorbatch import files, judging, video
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, SpaceError
@@ -57,12 +57,12 @@ class Pair:
 def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
     """`count` frames, spread over the film."""
     plan, size = one.plan, one.plan.film.video.size
-    for frame in video.spread(plan.film, count, plan.span):
+    for frame in judging.spread(plan.footage, count, plan.span):
         after = _colored(frame, plan, maker)
         yield Pair(
             (frame.pts - plan.film.video.start) * plan.film.video.time_base,
-            video.srgb(frame.planes, plan.codes, size),
-            video.srgb(after, plan.made, size),
+            judging.srgb(frame.planes, plan.codes, size),
+            judging.srgb(after, plan.made, size),
         )
 
 
@@ -83,7 +83,7 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
     """Space and time for the whole film, by a few frames of it. Raises UsageError where the encoder
     refuses its settings, SourceError."""
     plan = one.plan
-    frames = list(video.spread(plan.film, FRAMES, plan.span))
+    frames = list(judging.spread(plan.footage, FRAMES, plan.span))
     if not frames:
         raise SourceError(f"{plan.film.path}: has no pictures in this part")
     _colored(frames[0], plan, maker)  # the first run of a model takes longer

@@ -18,9 +18,11 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +34,7 @@ from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
 from colorbatch.still import MAX_PIXELS, Still, stored, upright
-from colorbatch.transfer import Transfer, value_table
+from colorbatch.transfer import CINEON_BLACK, Transfer, value_table
 
 Asked = Literal["auto", "log", "linear", "bt709", "srgb"]
 ASKED: dict[Asked, Transfer] = {
@@ -66,6 +68,22 @@ class Shown:
         return ASKED[self.asked]
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What all frames of a film have in common: (H, W) as stored, bits of a sample, EXIF's
+    orientation, and how codes are shown."""
+
+    size: tuple[int, int]
+    bits: int
+    orientation: int
+    shown: Shown
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(H, W) as it is seen."""
+        return self.size if self.orientation < 5 else self.size[::-1]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """A decoded frame; either a scan or a still, with how it is shown."""
@@ -95,7 +113,12 @@ class Frame:
         """Bits of a sample; of floating point 16, 32 or 64."""
         return self.scan.header.bits if self.scan else 8 * self._still.dtype.itemsize
 
-    def unlike(self, first: Frame) -> str:
+    @property
+    def traits(self) -> Traits:
+        """What the frames that follow it have to have as well."""
+        return Traits(self.size, self.bits, self.orientation, self.shown)
+
+    def unlike(self, first: Frame | Traits) -> str:
         """Why it cannot follow the first frame of a film, "" if it can: another size, depth or
         orientation, or codes that mean something else."""
         pairs = {
@@ -189,18 +212,22 @@ def _encoding(bits: int, levels: ycbcr.Levels, shown: Shown) -> ycbcr.Encoding:
 # --- what is seen ------------------------------------------------------------------------------
 
 
-def view(frame: Frame, size: tuple[int, int]) -> Float:
-    """L* (h, w) in [0, 100] at the network's `size`, upright: what a model sees of a frame."""
+def view(frame: Frame, size: tuple[int, int], region: ycbcr.Region | None = None) -> Float:
+    """L* (h, w) in [0, 100] at the network's `size`, upright: what a model sees of a frame, or of a
+    region of it, which is given in the upright picture."""
+
+    def seen(luma: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        luma = upright(luma, frame.orientation)
+        return np.ascontiguousarray(region.of(luma)) if region else luma
+
     if frame.still:
-        luma = upright(frame.still.luma, frame.orientation)
-        return color.network_view(luma, size, _space(frame))
+        return color.network_view(seen(frame.still.luma), size, _space(frame))
     assert frame.scan is not None
     if frame.scan.header.is_float:
         light = floats.space_of(frame.shown.transfer, frame.scan.header.chromaticities)
         luma = floats.luma(frame.scan.samples, light).astype(np.float32)
-        return floats.network_lightness(upright(luma, frame.orientation), light, size)
-    y = upright(_luma(frame.scan.samples), frame.orientation)
-    return ycbcr.network_lightness(y, encoding_of(frame), size)
+        return floats.network_lightness(seen(luma), light, size)
+    return ycbcr.network_lightness(seen(_luma(frame.scan.samples)), encoding_of(frame), size)
 
 
 def rgb_codes(frame: Frame) -> Codes | None:
@@ -240,7 +267,8 @@ def _space(frame: Frame) -> Space | None:
 def transfer_space(transfer: Transfer) -> Space:
     """sRGB's primaries under another transfer function, for the codes of stills."""
     table = ycbcr.lightness_table(ycbcr.Encoding(16, None, "rgb", "full", transfer=transfer))
-    return Space(table, np.stack([value_table(transfer)] * 3), color.XYZ_TO_SRGB)
+    black = CINEON_BLACK / 1023 if transfer == "cineon" else 0.0
+    return Space(table, np.stack([value_table(transfer)] * 3), color.XYZ_TO_SRGB, black)
 
 
 # --- results -----------------------------------------------------------------------------------
@@ -255,7 +283,13 @@ class Style:
     quality: int | None = None
 
 
-def write(frame: Frame, ab: Float | None, target: Path, style: Style) -> tuple[str, ...]:
+Writing = Callable[[Path], AbstractContextManager[IO[bytes]]]
+"""From a target to the file that becomes it."""
+
+
+def write(
+    frame: Frame, ab: Float | None, target: Path, style: Style, writing: Writing = replacing
+) -> tuple[str, ...]:
     """Color a frame and write it, in the source's format, depth and codes, to `target`, atomically.
 
     ab: chroma (h, w, 2) in Lab units, upright; without it the source is copied byte by byte.
@@ -265,7 +299,7 @@ def write(frame: Frame, ab: Float | None, target: Path, style: Style) -> tuple[s
     if _format(target) != _format(frame.path):
         raise UsageError(f"{target}: frames keep their format, {frame.path.suffix.lower()}")
     make_folder(target.parent)
-    with replacing(target) as file:
+    with writing(target) as file:
         if ab is None:
             with reachable(frame.path).open("rb") as source:
                 shutil.copyfileobj(source, file)

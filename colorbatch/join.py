@@ -88,7 +88,7 @@ RED_OF_CR, BLUE_OF_CB = 2 - 2 * KR, 2 - 2 * KB
 
 
 def _fit_gamut(
-    luma: Float, offsets: Sequence[Float] | Float, maximum: int, scale: Float, spare: Float
+    luma: Float, offsets: Sequence[Float] | Float, maximum: float, scale: Float, spare: Float
 ) -> None:
     """Write to `scale` the largest factor in [0, 1] at which luma + factor * offset lies in
     [0, maximum] for the offsets of R, G and B from luma, itself in that range: chroma shrinks
@@ -124,13 +124,15 @@ class _Join:
 
     f: (L* + 16) / 116 of each code. y: relative luminance of each code. to_light: (3, 3), X, Y, Z
     in units of the white to linear RGB in [0, FULL_LIGHT]. curves: (1 or 3, 65536), codes (not
-    rounded) of R, G and B at the square root of light, in the middle between whole numbers.
+    rounded) of R, G and B at the square root of light, in the middle between whole numbers. black:
+    the code below which nothing is seen.
     """
 
     f: Float
     y: Float
     to_light: Float
     curves: Float
+    black: float = 0.0
 
 
 @functools.lru_cache(maxsize=16)
@@ -145,8 +147,10 @@ def _join_of(maximum: int, space: Space | None) -> _Join:
     matrix = matrix * WHITE_D65
     matrix = matrix / matrix.sum(axis=1, keepdims=True)  # white stays neutral to the last digit
     middles = (curves + np.concatenate([curves[:, 1:], curves[:, -1:]], axis=1)) * (maximum / 2)
-    tables = (table.astype(np.float32) for table in (f, y, matrix * FULL_LIGHT, middles))
-    return _Join(*tables)
+    tables = [table.astype(np.float32) for table in (f, y, matrix * FULL_LIGHT, middles)]
+    lightness, luminance, to_light, codes = tables
+    black = space.black * maximum if space else 0.0
+    return _Join(lightness, luminance, to_light, codes, black)
 
 
 def _offsets_of(grey: Codes, planes: Float, join: _Join) -> None:
@@ -274,7 +278,13 @@ def _join_strip(
     np.copyto(y, kept, casting="same_kind")
     if exact is not None:  # of floating-point samples it may lie beyond black and white
         np.clip(y, 0, maximum, out=y)
-    _fit_gamut(y, (red, green, blue), maximum, scale, planes[1:3])
+    if join.black:
+        np.subtract(y, np.float32(join.black), out=y)
+    _fit_gamut(y, (red, green, blue), maximum - join.black, scale, planes[1:3])
+    if join.black:
+        np.maximum(scale, 0, out=scale)
+        np.copyto(y, kept, casting="same_kind")
+        np.clip(y, 0, maximum, out=y)
     np.multiply(red, scale, out=red)
     np.multiply(blue, scale, out=blue)
     if output == "ycc":

@@ -78,7 +78,7 @@ def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: 
     with (
         files.replacing(target.with_name(target.name + SOURCE_LIST)) as source_list,
         files.replacing(target.with_name(target.name + RESULT_LIST)) as result_list,
-        avio.frames(plan.film, plan.span[0]) as source_reading,
+        plan.footage.frames(plan.span[0]) as source_reading,
         avio.frames(result) as result_reading,
     ):
         _head(source_list, plan.film)

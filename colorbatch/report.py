@@ -72,6 +72,21 @@ class FilmOutcome(Outcome):
         return {name: getattr(self, name) or None for name in names}
 
 
+@dataclass(frozen=True)
+class FramesOutcome(FilmOutcome):
+    """The end of a sequence that became frames. frames: how many results there are; corrupt: how
+    many could not be made; transfer: how the codes were seen, and why; failures: name of each frame
+    that could not be made, and the reason."""
+
+    transfer: str = ""
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def _more(self) -> dict[str, object]:
+        failed = [{"frame": name, "reason": reason} for name, reason in self.failures]
+        names = ("frames", "corrupt", "luma", "transfer")
+        return {name: getattr(self, name) or None for name in names} | {"failed_frames": failed}
+
+
 @dataclass
 class Report:
     """Counts of a batch; a true account at any moment."""

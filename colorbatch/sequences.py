@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +148,7 @@ def of_folder(folder: Path) -> Found:
     if found.sequences:
         return found
     if not found.others:
-        raise UsageError(f"{folder}: holds no numbered frames ({_formats_in_words()})")
+        raise UsageError(f"{folder}: holds no film and no numbered frames ({_formats_in_words()})")
     example = found.others[0].name
     if all(_CAMERA.fullmatch(path.name) for path in found.others):
         stem, suffix = os.path.splitext(example)  # noqa: PTH122 - the name alone
@@ -163,18 +163,21 @@ def of_folder(folder: Path) -> Found:
     )
 
 
-def below(folder: Path, skip: Path | None = None) -> Iterator[Found]:
+def _failed(error: OSError) -> None:
+    raise SourceError(f"{error.filename}: cannot list: {error.strerror}") from error
+
+
+def below(
+    folder: Path, skip: Path | None = None, unlisted: Callable[[OSError], None] = _failed
+) -> Iterator[Found]:
     """What the folders below one hold, and itself, folder by folder in the order of names.
 
     Folders without sequences are passed over: photographs among films are no error. So are links
-    to folders, hidden folders and the folder `skip`. Raises SourceError for what cannot be listed.
+    to folders, hidden folders and the folder `skip`. `unlisted` is told what cannot be listed; if
+    not given, it raises SourceError.
     """
-
-    def failed(error: OSError) -> None:
-        raise SourceError(f"{error.filename}: cannot list: {error.strerror}") from error
-
     without = None if skip is None else real(skip)
-    for parent, folders, names in os.walk(reachable(folder), onerror=failed):
+    for parent, folders, names in os.walk(reachable(folder), onerror=unlisted):
         here = folder / Path(parent).relative_to(reachable(folder))
         folders[:] = sorted(
             name for name in folders if not is_junk(name) and real(here / name) != without

@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,19 +21,12 @@ from colorbatch import avio, shots
 from colorbatch.avio import Film, Frame, Planes, Refusal
 from colorbatch.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color import Codes, Float, resize_area
-from colorbatch.errors import SourceError, UsageError
-from colorbatch.kinds import Kind, kind_of
-from colorbatch.ycbcr import (
-    Encoding,
-    Matrix,
-    Region,
-    encoding_of,
-    network_lightness,
-    resample_depth,
-    rgb_view,
-)
+from colorbatch.errors import UsageError
+from colorbatch.footage import FilmFile, Footage
+from colorbatch.ycbcr import Encoding, Matrix, Region, network_lightness, resample_depth
 
 Choice = Literal["colorize", "skip"]
+Transfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
@@ -44,8 +36,6 @@ eight batches are held at once: 64 MiB made a film of 1080 lines no faster, and 
 half as large again."""
 SHOT_SAMPLES = 4
 """Averaging 16 takes grain to a quarter; averaging all samples takes 24 times as long at 1080p."""
-JUDGED_FRAMES = 7
-JUDGED_SIDE = 192
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 """H.273's code point for the matrix of a film that had no chroma before."""
 MATRIX_OF_RGB: Matrix = "bt709"
@@ -58,7 +48,8 @@ with there (SMPTE ST 2019-1; JFIF 1.02)."""
 @dataclass(frozen=True)
 class FilmSettings:
     """What decides the look and the form of colored films. start, end: seconds from the film's
-    begin, None for all; options: the encoder's own."""
+    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
+    fps, the rate that was asked for, None for the header's."""
 
     saturation: float = 1.0
     codec: str = ""
@@ -71,6 +62,8 @@ class FilmSettings:
     region: Region | None = None
     start: Fraction | None = None
     end: Fraction | None = None
+    transfer: Transfer = "auto"
+    fps: Fraction | None = None
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
@@ -85,7 +78,7 @@ class FilmPlan:
     shrunk to whole chroma samples; span: the first tick and the one behind the last, None for all;
     refusals: what the container cannot hold."""
 
-    film: Film
+    footage: Footage
     encoding: avio.Encoding
     container: str
     fit: avio.Fit
@@ -94,6 +87,11 @@ class FilmPlan:
     region: Region | None
     span: tuple[int | None, int | None]
     refusals: tuple[Refusal, ...]
+
+    @property
+    def film(self) -> Film:
+        """The source's facts."""
+        return self.footage.film
 
     @property
     def drop(self) -> frozenset[int]:
@@ -118,24 +116,31 @@ class FilmPlan:
         return max(0, round(video.frames * share))
 
     def digest(self, settings: FilmSettings) -> str:
-        """Of everything but source and model that decides the result's bytes."""
+        """Of everything but source and model that decides the result's bytes. Raises SourceError
+        for sound of another file that cannot be read."""
         values = {
             name: value
             for name, value in dataclasses.asdict(settings).items()
             if name not in ("on_color", "on_toned", "drop_unsupported", "allow_depth_loss")
+            # what a film made before these options had them not
+            and (name, value) not in (("transfer", "auto"), ("fps", None))
         }
         values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
         values |= {"drop": sorted(self.drop), "segments": (SHORTEST, LONGEST)}
         values |= {"cuts": (SHOT_SAMPLES, shots.SEEN, shots.FLASH, dataclasses.asdict(shots.RULE))}
+        if sound := self.footage.sound_identity():
+            values["sound"] = sound
         return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
 
 
-def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPlan:
+def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "") -> FilmPlan:
     """Codec, container and pixel format of the result, and what it cannot hold.
 
     Raises UsageError for an encoder that is unknown or does not fit, for lost depth and for a part
     of the film that there is not; SourceError for a matrix that cannot be colored.
     """
+    footage = FilmFile(source) if isinstance(source, Film) else source
+    film = footage.film
     found = avio.plan(
         film,
         codec=settings.codec,
@@ -150,7 +155,7 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
             f"{found.encoding.codec}'s {found.fit.pixels.depth}",
             "see --codec, --pix-fmt and --allow-depth-loss",
         )
-    codes = codes_of(film)
+    codes = footage.codes
     pixels = found.fit.pixels
     made = replace(
         codes,
@@ -168,7 +173,7 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
     region = settings.region.within(film.video.size, made) if settings.region else None
     refusals = avio.refused(film, found.container, encoding.codec)
     return FilmPlan(
-        film,
+        footage,
         encoding,
         found.container,
         found.fit,
@@ -178,27 +183,6 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         _span(film, settings),
         refusals,
     )
-
-
-def codes_of(film: Film) -> Encoding:
-    """What the codes of a film's samples mean. Raises SourceError."""
-    video, color = film.video, film.video.color
-    locations = ("", "left", "center", "topleft", "top", "bottomleft", "bottom")
-    try:
-        return encoding_of(
-            video.size,
-            video.pixels.depth,
-            video.pixels.subsampling if video.pixels.kind == "yuv" else None,
-            rgb=video.pixels.kind == "rgb",
-            matrix=color.matrix,
-            levels=color.range,
-            transfer=color.transfer,
-            primaries=color.primaries,
-            siting=locations.index(video.chroma_location),
-            interlaced=video.interlaced,
-        )
-    except SourceError as error:
-        raise SourceError(f"{film.path}: {error}") from error
 
 
 def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Encoding]:
@@ -224,33 +208,6 @@ def _span(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:
         return None if seconds is None else video.start - int(-seconds // video.time_base)
 
     return tick(settings.start), tick(settings.end)
-
-
-def timecode_at(film: Film, pts: int) -> str:
-    """The time code of the frame at a tick: HH:MM:SS:FF, with ; before the frames where it drops
-    numbers (SMPTE ST 12-1, section 8.2); the source's own text where it cannot be counted on."""
-    text, rate = film.video.timecode, film.video.average_rate or film.video.real_rate
-    found = re.fullmatch(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", text, re.ASCII)
-    passed = 0 if rate is None else round((pts - film.video.start) * film.video.time_base * rate)
-    if found is None or rate is None or passed <= 0:
-        return text
-    per_second = round(rate)
-    hours, minutes, seconds, frames = (int(found[i]) for i in (1, 2, 3, 5))
-    count = ((hours * 60 + minutes) * 60 + seconds) * per_second + frames
-    # of each minute but every tenth the first numbers are left out: 2 at 30, 4 at 60
-    left_out = per_second // 15 if found[4] != ":" else 0
-    if left_out:
-        whole = hours * 60 + minutes
-        count -= left_out * (whole - whole // 10)
-    count += passed
-    if left_out:
-        minute = per_second * 60 - left_out
-        tens, rest = divmod(count, minute * 10 + left_out)
-        more = 0 if rest < per_second * 60 else 1 + (rest - per_second * 60) // minute
-        count += left_out * (9 * tens + more)
-    seconds, frames = divmod(count, per_second)
-    clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{clock}{found[4]}{frames:0{len(found[5])}}"
 
 
 # --- frames ------------------------------------------------------------------------------------
@@ -343,22 +300,6 @@ def within(frames: Iterable[Frame], span: tuple[int | None, int | None]) -> Iter
             yield frame
 
 
-def spread(film: Film, count: int, span: tuple[int | None, int | None]) -> Iterator[Frame]:
-    """About `count` frames at even distances; one where the film does not tell how long it is."""
-    video = film.video
-    first = video.start if span[0] is None else span[0]
-    whole = round(video.duration / video.time_base) if video.duration else 0
-    last = min(video.start + whole, span[1] if span[1] is not None else video.start + whole)
-    ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
-    seen: set[int] = set()
-    for tick in ticks if last > first else [first]:
-        with avio.frames(film, tick) as reading:
-            frame = next(reading, None)
-        if frame is not None and frame.pts not in seen:
-            seen.add(frame.pts)
-            yield frame
-
-
 # --- pictures ----------------------------------------------------------------------------------
 
 
@@ -432,31 +373,3 @@ def fitted(plane: Codes, plan: FilmPlan) -> Codes:
     """A plane of the source in the result's depth."""
     loss = bool(plan.fit.bits_lost)
     return resample_depth(plane, plan.codes.bits, plan.made.bits, allow_loss=loss)
-
-
-def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:
-    """A picture of a film as sRGB codes (h, w, 3), uint8, at `size`."""
-    if planes.rgb is not None:
-        red, green, blue = planes.rgb
-        return rgb_view(green, blue, red, codes, size)
-    assert planes.luma is not None
-    if planes.chroma is None:
-        grey = np.full((1, 1), codes.neutral, codes.dtype)
-        return rgb_view(planes.luma, grey, grey, codes, size)
-    return rgb_view(planes.luma, *planes.chroma, codes, size)
-
-
-def kind_of_film(film: Film) -> Kind:
-    """Whether a film is grey, toned or in color, by frames spread over it: that of most of those
-    that show anything."""
-    if film.video.pixels.kind == "gray":
-        return "grey"
-    codes, (height, width) = codes_of(film), film.video.size
-    scale = min(1.0, JUDGED_SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    kinds: Counter[Kind] = Counter()
-    for frame in spread(film, JUDGED_FRAMES, (None, None)):
-        view = srgb(frame.planes, codes, size)
-        if view.max() >= 32:  # a black frame says nothing
-            kinds[kind_of(view)] += 1
-    return kinds.most_common(1)[0][0] if kinds else "grey"

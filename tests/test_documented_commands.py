@@ -1,5 +1,5 @@
-"""Every command that README and docs/training.md, photographs.md and film.md show runs as
-written; training at tiny size."""
+"""Every command that README and docs/training.md, photographs.md, film.md and film-sequences.md
+show runs as written; training at tiny size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -22,6 +23,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from tests.colorbatch.conftest import DpxFile
 from training.backbones import ResNet18, VGG19Features
 
 ROOT = Path(__file__).parents[1]
@@ -260,6 +262,52 @@ def test_film_page(scan: Path) -> None:
         assert container.streams.video[0].metadata["timecode"] == "01:00:00:06"
     with av.open(str(scan / "colored.mov")) as container:
         assert [stream.type for stream in container.streams][:2] == ["video", "audio"]
+
+
+@pytest.fixture
+def reels(scan: Path) -> Path:
+    """A folder with what docs/film-sequences.md takes for granted: `reel1` of DPX, and `reels` with
+    a film, a sequence of TIFF and one of DPX."""
+    grey = np.array(Image.fromarray(skimage.data.coffee()).convert("L")).astype(np.uint16)
+    for name in ("reel1", "reels/tiff", "reels/deep/dpx"):
+        (scan / name).mkdir(parents=True)
+    for index in range(48):
+        part = grey[100:164, 100 + index : 196 + index]
+        rate = (1724, struct.pack(">f", 24.0))
+        codes = (part * 2 + 95)[..., None]
+        DpxFile(codes, transfer=1, fields=(rate,)).write(scan / f"reel1/r1_{index:06d}.dpx")
+        if index < 5:
+            DpxFile(codes, transfer=1).write(scan / f"reels/deep/dpx/r_{index:06d}.dpx")
+            tifffile.imwrite(scan / f"reels/tiff/t{index}.tif", part * 257)
+    return scan
+
+
+def test_film_sequences_page(reels: Path) -> None:
+    """docs/film-sequences.md from top to bottom: frames are where it says, with their names."""
+    output = {}
+    for words in commands(ROOT / "docs" / "film-sequences.md"):
+        output[" ".join(words)] = run([*PROGRAMS[words[0]], *words[1:]], reels)
+    planned = output["colorbatch video reel1 -o colored/reel1 --dry-run"]
+    for told in ("48 frames; 96x64, 10 bits", "transfer log, by its header", "24 frames/s", "free"):
+        assert told in planned
+    names = {path.name for path in (reels / "reel1").iterdir()}
+    made = {path.name for path in files_below(reels / "colored" / "reel1")}
+    assert made == names and len(names) == 48
+    assert len(files_below(reels / "stills")) == 12
+    part = sorted(path.name for path in files_below(reels / "colored" / "part"))
+    assert part == [f"r1_{index:06d}.dpx" for index in range(12, 24)]
+    below = {path.relative_to(reels / "colored/reels") for path in files_below(reels / "colored")
+             if path.is_relative_to(reels / "colored/reels")}  # fmt: skip
+    assert below == {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
+    assert len(files_below(reels / "colored" / "r")) == 5
+    with av.open(str(reels / "reel1.mkv")) as container:
+        kinds = [(stream.type, stream.codec_context.name) for stream in container.streams]
+        assert ("video", "ffv1") in kinds and "audio" in dict(kinds)
+        assert sum(1 for _ in container.decode(video=0)) == 48
+    with av.open(str(reels / "films" / "t.mov")) as container:
+        assert container.streams.video[0].average_rate == 18
+    with av.open(str(reels / "films" / "part.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 12
 
 
 def files_below(folder: Path) -> list[Path]:

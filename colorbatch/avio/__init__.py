@@ -17,10 +17,20 @@ from colorbatch.avio.encoders import (
     plan,
     result_format,
 )
-from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
+from colorbatch.avio.film import (
+    NUMBERED,
+    Chapter,
+    Color,
+    Film,
+    Reeled,
+    Sound,
+    StreamInfo,
+    VideoInfo,
+    of_frames,
+)
 from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
-from colorbatch.avio.probing import probe
+from colorbatch.avio.probing import probe, sound_of
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
 from colorbatch.avio.segments import Segment, SegmentWriter, check
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
@@ -30,6 +40,7 @@ LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 
 __all__ = [
     "LIBRARY",
+    "NUMBERED",
     "Chapter",
     "Color",
     "Encoding",
@@ -42,9 +53,11 @@ __all__ = [
     "PixelFormat",
     "Plan",
     "Planes",
+    "Reeled",
     "Refusal",
     "Segment",
     "SegmentWriter",
+    "Sound",
     "StreamInfo",
     "VideoInfo",
     "check",
@@ -54,11 +67,13 @@ __all__ = [
     "frames",
     "join",
     "not_kept",
+    "of_frames",
     "pixel_format",
     "plan",
     "probe",
     "refused",
     "result_format",
+    "sound_of",
     "tick",
     "widened",
 ]

@@ -261,7 +261,8 @@ def plan(
     allow_loss: bool = False,
 ) -> Plan:
     """The result's codec, container and pixel format: the asked ones, or the source's own where
-    they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8.
+    they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8. Into
+    QuickTime, which does not hold FFV1, it is ProRes above 8 bits.
 
     allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
     FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
@@ -271,9 +272,8 @@ def plan(
     codec and the other streams is told by `targets.refused`.
     """
     video = film.video
-    deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
     native = native_codec(video, allow_loss=allow_loss or container == "mov")
-    encoder = codec or native or ("ffv1" if deep else "libx264")
+    encoder = codec or native or _usual_codec(video, container)
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
@@ -302,6 +302,13 @@ def plan(
         container or _container_for(encoder, film),
         fit,
     )
+
+
+def _usual_codec(video: VideoInfo, container: str) -> str:
+    """The encoder where nothing names one."""
+    if video.pixels.depth <= 8 and video.pixels.kind != "rgb":
+        return "libx264"
+    return "prores_ks" if container == "mov" else "ffv1"
 
 
 def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:

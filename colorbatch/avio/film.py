@@ -9,6 +9,9 @@ from pathlib import Path
 
 from colorbatch.avio.pixels import PixelFormat
 
+UNTAGGED = 2
+"""ITU-T H.273's code point for what is not said."""
+
 
 @dataclass(frozen=True)
 class Color:
@@ -95,10 +98,18 @@ class VideoInfo:
     light: str = ""
 
 
+NUMBERED = "frames"
+"""The container of a film whose source is numbered frames, which are no container."""
+
+
 @dataclass(frozen=True)
 class Film:
     """A film file. container: libav's demuxer name, such as "matroska,webm"; family: "mkv", "mov",
-    "mp4" or "" for all others; duration in seconds or None."""
+    "mp4" or "" for all others; duration in seconds or None.
+
+    Of numbered frames (`of_frames`) container is NUMBERED, path their pattern, sound the file whose
+    sound is added, or None, and streams are those of this file.
+    """
 
     path: Path
     container: str
@@ -108,6 +119,12 @@ class Film:
     chapters: tuple[Chapter, ...]
     video: VideoInfo
     duration: Fraction | None
+    sound: Path | None = None
+
+    @property
+    def carrier(self) -> Path | None:
+        """The file whose streams are copied besides the pictures; None without one."""
+        return self.sound if self.container == NUMBERED else self.path
 
     @property
     def others(self) -> tuple[StreamInfo, ...]:
@@ -117,6 +134,62 @@ class Film:
             for stream in self.streams
             if stream.index != self.video.index and not stream.generated
         )
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound of a file. duration: of the longest of its streams, in seconds, None if unknown."""
+
+    path: Path
+    streams: tuple[StreamInfo, ...]
+    duration: Fraction | None
+
+
+@dataclass(frozen=True)
+class Reeled:
+    """What numbered frames have to say of themselves as a film. codec: their format; size: (H, W)
+    as shown; count: places for frames from the first to the last; there: how many of these have
+    one; the rest as in `VideoInfo`."""
+
+    codec: str
+    size: tuple[int, int]
+    pixels: PixelFormat
+    rate: Fraction
+    count: int
+    there: int
+    color: Color
+    sample_aspect: Fraction | None
+    timecode: str
+
+
+def of_frames(pattern: Path, facts: Reeled, sound: Sound | None = None) -> Film:
+    """A film of numbered frames: a tick is a frame, the first one's is 0."""
+    duration = facts.count / facts.rate
+    video = VideoInfo(
+        index=-1,
+        codec=facts.codec,
+        profile="",
+        size=facts.size,
+        pixels=facts.pixels,
+        time_base=1 / facts.rate,
+        start=0,
+        average_rate=facts.rate,
+        real_rate=facts.rate,
+        variable=False,
+        sample_aspect=facts.sample_aspect,
+        rotation=0,
+        matrix=None,
+        field_order="progressive",
+        interlaced=False,
+        color=facts.color,
+        chroma_location="",
+        timecode=facts.timecode,
+        duration=duration,
+        frames=facts.there,
+        slice_crcs=False,
+    )
+    streams, path = (sound.streams, sound.path) if sound else ((), None)
+    return Film(pattern, NUMBERED, "", {}, streams, (), video, duration, path)
 
 
 FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")

@@ -7,9 +7,11 @@ pieces stay until the caller removes them afterwards: the peak on disk is two fi
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,10 +21,10 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
 
+from colorbatch.avio.cutting import Cut
 from colorbatch.avio.encoders import Encoding
-from colorbatch.avio.film import Film
+from colorbatch.avio.film import NUMBERED, UNTAGGED, Film
 from colorbatch.avio.matroska import complete, padded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
@@ -80,19 +82,20 @@ def join(
     if kind not in MUXERS:
         raise TargetError(f"{target}: films are written as mkv, mov or mp4")
     _check(segments, target)
-    with replacing(target, owner=owner) as file, opened(film.path) as source:
-        rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
+    with replacing(target, owner=owner) as file, _carrier(film) as source:
+        audio = source.streams.audio if source else ()
+        rates = [s.codec_context.sample_rate for s in audio if s.codec_context]
         odd = odd_tags({**film.metadata, **(tags or {})})
         try:
             output = av.open(
                 file,
                 "w",
                 format=MUXERS[kind],
-                container_options=_muxer_options(kind, segments[0].time_base, rates, odd),
+                container_options=_muxer_options(kind, segments[0].time_base, rates, odd, encoding),
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Join(film, source, output, encoding, segments, _Cut.of(segments, cut))
+            work = _Join(film, source, output, encoding, segments, Cut.of(segments, cut))
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
             work.copy(stop)
@@ -104,6 +107,11 @@ def join(
         if kind == "mkv":
             work.complete_header(file)
     return Joined(target, work.frames, work.copied)
+
+
+def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
+    """The file whose streams are copied, opened; None without one."""
+    return contextlib.nullcontext() if film.carrier is None else opened(film.carrier)
 
 
 def _check(segments: Sequence[Segment], target: Path) -> None:
@@ -118,52 +126,19 @@ def _check(segments: Sequence[Segment], target: Path) -> None:
 
 
 def _muxer_options(
-    kind: str, time_base: Fraction, rates: list[int], odd: list[str]
+    kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: Encoding
 ) -> dict[str, str]:
     if kind == "mkv":
         # a sound that begins a little before 0 must not move the pictures
         return {"avoid_negative_ts": "disabled"}
     # MP4's players read its own list of tags, and libav writes one of the two lists
-    listed = {"movflags": "use_metadata_tags"} if kind == "mov" or odd else {}
-    return clock(time_base, *rates) | {"write_tmcd": "1"} | listed
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """The part of a film that its pictures are, in seconds; None: as far as there is anything."""
-
-    start: Fraction | None
-    end: Fraction | None
-
-    @classmethod
-    def of(cls, segments: Sequence[Segment], cut: tuple[bool, bool]) -> _Cut:
-        first, last = segments[0], segments[-1]
-        end = (last.last + last.last_duration) * last.time_base
-        return cls(first.first * first.time_base if cut[0] else None, end if cut[1] else None)
-
-    def has(self, time: Fraction) -> bool:
-        """Whether what is shown at a time lies in it."""
-        early = self.start is not None and time < self.start
-        return not early and not (self.end is not None and time >= self.end)
-
-    def shift(self, time_base: Fraction) -> int:
-        """The ticks by which all times become earlier."""
-        return round((self.start or 0) / time_base)
-
-    def chapters(self, chapters: Sequence[Any]) -> list[Any]:
-        """Those that reach into it, cut and moved."""
-        if self.start is None and self.end is None:
-            return list(chapters)
-        found = []
-        for chapter in chapters:
-            base = chapter["time_base"] or Fraction(1, 1000)
-            low = 0 if self.start is None else round(self.start / base)
-            high = chapter["end"] if self.end is None else round(self.end / base)
-            start, end = max(chapter["start"], low), min(chapter["end"], high)
-            if end > start:
-                moved = {"start": start - low, "end": end - low, "time_base": base}
-                found.append({**chapter, **moved})
-        return found
+    flags = ["use_metadata_tags"] if kind == "mov" or odd else []
+    # without this flag none of the tags of color is written where one of them is not specified
+    color = encoding.color
+    if {color.primaries, color.transfer, color.matrix} != {UNTAGGED}:
+        flags.append("write_colr")
+    given = {"movflags": "+".join(flags)} if flags else {}
+    return clock(time_base, *rates) | {"write_tmcd": "1"} | given
 
 
 class _Join:
@@ -172,11 +147,11 @@ class _Join:
     def __init__(
         self,
         film: Film,
-        source: InputContainer,
+        source: InputContainer | None,
         output: OutputContainer,
         encoding: Encoding,
         segments: Sequence[Segment],
-        cut: _Cut,
+        cut: Cut,
     ) -> None:
         self._film, self._source, self._output, self._cut = film, source, output, cut
         self._encoding, self._segments = encoding, segments
@@ -186,16 +161,18 @@ class _Join:
         self.copied: dict[int, int] = {}
 
     def add_streams(self, drop: frozenset[int], timecode: str) -> None:
-        """All streams in the source's order."""
-        with opened(self._film.path) as again:
-            covers = cover_packets(again, self._film)
-        kept = {each.index: each for each in self._film.others if each.index not in drop}
+        """All streams in the source's order; before those of a sound its pictures."""
+        film = self._film
+        if film.container == NUMBERED:
+            self._add_video(None, timecode)
+        if self._source is None or film.carrier is None:
+            return
+        with opened(film.carrier) as again:
+            covers = cover_packets(again, film)
+        kept = {each.index: each for each in film.others if each.index not in drop}
         for stream in self._source.streams:
-            if stream.index == self._film.video.index:
-                self._video = self._add_video(stream, timecode)
-                # Matroska numbers its tracks, and an attachment is none
-                tracks = [each for each in self._output.streams if each.type != "attachment"]
-                self.position = len(tracks)
+            if stream.index == film.video.index:
+                self._add_video(stream, timecode)
             elif stream.index in kept:
                 info = kept[stream.index]
                 copy = add_copy(self._output, stream, info, covers.get(info.index))
@@ -203,7 +180,7 @@ class _Join:
                     self._copies[info.index] = copy
                 self.copied[info.index] = 0
 
-    def _add_video(self, stream: Stream, timecode: str) -> VideoStream:
+    def _add_video(self, stream: Stream | None, timecode: str) -> None:
         """The pictures' stream, after the first segment's, with the source's tags."""
         with opened(self._segments[0].path) as first:
             template = first.streams.video[0]
@@ -215,10 +192,10 @@ class _Join:
         if self._encoding.rate:
             video.codec_context.framerate = self._encoding.rate
         video.set_display_matrix(self._film.video.matrix)
-        video.disposition = Disposition(stream.disposition)
+        video.disposition = Disposition(stream.disposition if stream else Disposition.default)
         kept = {
             key: value
-            for key, value in stream.metadata.items()
+            for key, value in (stream.metadata if stream else {}).items()
             if not own_tag(key) and not key.startswith(STATISTICS) and key.lower() != "timecode"
         }
         video.metadata.update(kept)
@@ -227,15 +204,19 @@ class _Join:
             video.metadata["timecode"] = timecode
         if self._output.format.name == "matroska":
             video.metadata["title"] = padded(kept.get("title", ""))
-        return video
+        self._video = video
+        # Matroska numbers its tracks, and an attachment is none
+        tracks = [each for each in self._output.streams if each.type != "attachment"]
+        self.position = len(tracks)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Chapters and the container's tags."""
-        self._output.set_chapters(self._cut.chapters(self._source.chapters()))
-        for key, value in self._source.metadata.items():
-            # the film's record may have been given fewer; the file has them to the byte
-            if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
-                self._output.metadata[key] = value
+        if self._source is not None and self._film.container != NUMBERED:
+            self._output.set_chapters(self._cut.chapters(self._source.chapters()))
+            for key, value in self._source.metadata.items():
+                # the film's record may have been given fewer; the file has them to the byte
+                if key in self._film.metadata and not own_tag(key) and key.lower() != "timecode":
+                    self._output.metadata[key] = value
         self._output.metadata.update(tags)
 
     def copy(self, stop: Callable[[], bool]) -> None:
@@ -261,17 +242,23 @@ class _Join:
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
-        title = self._film.streams[self._film.video.index].metadata.get("title", "")
+        index, title = self._film.video.index, ""
+        if self._film.container != NUMBERED:
+            title = self._film.streams[index].metadata.get("title", "")
         given = self._encoding
         complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
 
     def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The copied streams' packets in the source's order, with their times in seconds."""
-        streams = [self._source.streams[index] for index in self._copies]
-        time = Fraction(0)
-        if not streams:
+        time, delay = Fraction(0), self._delay()
+        if not self._copies or self._source is None:
             return
+        streams = [self._source.streams[index] for index in self._copies]
         for packet in packets_of(self._source, *streams):
+            if delay:
+                late = round(delay / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts - late
+                packet.dts = None if packet.dts is None else packet.dts - late
             ticks = packet.dts if packet.dts is not None else packet.pts
             if ticks is not None:
                 time = ticks * packet.time_base
@@ -285,6 +272,18 @@ class _Join:
             self.copied[packet.stream_index] += 1
             packet.stream = self._copies[packet.stream_index]
             yield packet, time
+
+    def _delay(self) -> Fraction:
+        """By how much the sound of another file comes after that file's begin, in seconds: it
+        starts together with the first frame."""
+        if self._film.container != NUMBERED:
+            return Fraction(0)
+        starts = [
+            each.start * each.time_base
+            for each in self._film.others
+            if each.index in self._copies and each.start is not None
+        ]
+        return max(Fraction(0), min(starts, default=Fraction(0)))
 
     def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The segments' packets with the source's presentation times, and decoding times made anew

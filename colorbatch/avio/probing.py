@@ -24,9 +24,11 @@ from colorbatch.avio.beside import light_of, mastering_of, names_of
 from colorbatch.avio.film import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
+    UNTAGGED,
     Chapter,
     Color,
     Film,
+    Sound,
     StreamInfo,
     VideoInfo,
 )
@@ -39,7 +41,6 @@ FIRST_PACKETS = 200
 a recording cut out of a broadcast begins between two key frames."""
 
 CRC_PACKETS = 16
-UNTAGGED = 2
 
 
 def probe(path: Path) -> Film:
@@ -74,6 +75,23 @@ def probe(path: Path) -> Film:
         name = container.format.name
         family = _family(name, metadata, path)
         return Film(path, name, family, metadata, streams, chapters, video, duration)
+
+
+def sound_of(path: Path) -> Sound:
+    """The sound of a file: all its audio streams. Raises SourceError where it cannot be read, or
+    has none."""
+    with opened(path) as container:
+        texts = dumped(container)
+        streams = tuple(
+            _stream_info(path, each, texts.get(each.index, [""]), ())
+            for each in container.streams.audio
+        )
+        if not streams:
+            raise SourceError(f"{path}: has no sound")
+        own = [each.duration * each.time_base for each in streams if each.duration]
+        ticks = container.duration
+        whole = Fraction(ticks, av.time_base) if ticks and ticks > 0 else None
+        return Sound(path, streams, max(own) if len(own) == len(streams) else whole)
 
 
 def _family(name: str, metadata: Mapping[str, str], path: Path) -> str:

@@ -31,7 +31,8 @@ from colorbatch.errors import SourceError
 class Frame:
     """One picture. pts and duration in ticks of the source's time base (duration 0: not told).
     corrupt: damaged, the decoder patched it; repeated: the decoder had nothing for this time, the
-    picture before stands in (then corrupt as well); key: a key frame; interlaced: as flagged."""
+    picture before stands in (then corrupt as well); key: a key frame; interlaced: as flagged; note:
+    a word on what was done to get it, "" for nothing."""
 
     pts: int
     duration: int
@@ -40,6 +41,7 @@ class Frame:
     corrupt: bool
     interlaced: bool
     repeated: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)

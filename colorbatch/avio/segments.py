@@ -108,6 +108,10 @@ class SegmentWriter:
             raise ValueError(f"a frame of {frame.width} x {frame.height}")
         frame.pts, frame.duration = pts, duration
         frame.time_base = self._encoding.time_base
+        # ProRes has the tags in each picture, and players believe these
+        color = self._encoding.color
+        frame.color_primaries, frame.color_trc = color.primaries, color.transfer
+        frame.colorspace = color.matrix
         self._durations[pts] = duration
         self._last = pts, duration
         with self._translated():

@@ -88,7 +88,9 @@ def refused(
         _trial(container, lambda output: _add_encoder(output, codec), None)
     except (av.FFmpegError, ValueError) as error:
         found.append(Refusal(None, f"video ({codec})", _words(error)))
-    with opened(film.path) as source:
+    if film.carrier is None:
+        return tuple(found)
+    with opened(film.carrier) as source:
         first = _first_packets(source, film)
         for info in film.others:
             stream = source.streams[info.index]

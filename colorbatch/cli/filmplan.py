@@ -9,35 +9,43 @@ from typing import TYPE_CHECKING
 
 import click
 
+from colorbatch.cli import frameplan
 from colorbatch.errors import SourceError, TargetError, UsageError, one_line
 from colorbatch.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.avio import Film
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob
     from colorbatch.filmjobs import Found
+    from colorbatch.footage import Footage
+    from colorbatch.framejobs import FrameJob
     from colorbatch.video import FilmPlan, FilmSettings
 
-IN_COLOR, TONED = "in color already", "toned"
+    Work = FilmJob | FrameJob
+"""A film, or a sequence that becomes frames."""
+
+IN_COLOR, TONED, OURS_ALREADY = "in color already", "toned", "made by colorbatch"
 
 
 @dataclass(frozen=True)
 class Planned:
     """What there is to do, what is finished already, and what ended before it began."""
 
-    todo: Sequence[FilmJob]
-    finished: Sequence[FilmJob]
+    todo: Sequence[Work]
+    finished: Sequence[Work]
     outcomes: Sequence[FilmOutcome]
 
 
 def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
-    from colorbatch import filming, filmjobs
+    from colorbatch import filmjobs, framejobs
     from colorbatch.patterns import Patterns
 
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
     found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
-    planned: list[FilmJob] = []
+    _refuse_options_of_frames(found, asked)
+    planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
     for one in found:
@@ -50,11 +58,13 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
                 outcomes.append(failed(one.source, one.source, error))
         else:
             planned.append(made)
-            if filming.is_marked(made.plan.film):
+            if _is_marked(made):
                 planned.pop()
                 if is_mine(made.job.place, part):
-                    outcomes.append(_skipped(made, "made by colorbatch"))
+                    outcomes.append(_skipped(made, OURS_ALREADY))
     filmjobs.refuse_clashes([one.job for one in planned])
+    sequences = [one for one in planned if isinstance(one, framejobs.FrameJob)]
+    framejobs.refuse_clashes([one.plan for one in sequences])
     planned = [one for one in planned if is_mine(one.job.place, part)]
     todo, finished = [], []
     for film in planned:
@@ -65,7 +75,8 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             continue
         if ended is None:
             todo.append(film)
-            wrong += _refused(film.plan, settings)
+            if not isinstance(film, framejobs.FrameJob):
+                wrong += _refused(film.plan, settings)
         else:
             finished.append(film)
             outcomes.append(ended)
@@ -80,7 +91,54 @@ def is_mine(place: str, part: tuple[int, int] | None) -> bool:
     return part is None or part_of(place, part[1]) == part[0]
 
 
-def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+def _is_marked(one: Work) -> bool:
+    from colorbatch import framejobs
+
+    return one.plan.marked if isinstance(one, framejobs.FrameJob) else one.plan.footage.marked
+
+
+def wants_a_film(asked: Asked) -> bool:
+    """Whether numbered frames are to become a film: its name is the output, or there is an option
+    that films alone have. Otherwise they become frames. Raises UsageError for a name that is not
+    written."""
+    from colorbatch.filmjobs import names_a_film
+
+    of_films = (asked.codec, asked.crf, asked.preset, asked.pix_fmt, asked.encoder_options)
+    if any(value not in ("", None, ()) for value in (*of_films, asked.container)):
+        return True
+    return asked.output is not None and names_a_film(asked.output)
+
+
+def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
+    from colorbatch.reelfacts import Wish
+    from colorbatch.reels import open_reel
+
+    assert found.sequence is not None
+    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio)
+    return _film(found, open_reel(found.sequence, wish), asked, settings)
+
+
+def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
+    """Raises UsageError for options that say something about frames where there are none."""
+    if any(one.sequence for one in found):
+        return
+    for name, value in (("transfer", asked.transfer), ("fps", asked.fps), ("audio", asked.audio)):
+        if value not in (None, "auto"):
+            raise UsageError(f"--{name} is for numbered frames, and there are none")
+
+
+def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
+    from colorbatch import avio
+
+    if found.sequence is not None:
+        make = film_of_frames if wants_a_film(asked) else frameplan.plan
+        return make(found, asked, settings)
+    return _film(found, avio.probe(found.source), asked, settings)
+
+
+def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
+    """The film that a source becomes. Raises UsageError, SourceError."""
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
@@ -92,27 +150,33 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
         if container not in ("", own):
             raise UsageError(f"{asked.output} and --container {container} contradict each other")
         container = own
-    plan = plan_film(avio.probe(found.source), settings, container)
+    plan = plan_film(source, settings, container)
     job = filmjobs.job_of(found, asked.output, plan.container)
     check_target(job.target)
     return FilmJob(job, plan)
 
 
 def _judged(
-    film: FilmJob, asked: Asked, settings: FilmSettings, model: Callable[[], str]
-) -> tuple[FilmJob, FilmOutcome | None]:
+    film: Work, asked: Asked, settings: FilmSettings, model: Callable[[], str]
+) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
-    from colorbatch import filming
-    from colorbatch.video import kind_of_film
+    from colorbatch import framejobs, verdicts
+    from colorbatch.judging import kind_of_film
 
-    reason, outdated, _ = filming.verdict(film, settings, model)
+    if isinstance(film, framejobs.FrameJob):
+        return frameplan.judge(film, asked, settings, model, _left_alone)
+    reason, outdated, _ = verdicts.verdict(film, settings, model)
     if reason and not (asked.redo_all or (outdated and asked.overwrite)):
         return film, replace(_skipped(film, reason), outdated=outdated)
-    film = replace(film, kind=kind_of_film(film.plan.film))
+    film = replace(film, kind=kind_of_film(film.plan.footage))
     if settings.fate(film.kind, film.job.named) == "skip":
-        reason = IN_COLOR if film.kind == "color" else TONED
-        return film, replace(_skipped(film, reason), kind=film.kind)
+        return film, replace(_skipped(film, _left_alone(film.kind)), kind=film.kind)
     return film, None
+
+
+def _left_alone(kind: str) -> str:
+    """Why a film of a kind is not colored."""
+    return IN_COLOR if kind == "color" else TONED
 
 
 def _refused(plan: FilmPlan, settings: FilmSettings) -> list[str]:
@@ -130,10 +194,13 @@ def _refuse(wrong: Sequence[str]) -> None:
     for line in wrong[:-1]:
         click.echo(escaped(f"error: {line}"), err=True)
     streams = any("cannot hold its" in line and "video (" not in line for line in wrong)
-    raise UsageError(wrong[-1], "--drop-unsupported goes on without them" if streams else "")
+    advice = "--drop-unsupported goes on without them" if streams else ""
+    if any(" cannot hold its audio (" in line and " mkv " not in line for line in wrong):
+        advice = f"-o NAME.mkv holds more kinds of sound; {advice}"
+    raise UsageError(wrong[-1], advice)
 
 
-def _skipped(film: FilmJob, reason: str) -> FilmOutcome:
+def _skipped(film: Work, reason: str) -> FilmOutcome:
     return FilmOutcome(film.job.source, film.job.target, "skipped", reason)
 
 
@@ -147,8 +214,12 @@ def failed(source: object, target: object, error: Exception) -> FilmOutcome:
     return FilmOutcome(Path(str(source)), Path(str(target)), "failed", reason)
 
 
-def line_of(film: FilmJob) -> str:
+def line_of(film: Work, workers: int = 0) -> str:
     """A plan in one line."""
+    from colorbatch.framejobs import FrameJob
+
+    if isinstance(film, FrameJob):
+        return frameplan.line_of(film, workers)
     plan, video = film.plan, film.plan.film.video
     encoding = plan.encoding
     rate = encoding.rate
@@ -163,7 +234,11 @@ def line_of(film: FilmJob) -> str:
     ]
     copied = [each for each in plan.film.others if each.index not in plan.drop]
     streams = ", ".join(f"{each.kind} ({each.codec})" for each in copied)
-    parts.append(f"copied: {streams or 'no other streams'}")
+    if plan.film.sound is not None:
+        parts.append(f"sound of {plan.film.sound}: {streams or 'nothing'}")
+    else:
+        parts.append(f"copied: {streams or 'no other streams'}")
+    parts += [*plan.footage.losses, *plan.footage.notes]
     parts += _warnings(plan)
     kind = f" ({film.kind})" if film.kind else ""
     return escaped(f"{film.job.source} -> {film.job.target}{kind}: {'; '.join(parts)}")

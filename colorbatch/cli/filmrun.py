@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from colorbatch import __version__
-from colorbatch.cli import filmplan
+from colorbatch.cli import filmplan, frameplan, framerun
 from colorbatch.cli.options import engine_line, make_engine
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
 from colorbatch.errors import (
@@ -29,8 +30,7 @@ from colorbatch.errors import (
 from colorbatch.report import FilmOutcome, Report, duration, escaped
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob, Maker
     from colorbatch.filmsample import Estimate
@@ -72,9 +72,9 @@ def _work(
 ) -> ExitCode:
     report = show.report
     if asked.dry_run:
-        return _dry_run(planned, show)
+        return _dry_run(planned, show, asked.workers)
     for film in planned.todo if not asked.quiet else ():
-        click.echo(filmplan.line_of(film), err=True)
+        click.echo(filmplan.line_of(film, asked.workers), err=True)
     engine = None
     if planned.todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
@@ -99,11 +99,16 @@ def _work(
     return report.exit_code
 
 
-def _refuse_locked(todo: Sequence[FilmJob]) -> None:
+def _refuse_locked(todo: Sequence[Work]) -> None:
     """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
     from colorbatch import filmbook
+    from colorbatch.books import refuse_if_at_work
+    from colorbatch.framejobs import FrameJob
 
     for film in todo:
+        if isinstance(film, FrameJob):
+            refuse_if_at_work(film.plan.folder)
+            continue
         filmbook.refuse_if_held(filmbook.folder_of(film.job), film.job.target)
 
 
@@ -129,7 +134,7 @@ class _Run:
             for outcome in planned.outcomes
         )
 
-    def films(self, todo: Sequence[FilmJob], maker: Maker) -> None:
+    def films(self, todo: Sequence[Work], maker: Maker) -> None:
         """One after the other; one that fails stops no other."""
         for film in todo:
             make = functools.partial(self._film, film, maker)
@@ -156,12 +161,18 @@ class _Run:
         failed = outcome.status == "failed"
         return not (self.stop() or (failed and self.asked.fail_fast))
 
-    def _film(self, film: FilmJob, maker: Maker) -> FilmOutcome:
+    def _film(self, film: Work, maker: Maker) -> FilmOutcome:
         from colorbatch.filming import color_film
+        from colorbatch.framejobs import FrameJob
 
-        self._check_space(film, maker)
+        if not isinstance(film, FrameJob):
+            self._check_space(film, maker)
         with _progress(film, self.asked.quiet) as progress:
-            outcome = color_film(film, replace(maker, progress=progress))
+            maker = replace(maker, progress=progress)
+            if isinstance(film, FrameJob):
+                outcome = framerun.make(film, maker, self.asked)
+            else:
+                outcome = color_film(film, maker)
         return self._proved(film, outcome) if self.asked.prove_luma else outcome
 
     def _check_space(self, film: FilmJob, maker: Maker) -> None:
@@ -178,10 +189,13 @@ class _Run:
         if not self.asked.ignore_space:
             filmsample.refuse_without_space(film, expected, free, done)
 
-    def _proved(self, film: FilmJob, outcome: FilmOutcome) -> FilmOutcome:
+    def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
         """The outcome with what a comparison of the luma says."""
+        from colorbatch.framejobs import FrameJob
         from colorbatch.proof import prove_luma
 
+        if isinstance(film, FrameJob):
+            return framerun.proved(film, outcome, self.asked, self.stop)
         proof = prove_luma(film.plan, film.job.target, self.stop)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
@@ -189,7 +203,7 @@ class _Run:
             return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
         return replace(outcome, luma=proof.text)
 
-    def _proved_again(self, outcome: FilmOutcome, finished: dict[Any, FilmJob]) -> FilmOutcome:
+    def _proved_again(self, outcome: FilmOutcome, finished: dict[Any, Work]) -> FilmOutcome:
         """The outcome of a film that was finished before, proved if that is asked for."""
         from colorbatch.records import FINISHED
 
@@ -208,14 +222,14 @@ def _made_by(maker: Maker) -> dict[str, object]:
         "device": engine.device,
         "provider": engine.provider,
         "settings": {
-            name: str(value) if name in ("start", "end") and value is not None else value
+            name: str(value) if name in ("start", "end", "fps") and value is not None else value
             for name, value in settings.items()
         },
     }
 
 
 @contextlib.contextmanager
-def _progress(film: FilmJob, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _progress(film: Work, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Told how many frames are done more: a bar on a terminal, a line a minute elsewhere."""
     total, name = film.plan.count, film.job.source.name
     if quiet or sys.stderr is None:
@@ -257,16 +271,19 @@ def in_words(expected: Estimate) -> str:
     )
 
 
-def _dry_run(planned: filmplan.Planned, show: Shower) -> ExitCode:
+def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
     """Every plan, and nothing else."""
+    from colorbatch.framejobs import FrameJob
+
     show.report.dry_run = True
     for film in planned.todo:
         outcome = FilmOutcome(film.job.source, film.job.target, "colored", kind=film.kind)
+        outcome = frameplan.foreseen(film) if isinstance(film, FrameJob) else outcome
         if show.as_json or show.quiet:
             show.planned(outcome)
             continue
         show.report.add(outcome)
-        click.echo(filmplan.line_of(film))
+        click.echo(filmplan.line_of(film, workers))
     for outcome in planned.outcomes:
         show.outcome(outcome)
     show.end_of_plan("")
@@ -277,7 +294,6 @@ def _preview(
     asked: Asked, settings: FilmSettings, todo: Any, engine: Any, show: Shower
 ) -> ExitCode:
     """Stills of every film, before and after."""
-    from colorbatch import filmsample
     from colorbatch.filming import Maker
 
     if engine is None:
@@ -286,10 +302,7 @@ def _preview(
     maker = Maker(engine, "", settings, asked.workers)
     for film in todo:
         try:
-            written = filmsample.write_pairs(
-                film, maker, asked.preview or 1, film.job.target.parent
-            )
-            text = in_words(filmsample.estimate(film, maker))
+            written, text = _stills(film, maker, asked.preview or 1)
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -299,3 +312,14 @@ def _preview(
             click.echo(escaped(str(path)))
         click.echo(escaped(f"{film.job.source}: {text}"), err=True)
     return show.report.exit_code
+
+
+def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], str]:
+    """Stills of one film, and what all of it takes."""
+    from colorbatch import filmsample
+    from colorbatch.framejobs import FrameJob
+
+    if isinstance(film, FrameJob):
+        return framerun.preview(film, maker, count)
+    written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
+    return written, in_words(filmsample.estimate(film, maker))

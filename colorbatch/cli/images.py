@@ -142,8 +142,6 @@ class Asked(Sources):
     upright: bool
     no_times: bool
     max_pixels: float
-    overwrite: bool
-    redo_all: bool
     memory: str | None
     sample: int | None
     ignore_space: bool
@@ -198,13 +196,14 @@ def _work(
     from colorbatch.journal import Journals
 
     def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
-        todo, skipped = batch.split_finished(jobs, journals, settings, model_sha256, redo=redo)
+        todo, skipped = batch.split_finished(
+            jobs, journals, settings, model_sha256, redo=asked.redo()
+        )
         return take_sample(jobs, todo, skipped, asked.sample)
 
     journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
     if not asked.dry_run:
         journals.lock(make=False)
-    redo: batch.Redo = "all" if asked.redo_all else "outdated" if asked.overwrite else "nothing"
     model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
     todo, rest, skipped = plan()
     show.report.total = len(todo) + len(skipped)

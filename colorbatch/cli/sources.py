@@ -19,6 +19,7 @@ from colorbatch.formats import FORMATS, READ, SUFFIXES, WRITTEN, in_words
 if TYPE_CHECKING:
     from colorbatch.files import Job
     from colorbatch.log import Log
+    from colorbatch.records import Redo
 
 FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
@@ -113,6 +114,12 @@ class Given:
     shard: str | None
     dry_run: bool
     log: Path | None
+    overwrite: bool
+    redo_all: bool
+
+    def redo(self) -> Redo:
+        """Which results are made again."""
+        return "all" if self.redo_all else "outdated" if self.overwrite else "nothing"
 
     def part(self) -> tuple[int, int] | None:
         """(2, 3) of "2/3". Raises UsageError."""

@@ -23,6 +23,8 @@ from colorbatch.cli.sources import (
 from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from colorbatch.video import Choice, FilmSettings
 
 
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     "--output",
     type=ANY_PATH,
     help="Folder for results (the source's tree is mirrored below it), or a file name for one "
-    "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized.",
+    "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized; "
+    "frames in a folder of that name.",
 )
 @finding_options
 @coloring_options("Frames", "make chroma")
@@ -72,6 +75,16 @@ if TYPE_CHECKING:
     help="What to do with toned ones (sepia, tinted) found in folders; keep is skip.",
 )
 @option("--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other.")
+@option(
+    "--transfer",
+    type=click.Choice(["auto", "log", "linear", "bt709", "srgb"]),
+    default="auto",
+    show_default=True,
+    help="What the codes of numbered frames are; otherwise what their header says.",
+)
+@option("--fps", metavar="RATE", help="Rate of numbered frames: 24, 23.976, 24000/1001.")
+@option("--allow-gaps", is_flag=True, help="Go on where numbered frames are missing.")
+@option("--audio", type=ANY_PATH, metavar="FILE", help="Sound for a film made of numbered frames.")
 @option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin.")
 @option("--end", metavar="TIME", help="End here, without this frame.")
 @option(
@@ -92,7 +105,10 @@ if TYPE_CHECKING:
 @option("-q", "--quiet", is_flag=True, help="No plan, progress or summary; failures are named.")
 @option("-v", "--verbose", is_flag=True, help="Name every film, with what could not be kept.")
 def video(**options: Any) -> None:
-    """Color films: files, and folders of them (recursive).
+    """Color films: files, numbered frames, and folders of both (recursive).
+
+    SOURCE may be the pattern of frames, 'reel_%06d.dpx' or 'reel_######.dpx'. Frames become frames,
+    or one film with -o NAME.mov or an option of films such as --codec.
 
     The luma planes go to the encoder as they are; sound, subtitles and all else are copied. The
     same command again goes on where it stopped, also after a kill. Sources are never written to.
@@ -121,12 +137,14 @@ class Asked(Given):
     on_color: Any
     on_toned: Any
     region: str | None
+    transfer: Any
+    fps: str | None
+    allow_gaps: bool
+    audio: Path | None
     start: str | None
     end: str | None
     preview: int | None
     prove_luma: bool
-    overwrite: bool
-    redo_all: bool
     ignore_space: bool
     fail_fast: bool
     as_json: bool
@@ -135,6 +153,7 @@ class Asked(Given):
 
     def settings(self) -> FilmSettings:
         """Those that decide the results. Raises UsageError."""
+        from colorbatch.rates import parse_rate
         from colorbatch.video import FilmSettings
         from colorbatch.ycbcr import Region
 
@@ -150,6 +169,8 @@ class Asked(Given):
             region=Region.parse(self.region) if self.region else None,
             start=_time("--start", self.start),
             end=_time("--end", self.end),
+            transfer=self.transfer,
+            fps=parse_rate(self.fps) if self.fps is not None else None,
         )
 
     def _options(self) -> list[tuple[str, str]]:

@@ -103,6 +103,16 @@ class Layout:
             raise SourceError(f"is cut off: {self.payload} of {need} bytes of pixels are there")
 
     @property
+    def result_bytes(self) -> int:
+        """Bytes of a result's file (`carried`): RGB or RGBA in rows of whole words."""
+        samples = self.size[1] * (4 if self.channels == 4 else 3)
+        row = -(-samples // 3) * 4 if self.bits == 10 else -(-samples // 4) * 4
+        if self.bits > 10:
+            stream = self.bits == 12 and not self.packing
+            row = -(-samples * 12 // 32) * 4 if stream else -(-samples // 2) * 4
+        return len(self.head) + row * self.size[0]
+
+    @property
     def result_packing(self) -> int:
         """The packing of a result: the same, but method A for 10 bits in one stream of bits, which
         few programs read."""

@@ -58,13 +58,39 @@ ALLOWED = {
     "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
     | {"transfer", "formats"}
     | GROUND,
+    "footage": {"avio", "filmbook", "ycbcr", "files", "errors"},
+    "timecodes": {"avio"},
+    "reelfacts": {"avio", "frames", "rates", "sequences", "timecodes", "formats", "still", "ycbcr"}
+    | {"judging", "errors"},
+    "reels": {"reelfacts", "avio", "filmbook", "frames", "records", "sequences", "still", "ycbcr"}
+    | {"color", "files", "errors"},
+    "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
     "shots": {"color"},
-    "video": {"shots", "avio", "chroma", "ycbcr", "kinds", "color", "errors"},
+    "video": {"shots", "footage", "avio", "chroma", "ycbcr", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
-    "filmjobs": {"avio", "finding", "lists", "patterns", "places", "files", "errors"},
-    "filming": {"video", "filmbook", "avio", "pipeline", "engine", "records", "report", "color"}
-    | {"files", "errors", "__init__"},
-    "filmsample": {"filming", "video", "avio", "color", "files", "errors"},
+    "filmjobs": {"avio", "finding", "sequences", "lists", "patterns", "places", "files", "errors"},
+    "verdicts": {"video", "filmbook", "avio", "records", "files"},
+    "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
+    "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
+    | {"engine", "report", "color", "files", "errors", "__init__"},
+    "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
+    "framejobs": {
+        "frames",
+        "sequences",
+        "rates",
+        "video",
+        "judging",
+        "ycbcr",
+        "kinds",
+        "journal",
+        "records",
+    }
+    | {"files", "errors"},
+    "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
+    | {"journal", "records", "report", "color", "files", "errors"},
+    "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
+    | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
+    "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
     "proof": {"video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
@@ -94,7 +120,8 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"records"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts"}
+    | {"records", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},

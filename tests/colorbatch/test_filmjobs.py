@@ -71,3 +71,80 @@ def test_results_beside_their_sources_are_no_sources(reels: Path) -> None:
     (reels / "b_colorized.mov").write_bytes(b"x")
     found = filmjobs.find_films([reels], None)
     assert "b_colorized.mov" not in [each.source.name for each in found]
+
+
+# --- numbered frames ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Two sequences in a folder, one below it, beside a film and photographs."""
+    folder = tmp_path / "scans"
+    names = ["a_001.dpx", "a_002.dpx", "b_1.dpx", "c.mov", "photos/IMG_0001.jpg"]
+    names += ["photos/IMG_0002.jpg", "deep/d_10.tif", "deep/d_11.tif"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_sequences_are_found_among_films(scans: Path, tmp_path: Path) -> None:
+    """Frames are mirrored by their folder; those of the folder itself were named."""
+    found = filmjobs.find_films([scans], tmp_path / "out")
+    told = [(each.source.name, each.below.as_posix(), each.named) for each in found]
+    assert told == [
+        ("c.mov", "c.mov", False),
+        ("a_%03d.dpx", ".", True),
+        ("b_%d.dpx", ".", True),
+        ("d_%02d.tif", "deep", False),
+    ]
+    places = [filmjobs.folder_of_frames(each, tmp_path / "out") for each in found[1:]]
+    assert places == [tmp_path / "out", tmp_path / "out", tmp_path / "out" / "deep"]
+
+
+def test_a_pattern_is_a_film(scans: Path, tmp_path: Path) -> None:
+    """Also with number signs; the same frames by pattern and by folder are one film."""
+    [found] = filmjobs.find_films([scans / "a_###.dpx"], None)
+    assert found.sequence is not None and found.sequence.numbers == (1, 2) and found.named
+    assert filmjobs.folder_of_frames(found, None) == tmp_path / "scans_colorized"
+    deep = scans / "deep"
+    both = filmjobs.find_films([deep, deep / "d_%d.tif"], None)
+    assert len(both) == 1
+
+
+def test_several_folders_of_frames_keep_their_names(scans: Path, tmp_path: Path) -> None:
+    """Whether they are given as folders or as patterns."""
+    found = filmjobs.find_films([scans / "a_%03d.dpx", scans / "deep"], tmp_path / "out")
+    places = [filmjobs.folder_of_frames(each, tmp_path / "out") for each in found]
+    assert places == [tmp_path / "out" / "scans", tmp_path / "out" / "deep"]
+
+
+def test_frames_that_became_one_film(scans: Path, tmp_path: Path) -> None:
+    """A name of a film is for a folder with one sequence and nothing else."""
+    [found] = filmjobs.find_films([scans / "deep"], tmp_path / "d.mov")
+    assert found.sequence is not None
+    with pytest.raises(UsageError, match="names one film"):
+        filmjobs.find_films([scans], tmp_path / "d.mov")
+
+
+def test_results_of_frames_beside_their_sources_are_no_sources(scans: Path) -> None:
+    """Without an output, folders that an earlier run made are passed over."""
+    (scans / "deep_colorized").mkdir()
+    for name in ("d_10.tif", "d_11.tif"):
+        (scans / "deep_colorized" / name).write_bytes(b"x")
+    found = filmjobs.find_films([scans], None)
+    assert {each.source.parent.name for each in found} == {"scans", "deep"}
+    assert len(filmjobs.find_films([scans / "deep_colorized"], None)) == 1  # it was named
+
+
+def test_folders_that_are_no_films_say_why(scans: Path, tmp_path: Path) -> None:
+    """Photographs, nothing at all, a single frame."""
+    (tmp_path / "empty").mkdir()
+    for source, words in (
+        (scans / "photos", "named as cameras name photographs"),
+        (tmp_path / "empty", "no numbered frames"),
+        (scans / "a_001.dpx", "a film is all of its frames"),
+        (scans / "z_%d.dpx", "no frame has such a name"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            filmjobs.find_films([source], None)

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorbatch import avio, color, frames, kinds, scans
+from colorbatch import avio, color, frames, kinds, scans, still, ycbcr
 from colorbatch.errors import SourceError, TargetError, UsageError
 from colorbatch.frames import Style
 
@@ -387,3 +387,45 @@ def test_planes_for_a_film(dpx_file, tmp_path):
     assert frames.code_planes(exr) is None
     with pytest.raises(ValueError, match="no codes"):
         frames.encoding_of(exr)
+
+
+@pytest.mark.parametrize("suffix", ["dpx", "tif"])
+def test_the_black_of_a_logarithmic_scan_has_no_color(dpx_file, tmp_path, suffix):
+    """Code 95 is black and shows nothing: a red of any strength there would glow, as G and B can go
+    below it, and R above is seen. Light grey gets the color."""
+    codes = np.full((16, 32, 1), 95, np.uint16)
+    codes[:, 16:] = 500
+    codes[:4, :8] = 60  # below black
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "dpx":
+        dpx_file(codes, transfer=1).write(path)
+    else:
+        tifffile.imwrite(path, np.rint(codes[..., 0] / 1023 * 65535).astype(np.uint16))
+    frame = frames.read(path, "log")
+    ab = np.broadcast_to(np.array([25, 10], np.float32), (4, 4, 2))
+    target = tmp_path / f"b.{suffix}"
+    frames.write(frame, ab, target, STYLE)
+    again = frames.read(target, "log")
+    result = (again.scan.samples if again.scan else again.still.rgb).astype(int)
+    white = 1023 if suffix == "dpx" else 65535
+    # at 16 bits black is no whole code
+    assert np.ptp(result[:, :16], axis=2).max() <= (0 if suffix == "dpx" else 2)
+    assert np.ptp(result[:, 16:], axis=2).min() > 0.02 * white
+    assert frames.luma_difference(frame, again) < 0.31
+
+
+# --- a part of the picture ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_region_is_seen_upright(tmp_path, orientation):
+    """The network sees the region of the upright picture, as it sees a file that holds only it."""
+    upright = RNG.integers(0, 256, (40, 60)).astype(np.uint8)
+    image = Image.fromarray(still.stored(upright, orientation))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(upright[5:35, 10:50]).save(tmp_path / "b.png")
+    region = ycbcr.Region(40, 30, 10, 5)
+    seen = frames.view(frames.read(tmp_path / "a.png"), (16, 16), region)
+    np.testing.assert_array_equal(seen, frames.view(frames.read(tmp_path / "b.png"), (16, 16)))

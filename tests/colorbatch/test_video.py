@@ -14,6 +14,7 @@ import pytest
 from colorbatch import avio, shots, video
 from colorbatch.avio import Frame, Planes, probe
 from colorbatch.errors import UsageError
+from colorbatch.timecodes import timecode_at
 from colorbatch.video import FilmPlan, FilmSettings, plan_film
 from colorbatch.ycbcr import Region
 
@@ -222,7 +223,7 @@ def test_time_code_is_counted_on(
     """By frames, without the numbers that drop-frame time code leaves out."""
     film = probe(make_clip("s.mp4", "libx264", times=range(0, 24, 2)))
     facts = replace(film.video, timecode=text, average_rate=rate, time_base=1 / rate, start=7)
-    assert video.timecode_at(replace(film, video=facts), 7 + frames) == wanted
+    assert timecode_at(replace(film, video=facts), 7 + frames) == wanted
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Numbered frames that become frames: planned, judged, and said before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from colorbatch.errors import UsageError
+from colorbatch.records import FINISHED
+from colorbatch.report import FramesOutcome, escaped
+
+if TYPE_CHECKING:
+    from colorbatch.cli.video import Asked
+    from colorbatch.filmjobs import Found
+    from colorbatch.framejobs import FrameJob, FramePlan
+    from colorbatch.video import FilmSettings
+
+
+def plan(found: Found, asked: Asked, settings: FilmSettings) -> FrameJob:
+    """A sequence with what it becomes. Raises UsageError, SourceError, TargetError."""
+    from colorbatch import filmjobs, framejobs
+    from colorbatch.files import check_target
+
+    _refuse_options_of_films(asked)
+    assert found.sequence is not None
+    folder = filmjobs.folder_of_frames(found, asked.output)
+    check_target(folder)
+    return framejobs.FrameJob(
+        framejobs.plan_frames(
+            found.sequence, folder, settings, named=found.named, allow_gaps=asked.allow_gaps
+        )
+    )
+
+
+def _refuse_options_of_films(asked: Asked) -> None:
+    advice = "name a film, -o NAME.mov, or leave it out"
+    if asked.audio is not None:
+        raise UsageError("--audio is for a film made of frames; frames have no sound", advice)
+    if asked.fps is not None and asked.start is None and asked.end is None:
+        raise UsageError("--fps is for a film made of frames, and for --start and --end", advice)
+
+
+def judge(
+    one: FrameJob,
+    asked: Asked,
+    settings: FilmSettings,
+    model: Callable[[], str],
+    fate_reason: Callable[[str], str],
+) -> tuple[FrameJob, FramesOutcome | None]:
+    """A sequence with what is left of it and its kind, and its outcome where nothing is to be made.
+    fate_reason: why a sequence of a kind is not colored."""
+    from colorbatch import framejobs
+    from colorbatch.journal import Journals
+
+    with Journals(one.plan.jobs()) as journals:
+        one = framejobs.what_is_left(one.plan, settings, journals, model, redo=asked.redo())
+    if not one.todo:
+        other = [why for why, _ in one.left if why != FINISHED]
+        ended = replace(_skipped(one, other[0] if other else FINISHED), frames=one.done)
+        return one, replace(ended, outdated=one.outdated > 0)
+    one = replace(one, kind=framejobs.kind_of_frames(one.plan, settings))
+    if settings.fate(one.kind, one.plan.named) == "skip":
+        return one, replace(_skipped(one, fate_reason(one.kind)), kind=one.kind)
+    return one, None
+
+
+def _skipped(one: FrameJob, reason: str) -> FramesOutcome:
+    shown = one.plan.traits.shown.why
+    return FramesOutcome(one.job.source, one.job.target, "skipped", reason, transfer=shown)
+
+
+def foreseen(one: FrameJob) -> FramesOutcome:
+    """What a run would make of a sequence, for a dry run."""
+    return FramesOutcome(
+        one.job.source,
+        one.job.target,
+        "colored",
+        kind=one.kind,
+        notes=(*_told(one), *_left(one)),
+        frames=len(one.plan.numbers),
+        transfer=one.plan.traits.shown.why,
+    )
+
+
+def line_of(one: FrameJob, workers: int) -> str:
+    """A plan in one line, with the space that it needs."""
+    from colorbatch import framesample
+
+    kind = f" ({one.kind})" if one.kind else ""
+    parts = [*_told(one), *_left(one), framesample.space(one, workers).text]
+    return escaped(f"{one.job.source} -> {one.job.target}{kind}: {'; '.join(parts)}")
+
+
+def _told(one: FrameJob) -> list[str]:
+    return [str(one.plan), *_warnings(one.plan)]
+
+
+def _warnings(plan: FramePlan) -> list[str]:
+    return [plan.gaps.removeprefix(f"{plan.job.source}: ")] if plan.gaps else []
+
+
+def _left(one: FrameJob) -> list[str]:
+    """What is there already."""
+    found = [f"{count:,} {why}" for why, count in one.left]
+    again = f" (-y redoes {one.outdated:,})" if one.outdated else ""
+    return [f"{len(one.todo):,} to do, {', '.join(found)}{again}"] if found else []

@@ -1,0 +1,77 @@
+"""Sequences that become frames: made under the lock of their journal, proved, and shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from colorbatch.errors import StoppedError
+from colorbatch.report import FilmOutcome, escaped
+
+if TYPE_CHECKING:
+    from colorbatch.cli.video import Asked
+    from colorbatch.filming import Maker
+    from colorbatch.framejobs import FrameJob
+
+
+def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
+    """Color what is left of a sequence. Raises ColorbatchError and StoppedError."""
+    from colorbatch import framejobs, framesample, framing
+    from colorbatch.journal import Journals
+
+    if not asked.ignore_space:
+        framesample.space(one, maker.workers).refuse_if_too_large()
+    with Journals(one.plan.jobs()) as journals:
+        journals.lock()
+        # until the lock was taken, another run may have made some
+        kind, settings = one.kind, maker.settings
+        one = framejobs.what_is_left(
+            one.plan, settings, journals, lambda: maker.model_sha256, redo=asked.redo()
+        )
+        one = replace(one, kind=kind)
+        maker.progress(one.done)
+        return framing.color_frames(
+            one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
+        )
+
+
+def _failed_frame(line: str) -> None:
+    text = escaped(f"failed: {line}")
+    if sys.stderr is not None and sys.stderr.isatty():
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+    else:
+        click.echo(text, err=True)
+
+
+def proved(
+    one: FrameJob, outcome: FilmOutcome, asked: Asked, stop: Callable[[], bool]
+) -> FilmOutcome:
+    """The outcome with what a comparison of the luma says. Raises StoppedError."""
+    from colorbatch import frameproof, framing
+
+    limits = framing.limits_of(asked.batch_size, asked.workers)
+    proof = frameproof.prove_frames(one.plan, limits, stop)
+    if stop():
+        raise StoppedError
+    if not asked.quiet:
+        click.echo(escaped(f"{one.plan.folder}: {proof.text}"), err=True)
+    if proof.holds:
+        return replace(outcome, luma=proof.text)
+    reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
+    return replace(outcome, status="failed", reason=reason, luma=proof.text)
+
+
+def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], str]:
+    """Stills of a sequence, and what all of it takes. Raises SourceError, TargetError."""
+    from colorbatch import framesample
+
+    written, seconds = framesample.write_pairs(one, maker, count)
+    whole = framesample.space(one, maker.workers).timed(seconds * len(one.todo))
+    return written, f"{len(one.todo):,} frames to do on one core: {whole.text}"

@@ -1,0 +1,192 @@
+"""Numbered frames to numbered frames: where a sequence, the model and the journal meet.
+
+Flows in: what is left of a sequence, an engine. Flows out: frames on the disk, each complete and
+recorded before the next is told of, and one `FramesOutcome`. Reading, inference and writing overlap
+(`pipeline`); what is held at once is bounded by memory, whatever the number of frames. A frame that
+cannot be made is named and stops no other; the same call later tries it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from colorbatch import budget, color, costs, frames, pipeline
+from colorbatch.color import Float
+from colorbatch.errors import OutputFullError, SourceError, one_line
+from colorbatch.files import Job, check_target, make_folder
+from colorbatch.filming import Maker, StoppedError
+from colorbatch.framejobs import FrameJob, FramePlan
+from colorbatch.frames import Frame, Style
+from colorbatch.join import enlarge_rows
+from colorbatch.journal import Journals
+from colorbatch.records import Made, source_stamp
+from colorbatch.report import FramesOutcome
+from colorbatch.ycbcr import Region
+
+PIXEL_BYTES = 8
+"""Bytes that a pixel takes for each byte of a sample while a frame is read, waits and is written:
+R, G and B of source and result, the file's words, luma, and strips of floating point."""
+Stamp = tuple[int, int]
+
+
+def style_of(maker: Maker) -> Style:
+    """How results are written, and what they say of their origin."""
+    card = maker.engine.card
+    mark = f"colorbatch; model {card.name} {card.weights_sha256[:16]}".strip()
+    return Style(mark, maker.settings.saturation)
+
+
+def color_frames(
+    one: FrameJob,
+    maker: Maker,
+    journals: Journals,
+    *,
+    fail_fast: bool = False,
+    told: Callable[[str], None] = lambda line: None,
+) -> FramesOutcome:
+    """Make the frames of a sequence that are left. journals: locked; told: of each frame that
+    failed, in a line.
+
+    Raises StoppedError, and OutputFullError where nothing can be written any more; what is finished
+    is kept and recorded, and the same call goes on from there.
+    """
+    plan, work = one.plan, _Work(one, maker, journals, style_of(maker))
+    make_folder(plan.folder)
+    failures: list[tuple[str, str]] = []
+    notes: dict[str, int] = {}
+    full: OutputFullError | None = None
+    with color.single_threaded():
+        results = pipeline.run(
+            one.todo,
+            work.read,
+            maker.engine.predict,
+            work.finish,
+            limits_of(maker.engine.batch_size, maker.workers),
+            lambda: maker.stop() or full is not None or bool(fail_fast and failures),
+            cost=lambda job: _cost(plan),
+        )
+        with contextlib.closing(results):  # type: ignore[type-var]
+            for done in results:
+                if isinstance(done.error, OutputFullError):
+                    full = done.error
+                elif done.error is not None:
+                    failures.append((done.item.source.name, _reason(done.item, done.error)))
+                    told(f"{done.item.source}: {failures[-1][1]}")
+                for note in done.result or ():
+                    notes[note] = notes.get(note, 0) + 1
+                maker.progress(1)
+                work.made += done.error is None
+    if full is not None:
+        raise full
+    if maker.stop() and work.made + len(failures) < len(one.todo):
+        raise StoppedError
+    return outcome_of(one, one.done + work.made, failures, notes)
+
+
+def outcome_of(
+    one: FrameJob,
+    made: int,
+    failures: list[tuple[str, str]],
+    notes: dict[str, int] | None = None,
+) -> FramesOutcome:
+    """The end of a sequence of which `made` frames are there."""
+    told = [f"{note} ({count:,} frames)" for note, count in (notes or {}).items()]
+    told += [f"{count:,} frames {why}" for why, count in one.left if why != "finished"]
+    told += [one.plan.gaps] if one.plan.gaps else []
+    outcome = FramesOutcome(
+        one.job.source,
+        one.job.target,
+        "colored",
+        kind=one.kind,
+        notes=tuple(told),
+        frames=made,
+        corrupt=len(failures),
+        transfer=one.plan.traits.shown.why,
+        failures=tuple(failures),
+    )
+    if not failures:
+        return outcome
+    name, reason = failures[0]
+    several = "the first is " if failures[1:] else ""
+    count = f"{len(failures):,} of {len(one.plan.numbers):,} frames failed"
+    if rest := len(one.plan.numbers) - made - len(failures):
+        count += f", {rest:,} were not begun"
+    return replace(outcome, status="failed", reason=f"{count}: {several}{name}: {reason}")
+
+
+def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:
+    """Threads and memory: half of the machine's, as for stills."""
+    threads = workers or os.cpu_count() or 1
+    memory = max(0, budget.default() - costs.BASE_BYTES)
+    return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, memory)
+
+
+def _cost(plan: FramePlan) -> int:
+    height, width = plan.traits.size
+    # chroma of the picture's size is made where a region is
+    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + 3 * 8 + (16 if plan.region else 0)
+    return height * width * each + costs.PICTURE_BYTES
+
+
+def _reason(job: Job, error: Exception) -> str:
+    reason = one_line(error)
+    for path in (job.source, job.target):
+        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
+    return reason
+
+
+@dataclass
+class _Work:
+    """The steps of one frame, for the pipeline's threads."""
+
+    one: FrameJob
+    maker: Maker
+    journals: Journals
+    style: Style
+    made: int = 0
+
+    def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp]]:
+        check_target(job.target)
+        plan = self.one.plan
+        stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
+        frame = frames.read(job.source, self.maker.settings.transfer)
+        if frame.marked:
+            raise SourceError(f"{job.source}: made by colorbatch already")
+        if unlike := frame.unlike(plan.traits):
+            raise SourceError(f"{job.source}: {unlike}")
+        view = frames.view(frame, self.maker.engine.size, plan.region)
+        return pipeline.Loaded((frame, stamp), view)
+
+    def finish(self, job: Job, read: tuple[Frame, Stamp], ab: Float | None) -> tuple[str, ...]:
+        frame, stamp = read
+        plan = self.one.plan
+        assert ab is not None
+        digest = plan.digest(self.maker.settings)
+        made = Made(*stamp, digest, self.maker.model_sha256, "colored", self.one.kind)
+
+        def writing(target: Path) -> AbstractContextManager[IO[bytes]]:
+            return self.journals.writing(job, made)
+
+        ab = placed(ab, frame.traits.upright, plan.region)
+        return frames.write(frame, ab, job.target, self.style, writing)
+
+
+def placed(ab: Float, size: tuple[int, int], region: Region | None) -> Float:
+    """Chroma (h, w, 2) of a region as chroma of the whole upright picture of `size`: (H, W, 2),
+    nothing outside of it. Without a region it comes back as it is."""
+    if region is None:
+        return ab
+    whole = np.zeros((*size, 2), np.float32)
+    small = min(ab.shape[0], region.height), min(ab.shape[1], region.width)
+    ab = color.resize_area(ab, small).reshape(*small, 2)
+    part = enlarge_rows(ab, (region.height, region.width), 0, region.height)
+    whole[region.y : region.y + region.height, region.x : region.x + region.width] = part
+    return whole

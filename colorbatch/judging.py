@@ -1,0 +1,65 @@
+"""A film at a glance: frames spread over it, as sRGB pictures, and what kind of film they show.
+
+Flows in: footage. Flows out: a few frames, small pictures, a kind. One frame is held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from colorbatch.avio import Frame, Planes
+from colorbatch.color import Codes
+from colorbatch.footage import Footage
+from colorbatch.kinds import Kind, kind_of
+from colorbatch.ycbcr import Encoding, rgb_view
+
+JUDGED_FRAMES = 7
+JUDGED_SIDE = 192
+
+
+def spread(footage: Footage, count: int, span: tuple[int | None, int | None]) -> Iterator[Frame]:
+    """About `count` frames at even distances; one where the film does not tell how long it is."""
+    video = footage.film.video
+    first = video.start if span[0] is None else span[0]
+    whole = round(video.duration / video.time_base) if video.duration else 0
+    last = min(video.start + whole, span[1] if span[1] is not None else video.start + whole)
+    ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
+    seen: set[int] = set()
+    for tick in ticks if last > first else [first]:
+        with footage.frames(tick) as reading:
+            frame = next(reading, None)
+        if frame is not None and frame.pts not in seen:
+            seen.add(frame.pts)
+            yield frame
+
+
+def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:
+    """A picture of a film as sRGB codes (h, w, 3), uint8, at `size`."""
+    if planes.rgb is not None:
+        red, green, blue = planes.rgb
+        return rgb_view(green, blue, red, codes, size)
+    assert planes.luma is not None
+    if planes.chroma is None:
+        grey = np.full((1, 1), codes.neutral, codes.dtype)
+        return rgb_view(planes.luma, grey, grey, codes, size)
+    return rgb_view(planes.luma, *planes.chroma, codes, size)
+
+
+def kind_of_film(footage: Footage) -> Kind:
+    """Whether a film is grey, toned or in color, by frames spread over it: that of most of those
+    that show anything."""
+    film = footage.film
+    if film.video.pixels.kind == "gray":
+        return "grey"
+    codes, (height, width) = footage.codes, film.video.size
+    scale = min(1.0, JUDGED_SIDE / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    kinds: Counter[Kind] = Counter()
+    for frame in spread(footage, JUDGED_FRAMES, (None, None)):
+        view = srgb(frame.planes, codes, size)
+        if view.max() >= 32:  # a black frame says nothing
+            kinds[kind_of(view)] += 1
+    return kinds.most_common(1)[0][0] if kinds else "grey"
