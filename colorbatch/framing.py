@@ -12,7 +12,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,7 @@ from colorbatch.framejobs import FrameJob, FramePlan
 from colorbatch.frames import Frame, Style
 from colorbatch.join import enlarge_rows
 from colorbatch.journal import Journals
+from colorbatch.places import exists
 from colorbatch.records import Made, source_stamp
 from colorbatch.report import FramesOutcome
 from colorbatch.ycbcr import Region
@@ -55,14 +56,12 @@ def color_frames(
     """Make the frames of a sequence that are left. journals: locked; told: of each frame that
     failed, in a line.
 
-    Raises StoppedError, and OutputFullError where nothing can be written any more; what is finished
-    is kept and recorded, and the same call goes on from there.
+    Raises StoppedError, OutputFullError where nothing can be written any more, and SourceError
+    where all sources have gone; what is finished is kept and recorded, and the same call goes on
+    from there.
     """
-    plan, work = one.plan, _Work(one, maker, journals, style_of(maker))
-    make_folder(plan.folder)
-    failures: list[tuple[str, str]] = []
-    notes: dict[str, int] = {}
-    full: OutputFullError | None = None
+    make_folder(one.plan.folder)
+    work, tally = _Work(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
     with color.single_threaded():
         results = pipeline.run(
             one.todo,
@@ -70,25 +69,60 @@ def color_frames(
             maker.engine.predict,
             work.finish,
             limits_of(maker.engine.batch_size, maker.workers),
-            lambda: maker.stop() or full is not None or bool(fail_fast and failures),
-            cost=lambda job: _cost(plan),
+            lambda: maker.stop() or tally.ends or bool(fail_fast and tally.failures),
+            cost=lambda job: _cost(one.plan),
         )
         with contextlib.closing(results):  # type: ignore[type-var]
             for done in results:
-                if isinstance(done.error, OutputFullError):
-                    full = done.error
-                elif done.error is not None:
-                    failures.append((done.item.source.name, _reason(done.item, done.error)))
-                    told(f"{done.item.source}: {failures[-1][1]}")
-                for note in done.result or ():
-                    notes[note] = notes.get(note, 0) + 1
+                tally.take(done)
                 maker.progress(1)
-                work.made += done.error is None
-    if full is not None:
-        raise full
-    if maker.stop() and work.made + len(failures) < len(one.todo):
+    there = one.done + tally.made
+    if tally.full is not None:
+        raise tally.full
+    if tally.gone:
+        message = f"{one.job.source}: has gone while it was read; {there:,} frames are made"
+        raise SourceError(message, "the same command goes on from there")
+    if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
         raise StoppedError
-    return outcome_of(one, one.done + work.made, failures, notes)
+    return outcome_of(one, there, tally.failures, tally.notes)
+
+
+@dataclass
+class _Tally:
+    """What became of the frames so far. full: why nothing can be written any more; gone: whether
+    the sources are not there any more."""
+
+    plan: FramePlan
+    told: Callable[[str], None]
+    made: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    full: OutputFullError | None = None
+    gone: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing more can be made."""
+        return self.full is not None or self.gone
+
+    def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> None:
+        """Count the end of a frame, and tell of one that failed."""
+        if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
+            self.full = done.error
+        elif done.error is None:
+            self.made += 1
+            for note in done.result or ():
+                self.notes[note] = self.notes.get(note, 0) + 1
+        elif self.gone or self._have_gone(done.item):
+            self.gone = True
+        else:
+            self.failures.append((done.item.source.name, _reason(done.item, done.error)))
+            self.told(f"{done.item.source}: {self.failures[-1][1]}")
+
+    def _have_gone(self, job: Job) -> bool:
+        """Whether not this frame alone is missing, but its folder, or the disk that it was on."""
+        own = self.plan.sequence
+        return not any(map(exists, (job.source, own.path(own.first), own.path(own.last))))
 
 
 def outcome_of(
@@ -143,7 +177,7 @@ def _reason(job: Job, error: Exception) -> str:
     return reason
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Work:
     """The steps of one frame, for the pipeline's threads."""
 
@@ -151,7 +185,6 @@ class _Work:
     maker: Maker
     journals: Journals
     style: Style
-    made: int = 0
 
     def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp]]:
         check_target(job.target)

@@ -87,7 +87,7 @@ ALLOWED = {
     }
     | {"files", "errors"},
     "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
-    | {"journal", "records", "report", "color", "files", "errors"},
+    | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
     | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
     "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},

@@ -288,6 +288,27 @@ def test_killed_in_the_midst_of_the_work(
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 
 
+def test_sources_that_go_away_are_one_line(
+    run_cli: Run, clean_env: dict[str, str], make_model: Any, reel: Path, tmp_path: Path
+) -> None:
+    """A share that is not there any more: no line for every frame that it held, exit 3, and the
+    same command goes on when it is back."""
+    model = make_model(tmp_path / "hungry.onnx", body="hungry")
+    arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
+    process = start_and_wait(clean_env, arguments, tmp_path / "out", 2)
+    reel.rename(tmp_path / "away")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3, said
+    [line] = [line for line in said.splitlines() if line.startswith("failed: ")]
+    assert "has gone while it was read" in line and "goes on from there" in line
+    made = files(tmp_path / "out")
+    assert 2 <= len(made) < 24
+    (tmp_path / "away").rename(reel)
+    assert run_cli(*arguments).returncode == 0
+    now = files(tmp_path / "out")
+    assert len(now) == 24 and {name: now[name] for name in made} == made
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to the whole console there")
 def test_ctrl_c_is_one_line_and_resumable(
     run_cli: Run, clean_env: dict[str, str], make_model: Any, reel: Path, tmp_path: Path
