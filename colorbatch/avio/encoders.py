@@ -115,6 +115,8 @@ class Plan:
 
 def not_kept(film: Film, encoding: Encoding, container: str) -> tuple[str, ...]:
     """What the pictures carry beside their samples and the result will not, in words."""
+    if not film.video.beside:
+        return ()
     params = dict(encoding.options).get("x265-params", "")
     kept = {MASTERING} if "master-display=" in params else set()
     kept |= {LIGHT} if "max-cll=" in params else set()

@@ -121,7 +121,7 @@ ALLOWED = {
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
     | {"verdicts", "judging", "footage", "reels", "reelfacts"}
-    | {"records", "rates", "framejobs", "framing", "framesample", "frameproof"}
+    | {"records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},

@@ -374,7 +374,7 @@ def test_a_second_run_in_the_same_folder_is_refused(
     with Journals(plan.jobs()) as journals:
         journals.lock()
         run = run_cli("video", reel, "-o", "out", "-m", tiny_model)
-        assert run.returncode == 3 and "another run is at work here" in run.stderr
+        assert run.returncode == 1 and "another run is at work here" in run.stderr
     assert not files(tmp_path / "out")
 
 
