@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Float = npt.NDArray[np.float32]
 Codes = npt.NDArray[Any]
@@ -35,11 +36,13 @@ STRIP_PIXELS = 1 << 16
 
 @contextlib.contextmanager
 def single_threaded() -> Iterator[None]:
-    """OpenCV without threads of its own, for the time that several threads of ours call it."""
+    """OpenCV and BLAS without threads of their own, for the time that several threads of ours call
+    them: they would wait for each other at full load."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        yield
+        with threadpool_limits(1, "blas"):
+            yield
     finally:
         cv2.setNumThreads(before)
 

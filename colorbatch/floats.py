@@ -100,23 +100,37 @@ def colorize(samples: Samples, ab: Float, light: Light) -> Samples:
 
 def _fill(out: Samples, y: Double, ab: Float, light: Light) -> None:
     """R, G, B (h, W, 3) for luma (h, W) and chroma (h, W, 2)."""
-    inside = (y > 0) & (y <= 1) & (ab != 0).any(axis=2)
+    a, b = (np.ascontiguousarray(ab[..., index]) for index in range(2))
+    inside = (y > 0) & (y <= 1) & ((a != 0) | (b != 0))
     seen = np.where(inside, y, 0.5)
-    lab = np.dstack([lightness_of_y(display_light(seen, light.transfer)), ab])
-    linear = np.asarray(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_Lab2LRGB), np.float64)
-    linear = np.clip(linear.reshape(*y.shape, 3) @ light.from_srgb.T, 0, 1)
-    if light.transfer != "linear":
-        position = np.rint(np.sqrt(linear) * 65535).astype(np.uint16)
-        linear = value_table(light.transfer)[position].astype(np.float64)
+    lightness = lightness_of_y(display_light(seen, light.transfer))
+    red, green, blue = _stored(cv2.merge([lightness, a, b]), light)
     kr, kg, kb = light.weights
-    offsets = linear - (linear @ np.array(light.weights))[..., None]
-    above, below = offsets.max(axis=2), -offsets.min(axis=2)
-    scale = np.minimum((1 - seen) / np.maximum(above, 1e-12), seen / np.maximum(below, 1e-12))
-    offsets *= np.clip(scale, 0, 1)[..., None]
-    for index in (0, 2):
-        out[..., index] = np.where(inside, np.maximum(seen + offsets[..., index], 0), y)
+    own = np.float32(kr) * red + np.float32(kg) * green + np.float32(kb) * blue
+    above = np.maximum(np.maximum(red, green), blue) - own
+    below = own - np.minimum(np.minimum(red, green), blue)
+    near, tiny = seen.astype(np.float32), np.float32(1e-12)
+    scale = np.minimum((1 - near) / np.maximum(above, tiny), near / np.maximum(below, tiny))
+    np.clip(scale, 0, 1, out=scale)
+    for index, primary in ((0, red), (2, blue)):
+        out[..., index] = np.where(inside, np.maximum(near + (primary - own) * scale, 0), y)
+    # G takes up the rounding of R and B, so it is what needs float64
     rest = y - kr * out[..., 0].astype(np.float64) - kb * out[..., 2].astype(np.float64)
     out[..., 1] = np.where(inside, np.maximum(rest / kg, 0), y)
+
+
+def _stored(lab: npt.NDArray[Any], light: Light) -> list[Float]:
+    """R, G and B (h, W) float32 in [0, 1], as they are stored, of L*a*b* (h, W, 3) float32."""
+    linear = cv2.cvtColor(lab, cv2.COLOR_Lab2LRGB)
+    linear = cv2.transform(linear, light.from_srgb.astype(np.float32))
+    planes = [
+        np.asarray(np.clip(plane, 0, 1), np.float32)
+        for plane in cv2.split(linear.reshape(lab.shape))
+    ]
+    if light.transfer == "linear":
+        return planes
+    table = value_table(light.transfer)
+    return [table[np.rint(np.sqrt(plane) * 65535).astype(np.uint16)] for plane in planes]
 
 
 def luma_difference(source: Samples, result: Samples, light: Light) -> float:
@@ -125,6 +139,7 @@ def luma_difference(source: Samples, result: Samples, light: Light) -> float:
     finite = np.isfinite(first) & np.isfinite(second)
     if not np.array_equal(finite, np.isfinite(first)):
         return float("inf")
-    size = np.abs(result.astype(np.float64)).max(axis=2)
+    red, green, blue = (np.abs(result[..., index].astype(np.float64)) for index in range(3))
+    size = np.maximum(np.maximum(red, green), blue)
     tiny = float(np.finfo(result.dtype).tiny)
     return float((np.abs(first - second) / np.maximum(size, tiny))[finite].max(initial=0.0))

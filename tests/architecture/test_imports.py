@@ -140,6 +140,7 @@ HOMES = {
     "imagecodecs": {"tiff", "decoders", "jpeg2000", "icc"},
     "pillow_heif": {"decoders"},
     "psutil": {"budget"},
+    "threadpoolctl": {"color"},
     "OpenImageIO": {"scans"},
 }
 """Foreign library -> the rooms that know it."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+from threadpoolctl import threadpool_info
 
 from colorbatch import color, join
 
@@ -326,12 +327,17 @@ def test_the_join_has_the_color_of_cielab_at_the_luma_of_the_source(grey_photogr
     assert error.max() < 0.86 / maximum + 2e-4
 
 
-def test_opencv_has_one_thread_while_ours_work_and_its_own_afterwards():
-    """What is switched off for a batch is on again for whoever calls OpenCV next."""
-    before = cv2.getNumThreads()
+def blas_threads() -> list[int]:
+    return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+
+def test_opencv_and_blas_have_one_thread_while_ours_work_and_their_own_afterwards():
+    """What is switched off for a batch is on again for whoever calls them next."""
+    before = cv2.getNumThreads(), blas_threads()
+    assert before[1], "numpy's BLAS is known"
     with color.single_threaded():
-        assert cv2.getNumThreads() == 1
-    assert cv2.getNumThreads() == before
+        assert cv2.getNumThreads() == 1 and set(blas_threads()) == {1}
+    assert (cv2.getNumThreads(), blas_threads()) == before
 
 
 def test_saturation_scales_the_color_and_zero_is_grey(grey_photograph):
