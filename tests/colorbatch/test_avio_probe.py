@@ -168,3 +168,16 @@ def test_variable_rate_is_told_where_the_index_has_it(make_clip: Callable[..., P
     assert probe(make_clip("v.mp4", "libx264", times=times)).video.variable is True
     assert probe(make_clip("c.mp4", "libx264")).video.variable is False
     assert probe(make_clip("c.mkv", "libx264")).video.variable is None
+
+
+def test_side_data_that_pyav_does_not_know(make_clip: Callable[..., Path]) -> None:
+    """Decoded TIFF carries EXIF; what stands beside it, such as the rotation, is told all the
+    same."""
+    path = make_clip(
+        "t.mov", "tiff", "gray16le", setup=lambda stream: stream.set_display_rotation(90)
+    )
+    with av.open(str(path)) as container:
+        # libav's number for EXIF in FFmpeg 8.1
+        assert [data.type.value for data in next(container.decode(video=0)).side_data][-1] == 31
+    video = probe(path).video
+    assert (video.rotation, video.matrix, video.beside) == (90, QUARTER_TURN, ())
