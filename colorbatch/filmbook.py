@@ -67,13 +67,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Finish:
-    """What has, or is about to have, the target's name."""
+    """What has, or is about to have, the target's name. notes: on how it was joined."""
 
     size: int
     sha256: str
     source_sha256: str
     frames: int
     corrupt: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -151,7 +152,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
     elif state == "read":
         account.ending = tuple(values["notes"])
     elif state == "finished":
-        account.finish = Finish(**values)
+        account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
 
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")

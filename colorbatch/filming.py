@@ -201,6 +201,7 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
         (ending.cut_off, f"the source {ending.cut_off}"),
         (ending.lost, f"{ending.lost} undecodable pictures at the start"),
         (ending.retimed, f"{ending.retimed} frames without a time of their own"),
+        (ending.jumps, f"{ending.jumps} jumps of the source's clock are closed"),
     )
     return tuple(words for is_so, words in told if is_so)
 
@@ -385,6 +386,7 @@ def _join(one: FilmJob, maker: Maker, book: FilmBook, made: Path) -> Finish:
         source_sha256=_sha256(one.job.source, maker.stop),
         frames=joined.frames,
         corrupt=sum(part.corrupt for part in parts),
+        notes=joined.notes,
     )
 
 
@@ -396,6 +398,7 @@ def _sha256(path: Path, stop: Callable[[], bool]) -> str:
 
 
 def _outcome(one: FilmJob, finish: Finish, notes: tuple[str, ...]) -> FilmOutcome:
+    notes = (*notes, *finish.notes)
     if finish.corrupt:
         notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
     if one.plan.refusals:

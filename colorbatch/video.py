@@ -350,7 +350,7 @@ def spread(film: Film, count: int, span: tuple[int | None, int | None]) -> Itera
     ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
     seen: set[int] = set()
     for tick in ticks if last > first else [first]:
-        with avio.frames(film, tick) as reading:
+        with avio.frames(film, tick, near=True) as reading:
             frame = next(reading, None)
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)

@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from colorbatch.avio.copying import Copies, later
 from colorbatch.avio.encoders import Encoding
 from colorbatch.avio.film import Film
 from colorbatch.avio.matroska import complete, padded
@@ -44,11 +45,13 @@ STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
 
 @dataclass(frozen=True)
 class Joined:
-    """The finished film: path, number of frames, copied packets by the source's stream index."""
+    """The finished film: path, number of frames, copied packets by the source's stream index, and
+    notes on what was not as it ought to be."""
 
     path: Path
     frames: int
     copied: Mapping[int, int]
+    notes: tuple[str, ...] = ()
 
 
 def join(
@@ -82,6 +85,7 @@ def join(
     _check(segments, target)
     with replacing(target, owner=owner) as file, opened(film.path) as source:
         rates = [s.codec_context.sample_rate for s in source.streams.audio if s.codec_context]
+        rates = [rate for rate in rates if rate]  # a cut off source may not tell one
         odd = odd_tags({**film.metadata, **(tags or {})})
         try:
             output = av.open(
@@ -100,10 +104,11 @@ def join(
         except (av.FFmpegError, ValueError) as error:
             if isinstance(error, OSError):  # the disk's word, which `replacing` translates
                 raise
-            raise TargetError(f"{target}: cannot write as {kind}: {error}") from error
+            words = getattr(error, "strerror", None) or error
+            raise TargetError(f"{target}: cannot write as {kind}: {words}") from error
         if kind == "mkv":
             work.complete_header(file)
-    return Joined(target, work.frames, work.copied)
+    return Joined(target, work.frames, work.copied, work.notes)
 
 
 def _check(segments: Sequence[Segment], target: Path) -> None:
@@ -181,6 +186,7 @@ class _Join:
         self._film, self._source, self._output, self._cut = film, source, output, cut
         self._encoding, self._segments = encoding, segments
         self._copies: dict[int, Stream] = {}
+        self.notes: tuple[str, ...] = ()
         self.position = 0
         self.frames = 0
         self.copied: dict[int, int] = {}
@@ -241,23 +247,27 @@ class _Join:
     def copy(self, stop: Callable[[], bool]) -> None:
         """All packets, the streams interleaved by their decoding times."""
 
-        def put(packet: Packet[Any]) -> None:
+        def mux(packet: Packet[Any]) -> None:
             if stop():
                 raise StoppedError
             self._output.mux_one(packet)
 
         self._output.start_encoding()
-        others = self._others()
+        kind = next(kind for kind, name in MUXERS.items() if name == self._output.format.name)
+        copies = Copies(self._film, self._source, self._copies, kind)
+        others = self._others(copies)
         waiting = next(others, None)
         for packet, time in self._pictures():
             while waiting is not None and waiting[1] <= time:
-                put(waiting[0])
+                copies.put(waiting[0], mux)
                 waiting = next(others, None)
-            put(packet)
+            mux(packet)
             self.frames += 1
         while waiting is not None:
-            put(waiting[0])
+            copies.put(waiting[0], mux)
             waiting = next(others, None)
+        self.copied |= copies.copied
+        self.notes = copies.notes()
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
@@ -265,26 +275,13 @@ class _Join:
         given = self._encoding
         complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
 
-    def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
-        """The copied streams' packets in the source's order, with their times in seconds."""
-        streams = [self._source.streams[index] for index in self._copies]
-        time = Fraction(0)
-        if not streams:
-            return
-        for packet in packets_of(self._source, *streams):
-            ticks = packet.dts if packet.dts is not None else packet.pts
-            if ticks is not None:
-                time = ticks * packet.time_base
-            shown = time if packet.pts is None else packet.pts * packet.time_base
-            if not self._cut.has(shown):
-                continue
-            shift = self._cut.shift(packet.time_base)
-            time -= shift * packet.time_base
-            packet.pts = None if packet.pts is None else packet.pts - shift
-            packet.dts = None if packet.dts is None else packet.dts - shift
-            self.copied[packet.stream_index] += 1
-            packet.stream = self._copies[packet.stream_index]
-            yield packet, time
+    def _others(self, copies: Copies) -> Iterator[tuple[Packet[Any], Fraction]]:
+        """The packets to copy that belong to the part, with their times in seconds."""
+        for packet, time, shown in copies.packets():
+            if self._cut.has(shown):
+                shift = self._cut.shift(packet.time_base)
+                later(packet, -shift)
+                yield packet, time - shift * packet.time_base
 
     def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The segments' packets with the source's presentation times, and decoding times made anew
