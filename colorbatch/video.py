@@ -162,7 +162,7 @@ def plan_film(film: Film, settings: FilmSettings, container: str = "") -> FilmPl
         made = replace(made, matrix=ONLY_MATRIX.get(encoding.codec, made.matrix))
     if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
-    avio.check(encoding)
+    avio.check(encoding, film.path)
     region = settings.region.within(film.video.size, made) if settings.region else None
     refusals = avio.refused(film, found.container, encoding.codec)
     return FilmPlan(

@@ -17,6 +17,7 @@ import av
 from av.codec import Codec
 
 from colorbatch.avio.beside import LIGHT, MASTERING, STEREO
+from colorbatch.avio.ffv1 import slices
 from colorbatch.avio.film import Color, Film, VideoInfo
 from colorbatch.avio.pixels import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.errors import SourceError, UsageError
@@ -283,6 +284,8 @@ def plan(
     profile = merged.get("profile", "")
     only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
     fit = result_format(video.pixels, encoder, only)
+    if encoder == "ffv1" and "slices" not in merged:
+        merged |= slices(video.size, fit.pixels.name, tuple(merged.items()))
     if container not in ("", "mkv", "mov", "mp4"):
         raise UsageError(f"films are written as mkv, mov or mp4, not {container}")
     return Plan(
@@ -338,10 +341,8 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
     """The options that an encoder gets unless they are given."""
     found: list[tuple[str, str]] = []
     if encoder == "ffv1":
-        # version 3, every picture for itself, a check sum in every slice; slices by size alone
-        pixels = video.size[0] * video.size[1]
-        slices = 4 if pixels < 640 * 480 else 16 if pixels < 3000 * 2000 else 24
-        found += [("level", "3"), ("g", "1"), ("slicecrc", "1"), ("slices", str(slices))]
+        # version 3, every picture for itself, a check sum in every slice
+        found += [("level", "3"), ("g", "1"), ("slicecrc", "1")]
     elif encoder in ("libx264", "libx265"):
         found += [("crf", CRF), ("preset", "medium")]
     if encoder in QUIET:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import av
+from av import logging as av_logging
 from av.container import OutputContainer
 from av.filter import Graph
 from av.packet import Packet
@@ -26,6 +27,7 @@ from av.video.stream import VideoStream
 from colorbatch.avio.encoders import Encoding, quieten
 from colorbatch.avio.film import FIELD_ORDERS
 from colorbatch.avio.pixels import Planes, frame_of
+from colorbatch.avio.sources import told
 from colorbatch.errors import TargetError, UsageError
 from colorbatch.files import replacing
 
@@ -217,10 +219,11 @@ def describe(stream: VideoStream, encoding: Encoding) -> None:
         context.sample_aspect_ratio = encoding.sample_aspect
 
 
-def check(encoding: Encoding) -> None:
+def check(encoding: Encoding, film: Path | None = None) -> None:
     """See that the encoder takes an encoding, before any work. Raises UsageError for values that it
-    refuses and for options that it does not have."""
-    name = f"{encoding.codec} with {encoding.pix_fmt}"
+    refuses and for options that it does not have. film: named in the error."""
+    name = f"{film}: " if film else ""
+    name += f"{encoding.codec} with {encoding.pix_fmt}"
     if not encoding.segment_container:
         raise UsageError(
             f"{encoding.codec} fits into neither MOV nor MP4, in which films are kept while they "
@@ -229,18 +232,25 @@ def check(encoding: Encoding) -> None:
     with io.BytesIO() as file:
         container = av.open(file, "w", format=encoding.segment_container)
         try:
-            stream = _stream(container, encoding)
+            with told(av_logging.ERROR) as said:
+                stream = _stream(container, encoding)
         except (av.FFmpegError, ValueError) as error:
             given = " ".join(f"{key}={value}" for key, value in encoding.options)
             hardware = encoding.codec.endswith(HARDWARE)
             raise UsageError(
-                f"{name} does not work with {given or 'its defaults'}",
+                f"{name} does not work with {given or 'its defaults'}: {_reason(said, error)}",
                 "it needs a graphics card of its vendor, and its driver" if hardware else "",
             ) from error
         # what the encoder did not take is left over
         unknown = set(stream.codec_context.options) - {"chroma_sample_location"}
         if unknown:
             raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
+
+
+def _reason(said: list[Any], error: Exception) -> str:
+    """The first thing that libav said, else its error."""
+    words = next((line.strip() for _, _, line in said if line.strip()), "")
+    return words or str(getattr(error, "strerror", None) or error)
 
 
 def _field_marker(stream: VideoStream, encoding: Encoding) -> Graph | None:
