@@ -34,6 +34,8 @@ INSTEAD_OF_CRF = frozenset({"qp", "b"})
 QUIET = {"libx265": ("x265-params", "log-level=error")}
 CONVERTING = ("_nvenc", "_qsv", "_amf")
 """Ends of encoders' names: of hardware that turns packed RGB into Y'CbCr by its own rule."""
+FLAGS, LISTS = ("flags", "flags2"), ("-params", "x264opts")
+"""Options that are lists, and the ends of names of those whose parts are set apart by colons."""
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
 
@@ -267,9 +269,9 @@ def plan(
     allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
     FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
 
-    options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
-    container or a pixel format that the encoder does not take. Whether the container takes the
-    codec and the other streams is told by `targets.refused`.
+    options come after the codec's usual ones and win; lists are joined. Raises UsageError for an
+    unknown encoder, container or a pixel format that the encoder does not take. Whether the
+    container takes the codec and the other streams is told by `targets.refused`.
     """
     video = film.video
     deep = video.pixels.depth > 8 or video.pixels.kind == "rgb"
@@ -278,7 +280,7 @@ def plan(
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
-    merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    merged = _merged((*_profile(encoder, video), *_usual(encoder, video)), options)
     if INSTEAD_OF_CRF & dict(options).keys() and "crf" not in dict(options):
         merged.pop("crf", None)
     profile = merged.get("profile", "")
@@ -305,6 +307,19 @@ def plan(
         container or _container_for(encoder, film),
         fit,
     )
+
+
+def _merged(usual: Options, given: Options) -> dict[str, str]:
+    """All options; of one that is a list, what is given comes behind the usual, and wins there."""
+    merged = dict(usual)
+    for key, value in given:
+        before = merged.get(key)
+        if before and key in FLAGS:
+            value = before + (value if value.startswith(("+", "-")) else f"+{value}")
+        elif before and key.endswith(LISTS):
+            value = f"{before}:{value}"
+        merged[key] = value
+    return merged
 
 
 def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:

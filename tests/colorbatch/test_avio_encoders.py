@@ -252,3 +252,14 @@ def test_a_refusal_names_the_film_and_the_reason(make_clip: Callable[..., Path])
     encoding = plan(film, codec="ffv1", options=(("slices", "7"),)).encoding
     with pytest.raises(UsageError, match=r"s\.mkv: ffv1 with .* number 7 of slices"):
         check(encoding, film.path)
+
+
+def test_own_parameters_of_x265_keep_the_mastering_display(film: Callable[..., Film]) -> None:
+    """They come behind the usual ones, which win nothing but stay."""
+    facts = {"mastering": "G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1)", "light": "1000,400"}
+    own = (("x265-params", "bframes=2"), ("x265-params", "ref=1"))
+    options = dict(plan(film(**facts), codec="libx265", options=own).encoding.options)
+    assert options["x265-params"] == (
+        "log-level=error:master-display=G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1):max-cll=1000,400"
+        ":bframes=2:ref=1"
+    )
