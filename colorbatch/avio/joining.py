@@ -25,6 +25,7 @@ from colorbatch.avio.copying import Copies, later
 from colorbatch.avio.encoders import Encoding
 from colorbatch.avio.film import Film
 from colorbatch.avio.matroska import complete, padded
+from colorbatch.avio.output import Guarded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
 from colorbatch.avio.targets import (
@@ -89,7 +90,7 @@ def join(
         odd = odd_tags({**film.metadata, **(tags or {})})
         try:
             output = av.open(
-                file,
+                Guarded(file),
                 "w",
                 format=MUXERS[kind],
                 container_options=_muxer_options(kind, segments[0].time_base, rates, odd),

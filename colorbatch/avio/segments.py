@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 
 from colorbatch.avio.encoders import Encoding, quieten
 from colorbatch.avio.film import FIELD_ORDERS
+from colorbatch.avio.output import Guarded, Sink
 from colorbatch.avio.pixels import Planes, frame_of
 from colorbatch.avio.sources import told
 from colorbatch.errors import TargetError, UsageError
@@ -56,13 +57,16 @@ class Segment:
 
 class SegmentWriter:
     """Writes one segment; a context manager. Leaving it well without `close` closes it; leaving it
-    with an exception leaves no file. `owner` marks the temporary (see `files.replacing`).
+    with an exception leaves no file. `owner` marks the temporary (see `files.replacing`). file: to
+    write into instead of `path`, which then is what errors name.
 
     Raises UsageError where the encoder refuses the encoding, TargetError for what the disk refuses
     or an encoder that fails, ValueError for planes or times that are not of the encoding.
     """
 
-    def __init__(self, path: Path, encoding: Encoding, *, owner: str = "") -> None:
+    def __init__(
+        self, path: Path, encoding: Encoding, *, owner: str = "", file: Sink | None = None
+    ) -> None:
         if encoding.time_base.denominator > MAX_TIMESCALE:
             raise UsageError(f"a time base of {encoding.time_base} s cannot be kept in MP4")
         self._path, self._encoding = path, encoding
@@ -71,10 +75,10 @@ class SegmentWriter:
         self._last: tuple[int, int] | None = None
         self._segment: Segment | None = None
         self._stack = contextlib.ExitStack()
-        file = self._stack.enter_context(replacing(path, owner=owner))
+        into = file or self._stack.enter_context(replacing(path, owner=owner))
         try:
             self._container = av.open(
-                file,
+                Guarded(into),
                 "w",
                 format=encoding.segment_container,
                 container_options=clock(encoding.time_base),
