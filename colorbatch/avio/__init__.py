@@ -19,6 +19,7 @@ from colorbatch.avio.encoders import (
 )
 from colorbatch.avio.film import Chapter, Color, Film, StreamInfo, VideoInfo
 from colorbatch.avio.joining import Joined, join
+from colorbatch.avio.output import Nowhere
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
 from colorbatch.avio.probing import probe
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
@@ -39,6 +40,7 @@ __all__ = [
     "Frame",
     "Frames",
     "Joined",
+    "Nowhere",
     "PixelFormat",
     "Plan",
     "Planes",

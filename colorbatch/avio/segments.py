@@ -7,8 +7,8 @@ exactly: the piece is MP4 (MOV for ProRes and DNxHR) whose clocks count in the f
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import io
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 
 from colorbatch.avio.encoders import Encoding, quieten
 from colorbatch.avio.film import FIELD_ORDERS
-from colorbatch.avio.output import Guarded, Sink
+from colorbatch.avio.output import Guarded, Nowhere, Sink
 from colorbatch.avio.pixels import Planes, frame_of
 from colorbatch.avio.sources import told
 from colorbatch.errors import TargetError, UsageError
@@ -35,6 +35,8 @@ from colorbatch.files import replacing
 BUFFER = 1 << 20
 HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_mf")
 """Ends of the names of encoders that are not software."""
+OURS = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
+"""Options of libav's that would make the encoder's pictures or clock other than the film's."""
 MAX_TIMESCALE = 2**31 - 1
 
 
@@ -112,6 +114,22 @@ class SegmentWriter:
         frame = frame_of(planes, self._encoding.pix_fmt)
         if (frame.height, frame.width) != self._encoding.size:
             raise ValueError(f"a frame of {frame.width} x {frame.height}")
+        self._write(frame, pts, duration)
+
+    def write_empty(self) -> None:
+        """Encode a frame of zeros, for a trial."""
+        height, width = self._encoding.size
+        frame = av.VideoFrame(width, height, self._encoding.pix_fmt)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        self._write(frame, 0, 0)
+
+    def options_left(self) -> tuple[str, ...]:
+        """The names of the options that the encoder did not take: what it takes, it removes."""
+        left = set(self._stream.codec_context.options) - {"chroma_sample_location"}
+        return tuple(sorted(left))
+
+    def _write(self, frame: VideoFrame, pts: int, duration: int) -> None:
         frame.pts, frame.duration = pts, duration
         frame.time_base = self._encoding.time_base
         self._durations[pts] = duration
@@ -173,7 +191,8 @@ class SegmentWriter:
         self._stack.__exit__(type(error), error, error.__traceback__)
         if isinstance(error, av.FFmpegError) or (opening and isinstance(error, ValueError)):
             encoding = self._encoding
-            words = f"{encoding.codec} with {encoding.pix_fmt}: {error}"
+            said = getattr(error, "strerror", None) or error
+            words = f"{encoding.codec} with {encoding.pix_fmt}: {said}"
             raise (UsageError if opening else TargetError)(f"{self._path}: {words}") from error
 
 
@@ -233,25 +252,32 @@ def check(encoding: Encoding, film: Path | None = None) -> None:
             f"{encoding.codec} fits into neither MOV nor MP4, in which films are kept while they "
             "are made"
         )
-    with io.BytesIO() as file:
-        container = av.open(file, "w", format=encoding.segment_container)
+    given = " ".join(f"{key}={value}" for key, value in encoding.options) or "its defaults"
+    for key in OURS & dict(encoding.options).keys():
+        raise UsageError(f"{name} does not work with {key}: that is the film's own")
+    with told(av_logging.ERROR) as said:
         try:
-            with told(av_logging.ERROR) as said:
-                stream = _stream(container, encoding)
-        except (av.FFmpegError, ValueError) as error:
-            given = " ".join(f"{key}={value}" for key, value in encoding.options)
+            unknown = _tried(encoding)
+        except (UsageError, TargetError) as error:
             hardware = encoding.codec.endswith(HARDWARE)
             raise UsageError(
-                f"{name} does not work with {given or 'its defaults'}: {_reason(said, error)}",
+                f"{name} does not work with {given}: {_reason(said, error.__cause__ or error)}",
                 "it needs a graphics card of its vendor, and its driver" if hardware else "",
             ) from error
-        # what the encoder did not take is left over
-        unknown = set(stream.codec_context.options) - {"chroma_sample_location"}
-        if unknown:
-            raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
+    if unknown:
+        raise UsageError(f"{name} has no option {', '.join(unknown)}")
 
 
-def _reason(said: list[Any], error: Exception) -> str:
+@functools.lru_cache(maxsize=64)
+def _tried(encoding: Encoding) -> tuple[str, ...]:
+    """Make a segment of one empty picture that goes nowhere; the options that the encoder does not
+    have. Raises UsageError, TargetError."""
+    with SegmentWriter(Path(encoding.codec), encoding, file=Nowhere()) as writer:
+        writer.write_empty()
+        return writer.options_left()
+
+
+def _reason(said: list[Any], error: BaseException) -> str:
     """The first thing that libav said, else its error."""
     words = next((line.strip() for _, _, line in said if line.strip()), "")
     return words or str(getattr(error, "strerror", None) or error)
