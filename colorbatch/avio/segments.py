@@ -35,7 +35,7 @@ from colorbatch.files import replacing
 BUFFER = 1 << 20
 HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_mf")
 """Ends of the names of encoders that are not software."""
-OURS = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
+GIVEN_BY_FILM = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
 """Options of libav's that would make the encoder's pictures or clock other than the film's."""
 MAX_TIMESCALE = 2**31 - 1
 
@@ -253,7 +253,7 @@ def check(encoding: Encoding, film: Path | None = None) -> None:
             "are made"
         )
     given = " ".join(f"{key}={value}" for key, value in encoding.options) or "its defaults"
-    for key in OURS & dict(encoding.options).keys():
+    for key in GIVEN_BY_FILM & dict(encoding.options).keys():
         raise UsageError(f"{name} does not work with {key}: that is the film's own")
     with told(av_logging.ERROR) as said:
         try:
