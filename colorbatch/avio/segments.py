@@ -37,6 +37,9 @@ HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_m
 """Ends of the names of encoders that are not software."""
 GIVEN_BY_FILM = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
 """Options of libav's that would make the encoder's pictures or clock other than the film's."""
+EARLIEST = 3600
+"""Seconds by which a picture may be decoded before it is shown. x265 gives the packets of one or
+two pictures, where it has not seen more, decoding times out of memory that it has not written."""
 MAX_TIMESCALE = 2**31 - 1
 
 
@@ -173,6 +176,9 @@ class SegmentWriter:
         for packet in packets:
             assert packet.pts is not None
             self._order.append(packet.pts)
+            early = 0 if packet.dts is None else packet.pts - packet.dts
+            if not 0 <= early * self._encoding.time_base <= EARLIEST:
+                packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, 0)
             self._container.mux(packet)
 

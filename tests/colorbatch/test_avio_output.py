@@ -100,3 +100,13 @@ def test_only_the_first_error_is_told() -> None:
     closed = io.BytesIO()
     closed.close()
     assert Guarded(closed).write(b"abc") == 3 and Guarded(closed).closed
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_few_pictures_of_x265(frames: int, tmp_path: Path) -> None:
+    """Its decoding times of so few are not always set; again and again they make a segment."""
+    for number, base in enumerate((24, 1000, 24000, 90000) * 4):
+        encoding = Encoding("libx265", "yuv420p", (48, 64), Fraction(1, base), Fraction(24))
+        with SegmentWriter(tmp_path / f"{number}.mp4", encoding) as writer:
+            write(writer, frames, close=False)
+        assert writer.close().frames == frames
