@@ -69,19 +69,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Finish:
-    """What has, or is about to have, the target's name."""
+    """What has, or is about to have, the target's name. notes: on how it was joined."""
 
     size: int
     sha256: str
     source_sha256: str
     frames: int
     corrupt: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
 class Account:
     """What a journal tells. replaces: whether there was a file of the target's name when the film
-    was begun; ending: notes on how reading the source ended, None before it has."""
+    was begun; ending: notes on how reading the source ended, None before it has; torn: whether a
+    segment's line is missing, so that what lies behind it is not known to be all."""
 
     head: Head | None = None
     owners: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ class Account:
     parts: tuple[Part, ...] = ()
     ending: tuple[str, ...] | None = None
     finish: Finish | None = None
+    torn: bool = False
 
 
 def sample_of(path: Path) -> tuple[int, int, str]:
@@ -123,10 +126,11 @@ def read(folder: Path) -> Account:
     for line in lines:
         try:
             values = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
+            account.torn = True
             continue
         # a line of other values than ours tells nothing
-        with contextlib.suppress(KeyError, TypeError, AttributeError):
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, ArithmeticError):
             _tell(account, values, folder)
     return account
 
@@ -140,20 +144,24 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.owners = (*account.owners, values.pop("owner"))
         account.replaces = values.pop("replaces")
         account.head = Head(**values)
-        account.parts, account.ending, account.finish = (), None, None
+        account.parts, account.ending, account.finish, account.torn = (), None, None, False
     elif state == "segment":
+        account.torn = True  # unless this line tells the next one, or one that is made once more
+        number = int(Path(values["name"]).stem)
         segment = Segment(
             path=folder / values.pop("name"),
             time_base=Fraction(*values.pop("time_base")),
             **{name: values.pop(name) for name in _SEGMENT},
         )
-        # of segments that were made once more the later word holds, and what came behind is gone
-        before = [part for part in account.parts if part.segment.first < segment.first]
-        account.parts, account.ending = (*before, Part(segment, **values)), None
-    elif state == "read":
+        part = Part(segment, **values)
+        if segment.time_base > 0 and 0 <= number <= len(account.parts):
+            # of segments that were made once more the later word holds, what came behind is gone
+            account.parts, account.ending = (*account.parts[:number], part), None
+            account.torn = False
+    elif state == "read" and not account.torn:
         account.ending = tuple(values["notes"])
     elif state == "finished":
-        account.finish = Finish(**values)
+        account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
 
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")

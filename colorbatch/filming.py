@@ -136,6 +136,7 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
         (ending.cut_off, f"the source {ending.cut_off}"),
         (ending.lost, f"{ending.lost} undecodable pictures at the start"),
         (ending.retimed, f"{ending.retimed} frames without a time of their own"),
+        (ending.jumps, f"{ending.jumps} jumps of the source's clock are closed"),
     )
     return tuple(words for is_so, words in told if is_so)
 

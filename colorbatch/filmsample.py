@@ -6,7 +6,6 @@ frames are decoded, colored and encoded as the film will be; nothing of it is ke
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from colorbatch import files, judging, video
+from colorbatch import avio, files, judging, video
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, SpaceError
@@ -88,12 +87,13 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
         raise SourceError(f"{plan.film.path}: has no pictures in this part")
     _colored(frames[0], plan, maker)  # the first run of a model takes longer
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"sample.{plan.encoding.segment_container}"
-        with SegmentWriter(path, plan.encoding) as writer:
-            for frame in frames:
-                writer.write(_colored(frame, plan, maker), frame.pts, frame.duration)
-        size = path.stat().st_size
+    sample = avio.Nowhere()  # only its size is asked for: nothing is kept, in memory or on a disk
+    with SegmentWriter(plan.film.path, plan.encoding, file=sample) as writer:
+        # as if one followed the other: what lies between them may be more than a segment can tell
+        step = max(1, frames[0].duration)
+        for number, frame in enumerate(frames):
+            writer.write(_colored(frame, plan, maker), number * step, step)
+    size = sample.size
     each = (time.perf_counter() - started) / len(frames)
     count = plan.count
     times = count or 0

@@ -42,13 +42,14 @@ def join(one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[],
         source_sha256=plan.footage.sha256(stop),
         frames=joined.frames,
         corrupt=sum(part.corrupt for part in parts),
+        notes=joined.notes,
     )
 
 
 def outcome(one: FilmJob, finish: Finish, account: Account) -> FilmOutcome:
     """What a finished film is told with."""
     told = _told(one, account)
-    notes = (*one.plan.footage.losses, *told, *(account.ending or ()))
+    notes = (*one.plan.footage.losses, *told, *(account.ending or ()), *finish.notes)
     if finish.corrupt and not told:
         notes = (f"{finish.corrupt:,} damaged frames have the color of those before", *notes)
     if one.plan.refusals:

@@ -64,8 +64,9 @@ class Footage(Protocol):
     def losses(self) -> tuple[str, ...]:
         """What of it is missing or left out, in words: for the plan and the report."""
 
-    def frames(self, start: int | None = None) -> Reading:
-        """Its frames from a tick on, or all; see `avio.Frames`. Raises SourceError."""
+    def frames(self, start: int | None = None, *, near: bool = False) -> Reading:
+        """Its frames from a tick on, or all; near: about there will do. See `avio.Frames`. Raises
+        SourceError."""
 
     def exists(self) -> bool:
         """Whether it is still there."""
@@ -108,8 +109,8 @@ class FilmFile:
     def losses(self) -> tuple[str, ...]:
         return ()
 
-    def frames(self, start: int | None = None) -> Reading:
-        return avio.frames(self.film, start)
+    def frames(self, start: int | None = None, *, near: bool = False) -> Reading:
+        return avio.frames(self.film, start, near=near)
 
     def exists(self) -> bool:
         return self.film.path.exists()

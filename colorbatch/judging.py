@@ -29,7 +29,7 @@ def spread(footage: Footage, count: int, span: tuple[int | None, int | None]) ->
     ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
     seen: set[int] = set()
     for tick in ticks if last > first else [first]:
-        with footage.frames(tick) as reading:
+        with footage.frames(tick, near=True) as reading:
             frame = next(reading, None)
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)

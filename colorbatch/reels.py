@@ -51,7 +51,7 @@ class Reel:
     notes: tuple[str, ...]
     losses: tuple[str, ...]
 
-    def frames(self, start: int | None = None) -> ReelFrames:
+    def frames(self, start: int | None = None, *, near: bool = False) -> ReelFrames:
         """Its frames from a tick on, or all; see `ReelFrames`."""
         return ReelFrames(self, start)
 

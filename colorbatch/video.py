@@ -169,7 +169,7 @@ def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "
         made = replace(made, matrix=ONLY_MATRIX.get(encoding.codec, made.matrix))
     if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
-    avio.check(encoding)
+    avio.check(encoding, film.path)
     region = settings.region.within(film.video.size, made) if settings.region else None
     refusals = avio.refused(film, found.container, encoding.codec)
     return FilmPlan(

@@ -29,6 +29,7 @@ from colorbatch.avio.film import (
     of_frames,
 )
 from colorbatch.avio.joining import Joined, join
+from colorbatch.avio.output import Nowhere
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
 from colorbatch.avio.probing import probe, sound_of
 from colorbatch.avio.reading import Ending, Frame, Frames, frames
@@ -50,6 +51,7 @@ __all__ = [
     "Frame",
     "Frames",
     "Joined",
+    "Nowhere",
     "PixelFormat",
     "Plan",
     "Planes",

@@ -11,7 +11,20 @@ import struct
 from fractions import Fraction
 from typing import Any
 
+from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+
+
+def _nameless(kind: type[Type], value: int) -> Type:
+    """A kind of side data that libav has and PyAV's list lacks, such as EXIF and the views of
+    spatial films: PyAV makes no list of a frame's side data if one is of such a kind."""
+    found = object.__new__(kind)
+    found._name_ = f"KIND_{value}"
+    found._value_ = value  # type: ignore[assignment]
+    return found
+
+
+Type._missing_ = classmethod(_nameless)  # type: ignore[assignment]
 
 SIDE_DATA = {
     "MASTERING_DISPLAY_METADATA": "mastering display",

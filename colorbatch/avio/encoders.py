@@ -17,6 +17,7 @@ import av
 from av.codec import Codec
 
 from colorbatch.avio.beside import LIGHT, MASTERING, STEREO
+from colorbatch.avio.ffv1 import slices
 from colorbatch.avio.film import Color, Film, VideoInfo
 from colorbatch.avio.pixels import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.errors import SourceError, UsageError
@@ -33,6 +34,8 @@ INSTEAD_OF_CRF = frozenset({"qp", "b"})
 QUIET = {"libx265": ("x265-params", "log-level=error")}
 CONVERTING = ("_nvenc", "_qsv", "_amf")
 """Ends of encoders' names: of hardware that turns packed RGB into Y'CbCr by its own rule."""
+FLAGS, LISTS = ("flags", "flags2"), ("-params", "x264opts")
+"""Options that are lists, and the ends of names of those whose parts are set apart by colons."""
 INTERLACED_FLAGS = {"libx264", "prores_ks", "mpeg2video", "mpeg4", "dvvideo"}
 """Encoders that code fields as fields when told; the others keep the mark only."""
 
@@ -269,9 +272,9 @@ def plan(
     allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
     FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
 
-    options come after the codec's usual ones and win. Raises UsageError for an unknown encoder,
-    container or a pixel format that the encoder does not take. Whether the container takes the
-    codec and the other streams is told by `targets.refused`.
+    options come after the codec's usual ones and win; lists are joined. Raises UsageError for an
+    unknown encoder, container or a pixel format that the encoder does not take. Whether the
+    container takes the codec and the other streams is told by `targets.refused`.
     """
     video = film.video
     native = native_codec(video, allow_loss=allow_loss or container == "mov")
@@ -279,12 +282,14 @@ def plan(
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
         raise UsageError(f"{encoder} takes no {pix_fmt}")
-    merged = {**dict(_profile(encoder, video)), **dict(_usual(encoder, video)), **dict(options)}
+    merged = _merged((*_profile(encoder, video), *_usual(encoder, video)), options)
     if INSTEAD_OF_CRF & dict(options).keys() and "crf" not in dict(options):
         merged.pop("crf", None)
     profile = merged.get("profile", "")
     only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
     fit = result_format(video.pixels, encoder, only)
+    if encoder == "ffv1" and "slices" not in merged:
+        merged |= slices(video.size, fit.pixels.name, tuple(merged.items()))
     if container not in ("", "mkv", "mov", "mp4"):
         raise UsageError(f"films are written as mkv, mov or mp4, not {container}")
     return Plan(
@@ -311,6 +316,19 @@ def _usual_codec(video: VideoInfo, container: str) -> str:
     if video.pixels.depth <= 8 and video.pixels.kind != "rgb":
         return "libx264"
     return "prores_ks" if container == "mov" else "ffv1"
+
+
+def _merged(usual: Options, given: Options) -> dict[str, str]:
+    """All options; of one that is a list, what is given comes behind the usual, and wins there."""
+    merged = dict(usual)
+    for key, value in given:
+        before = merged.get(key)
+        if before and key in FLAGS:
+            value = before + (value if value.startswith(("+", "-")) else f"+{value}")
+        elif before and key.endswith(LISTS):
+            value = f"{before}:{value}"
+        merged[key] = value
+    return merged
 
 
 def _formats_at(encoder: str, profile: str) -> tuple[str, ...]:
@@ -347,10 +365,8 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
     """The options that an encoder gets unless they are given."""
     found: list[tuple[str, str]] = []
     if encoder == "ffv1":
-        # version 3, every picture for itself, a check sum in every slice; slices by size alone
-        pixels = video.size[0] * video.size[1]
-        slices = 4 if pixels < 640 * 480 else 16 if pixels < 3000 * 2000 else 24
-        found += [("level", "3"), ("g", "1"), ("slicecrc", "1"), ("slices", str(slices))]
+        # version 3, every picture for itself, a check sum in every slice
+        found += [("level", "3"), ("g", "1"), ("slicecrc", "1")]
     elif encoder in ("libx264", "libx265"):
         found += [("crf", CRF), ("preset", "medium")]
     if encoder in QUIET:

@@ -22,10 +22,12 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from colorbatch.avio.copying import Copies, later
 from colorbatch.avio.cutting import Cut
 from colorbatch.avio.encoders import Encoding
 from colorbatch.avio.film import NUMBERED, UNTAGGED, Film
 from colorbatch.avio.matroska import complete, padded
+from colorbatch.avio.output import Guarded
 from colorbatch.avio.segments import BUFFER, Segment, clock, describe
 from colorbatch.avio.sources import opened, packets_of
 from colorbatch.avio.targets import (
@@ -46,11 +48,13 @@ STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
 
 @dataclass(frozen=True)
 class Joined:
-    """The finished film: path, number of frames, copied packets by the source's stream index."""
+    """The finished film: path, number of frames, copied packets by the source's stream index, and
+    notes on what was not as it ought to be."""
 
     path: Path
     frames: int
     copied: Mapping[int, int]
+    notes: tuple[str, ...] = ()
 
 
 def join(
@@ -85,10 +89,11 @@ def join(
     with replacing(target, owner=owner) as file, _carrier(film) as source:
         audio = source.streams.audio if source else ()
         rates = [s.codec_context.sample_rate for s in audio if s.codec_context]
+        rates = [rate for rate in rates if rate]  # a cut off source may not tell one
         odd = odd_tags({**film.metadata, **(tags or {})})
         try:
             output = av.open(
-                file,
+                Guarded(file),
                 "w",
                 format=MUXERS[kind],
                 container_options=_muxer_options(kind, segments[0].time_base, rates, odd, encoding),
@@ -103,10 +108,11 @@ def join(
         except (av.FFmpegError, ValueError) as error:
             if isinstance(error, OSError):  # the disk's word, which `replacing` translates
                 raise
-            raise TargetError(f"{target}: cannot write as {kind}: {error}") from error
+            words = getattr(error, "strerror", None) or error
+            raise TargetError(f"{target}: cannot write as {kind}: {words}") from error
         if kind == "mkv":
             work.complete_header(file)
-    return Joined(target, work.frames, work.copied)
+    return Joined(target, work.frames, work.copied, work.notes)
 
 
 def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
@@ -156,6 +162,7 @@ class _Join:
         self._film, self._source, self._output, self._cut = film, source, output, cut
         self._encoding, self._segments = encoding, segments
         self._copies: dict[int, Stream] = {}
+        self.notes: tuple[str, ...] = ()
         self.position = 0
         self.frames = 0
         self.copied: dict[int, int] = {}
@@ -222,23 +229,27 @@ class _Join:
     def copy(self, stop: Callable[[], bool]) -> None:
         """All packets, the streams interleaved by their decoding times."""
 
-        def put(packet: Packet[Any]) -> None:
+        def mux(packet: Packet[Any]) -> None:
             if stop():
                 raise StoppedError
             self._output.mux_one(packet)
 
         self._output.start_encoding()
-        others = self._others()
+        kind = next(kind for kind, name in MUXERS.items() if name == self._output.format.name)
+        copies = Copies(self._film, self._source, self._copies, kind)
+        others = self._others(copies)
         waiting = next(others, None)
         for packet, time in self._pictures():
             while waiting is not None and waiting[1] <= time:
-                put(waiting[0])
+                copies.put(waiting[0], mux)
                 waiting = next(others, None)
-            put(packet)
+            mux(packet)
             self.frames += 1
         while waiting is not None:
-            put(waiting[0])
+            copies.put(waiting[0], mux)
             waiting = next(others, None)
+        self.copied |= copies.copied
+        self.notes = copies.notes()
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
@@ -248,30 +259,15 @@ class _Join:
         given = self._encoding
         complete(file, self.position, title, given.size, given.sample_aspect, given.chroma_location)
 
-    def _others(self) -> Iterator[tuple[Packet[Any], Fraction]]:
-        """The copied streams' packets in the source's order, with their times in seconds."""
-        time, delay = Fraction(0), self._delay()
-        if not self._copies or self._source is None:
-            return
-        streams = [self._source.streams[index] for index in self._copies]
-        for packet in packets_of(self._source, *streams):
-            if delay:
-                late = round(delay / packet.time_base)
-                packet.pts = None if packet.pts is None else packet.pts - late
-                packet.dts = None if packet.dts is None else packet.dts - late
-            ticks = packet.dts if packet.dts is not None else packet.pts
-            if ticks is not None:
-                time = ticks * packet.time_base
-            shown = time if packet.pts is None else packet.pts * packet.time_base
-            if not self._cut.has(shown):
-                continue
-            shift = self._cut.shift(packet.time_base)
-            time -= shift * packet.time_base
-            packet.pts = None if packet.pts is None else packet.pts - shift
-            packet.dts = None if packet.dts is None else packet.dts - shift
-            self.copied[packet.stream_index] += 1
-            packet.stream = self._copies[packet.stream_index]
-            yield packet, time
+    def _others(self, copies: Copies) -> Iterator[tuple[Packet[Any], Fraction]]:
+        """The packets to copy that belong to the part, with their times in seconds."""
+        delay = self._delay()
+        for packet, time, shown in copies.packets():
+            later(packet, -round(delay / packet.time_base))
+            if self._cut.has(shown - delay):
+                shift = self._cut.shift(packet.time_base)
+                later(packet, -shift)
+                yield packet, time - delay - shift * packet.time_base
 
     def _delay(self) -> Fraction:
         """By how much the sound of another file comes after that file's begin, in seconds: it

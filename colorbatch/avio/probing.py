@@ -214,7 +214,7 @@ def _video_info(
     frame = _first_frame(stream, path)
     context, time_base = stream.codec_context, stream.time_base
     assert time_base is not None
-    own = stream.duration * time_base if stream.duration else _tagged_duration(stream) or duration
+    own = stream.duration * time_base if stream.duration else _length(stream, duration)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)
@@ -264,6 +264,21 @@ def _color(context: av.VideoCodecContext, frame: VideoFrame) -> Color:
     matrix = context.colorspace if context.colorspace != UNTAGGED else frame.colorspace
     color_range = 2 if full else context.color_range or frame.color_range
     return Color(color_range, values[0] or UNTAGGED, values[1] or UNTAGGED, matrix)
+
+
+def _length(stream: VideoStream, whole: Fraction | None) -> Fraction | None:
+    """Seconds from the first picture to the end, by a tag or by the container's duration. In
+    Matroska and NUT libav counts both from 0, also where the first picture comes later; mkvmerge,
+    which signs its statistics, counts the tag from the first picture."""
+    tagged = _tagged_duration(stream)
+    end = tagged if tagged is not None else whole
+    from_zero = stream.container.format.name.startswith(("matroska", "nut"))
+    if tagged is not None and any(key.startswith("_STATISTICS") for key in stream.metadata):
+        from_zero = False
+    if not from_zero or end is None or stream.start_time is None or stream.time_base is None:
+        return end
+    late = max(0, stream.start_time) * stream.time_base
+    return end - late if end > late else end
 
 
 def _tagged_duration(stream: VideoStream) -> Fraction | None:

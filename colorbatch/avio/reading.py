@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from colorbatch.avio.film import Film
 from colorbatch.avio.pixels import Planes, planes_of
 from colorbatch.avio.sources import opened, slices_intact
+from colorbatch.avio.timeline import Steady, may_jump
 from colorbatch.errors import SourceError
 
 
@@ -49,13 +50,15 @@ class Ending:
     """How a reading went. frames: given out; corrupt: of these, damaged or repeated; lost: packets
     that gave no picture and stood at the very start, so that there was none to repeat; retimed:
     frames whose time was missing or not after the one before, moved by the least that helps;
-    cut_off: why the source ends before its time, "" if it does not."""
+    cut_off: why the source ends before its time, "" if it does not; jumps: of the source's clock,
+    behind each of which all is moved by the same (`timeline`)."""
 
     frames: int
     corrupt: int
     lost: int
     retimed: int
     cut_off: str
+    jumps: int = 0
 
 
 class Frames(Iterator[Frame]):
@@ -65,12 +68,16 @@ class Frames(Iterator[Frame]):
     With `start`, reading begins at least one group of pictures before it and what comes earlier is
     decoded and dropped, so that the frames are those of a reading from the start, wherever the
     format can seek; the caller checks that with `Planes.digest` of a frame that it knows, and reads
-    from the start if it is another. threads: of the decoder, within a picture; 0: as many as there
-    are cores. Raises SourceError where a film cannot be opened or changes size or pixel format in
-    its midst.
+    from the start if it is another. Where the source's clock may jump, a tick does not tell a place
+    in the file, and reading is from the start; near: seek all the same, and take what comes there,
+    with the times that it has by itself. threads: of the decoder, within a picture; 0: as many as
+    there are cores. Raises SourceError where a film cannot be opened or changes size or pixel
+    format in its midst.
     """
 
-    def __init__(self, film: Film, start: int | None = None, *, threads: int = 0) -> None:
+    def __init__(
+        self, film: Film, start: int | None = None, *, near: bool = False, threads: int = 0
+    ) -> None:
         self.ending: Ending | None = None
         self._film = film
         self._opened = opened(film.path)
@@ -81,7 +88,8 @@ class Frames(Iterator[Frame]):
             for other in self._container.streams:
                 if other.index != stream.index:
                     other.discard = Discard.all
-            point = None if start is None else _seek_point(film, start)
+            sought = start if near or not may_jump(self._container) else None
+            point = None if sought is None else _seek_point(film, sought)
             if point is not None:
                 self._container.seek(point, stream=stream)
             context = stream.codec_context
@@ -122,14 +130,19 @@ class Frames(Iterator[Frame]):
         if self.ending is None:
             decoder = self._decoder
             self.ending = Ending(
-                self._given, self._corrupt, decoder.lost, decoder.retimed, decoder.cut_off()
+                self._given,
+                self._corrupt,
+                decoder.lost,
+                decoder.retimed,
+                decoder.cut_off(),
+                decoder.jumps,
             )
         raise StopIteration
 
 
-def frames(film: Film, start: int | None = None, *, threads: int = 0) -> Frames:
+def frames(film: Film, start: int | None = None, *, near: bool = False, threads: int = 0) -> Frames:
     """The film's frames in presentation order; see `Frames`."""
-    return Frames(film, start, threads=threads)
+    return Frames(film, start, near=near, threads=threads)
 
 
 def _seek_point(film: Film, start: int) -> int | None:
@@ -168,6 +181,7 @@ class _Decoder:
 
     def __init__(self, film: Film, container: InputContainer, stream: VideoStream) -> None:
         self._film, self._container, self._stream = film, container, stream
+        self._steady = Steady(film) if may_jump(container) else None
         self.lost = self.retimed = 0
         self._refused = 0
         self._tainted = False
@@ -192,7 +206,14 @@ class _Decoder:
             yield from self._decode(packet)
         yield from self._overdue(None)
 
+    @property
+    def jumps(self) -> int:
+        """Of the source's clock, so far."""
+        return len(self._steady.shifts) - 1 if self._steady else 0
+
     def _decode(self, packet: Packet[Any]) -> Iterator[Frame]:
+        if self._steady is not None and packet.size:
+            self._steady.move(packet)
         time = packet.pts if packet.pts is not None else packet.dts
         if packet.size and time is not None and not packet.is_discard:
             heapq.heappush(self._pending, time)

@@ -7,8 +7,8 @@ exactly: the piece is MP4 (MOV for ProRes and DNxHR) whose clocks count in the f
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import io
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import av
+from av import logging as av_logging
 from av.container import OutputContainer
 from av.filter import Graph
 from av.packet import Packet
@@ -25,13 +26,20 @@ from av.video.stream import VideoStream
 
 from colorbatch.avio.encoders import Encoding, quieten
 from colorbatch.avio.film import FIELD_ORDERS
+from colorbatch.avio.output import Guarded, Nowhere, Sink
 from colorbatch.avio.pixels import Planes, frame_of
+from colorbatch.avio.sources import told
 from colorbatch.errors import TargetError, UsageError
 from colorbatch.files import replacing
 
 BUFFER = 1 << 20
 HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_mf")
 """Ends of the names of encoders that are not software."""
+GIVEN_BY_FILM = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
+"""Options of libav's that would make the encoder's pictures or clock other than the film's."""
+EARLIEST = 3600
+"""Seconds by which a picture may be decoded before it is shown. x265 gives the packets of one or
+two pictures, where it has not seen more, decoding times out of memory that it has not written."""
 MAX_TIMESCALE = 2**31 - 1
 
 
@@ -54,13 +62,16 @@ class Segment:
 
 class SegmentWriter:
     """Writes one segment; a context manager. Leaving it well without `close` closes it; leaving it
-    with an exception leaves no file. `owner` marks the temporary (see `files.replacing`).
+    with an exception leaves no file. `owner` marks the temporary (see `files.replacing`). file: to
+    write into instead of `path`, which then is what errors name.
 
     Raises UsageError where the encoder refuses the encoding, TargetError for what the disk refuses
     or an encoder that fails, ValueError for planes or times that are not of the encoding.
     """
 
-    def __init__(self, path: Path, encoding: Encoding, *, owner: str = "") -> None:
+    def __init__(
+        self, path: Path, encoding: Encoding, *, owner: str = "", file: Sink | None = None
+    ) -> None:
         if encoding.time_base.denominator > MAX_TIMESCALE:
             raise UsageError(f"a time base of {encoding.time_base} s cannot be kept in MP4")
         self._path, self._encoding = path, encoding
@@ -69,10 +80,10 @@ class SegmentWriter:
         self._last: tuple[int, int] | None = None
         self._segment: Segment | None = None
         self._stack = contextlib.ExitStack()
-        file = self._stack.enter_context(replacing(path, owner=owner))
+        into = file or self._stack.enter_context(replacing(path, owner=owner))
         try:
             self._container = av.open(
-                file,
+                Guarded(into),
                 "w",
                 format=encoding.segment_container,
                 container_options=clock(encoding.time_base),
@@ -106,6 +117,22 @@ class SegmentWriter:
         frame = frame_of(planes, self._encoding.pix_fmt)
         if (frame.height, frame.width) != self._encoding.size:
             raise ValueError(f"a frame of {frame.width} x {frame.height}")
+        self._write(frame, pts, duration)
+
+    def write_empty(self) -> None:
+        """Encode a frame of zeros, for a trial."""
+        height, width = self._encoding.size
+        frame = av.VideoFrame(width, height, self._encoding.pix_fmt)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        self._write(frame, 0, 0)
+
+    def options_left(self) -> tuple[str, ...]:
+        """The names of the options that the encoder did not take: what it takes, it removes."""
+        left = set(self._stream.codec_context.options) - {"chroma_sample_location"}
+        return tuple(sorted(left))
+
+    def _write(self, frame: VideoFrame, pts: int, duration: int) -> None:
         frame.pts, frame.duration = pts, duration
         frame.time_base = self._encoding.time_base
         # ProRes has the tags in each picture, and players believe these
@@ -153,6 +180,9 @@ class SegmentWriter:
         for packet in packets:
             assert packet.pts is not None
             self._order.append(packet.pts)
+            early = 0 if packet.dts is None else packet.pts - packet.dts
+            if not 0 <= early * self._encoding.time_base <= EARLIEST:
+                packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, 0)
             self._container.mux(packet)
 
@@ -171,7 +201,8 @@ class SegmentWriter:
         self._stack.__exit__(type(error), error, error.__traceback__)
         if isinstance(error, av.FFmpegError) or (opening and isinstance(error, ValueError)):
             encoding = self._encoding
-            words = f"{encoding.codec} with {encoding.pix_fmt}: {error}"
+            said = getattr(error, "strerror", None) or error
+            words = f"{encoding.codec} with {encoding.pix_fmt}: {said}"
             raise (UsageError if opening else TargetError)(f"{self._path}: {words}") from error
 
 
@@ -221,30 +252,45 @@ def describe(stream: VideoStream, encoding: Encoding) -> None:
         context.sample_aspect_ratio = encoding.sample_aspect
 
 
-def check(encoding: Encoding) -> None:
+def check(encoding: Encoding, film: Path | None = None) -> None:
     """See that the encoder takes an encoding, before any work. Raises UsageError for values that it
-    refuses and for options that it does not have."""
-    name = f"{encoding.codec} with {encoding.pix_fmt}"
+    refuses and for options that it does not have. film: named in the error."""
+    name = f"{film}: " if film else ""
+    name += f"{encoding.codec} with {encoding.pix_fmt}"
     if not encoding.segment_container:
         raise UsageError(
             f"{encoding.codec} fits into neither MOV nor MP4, in which films are kept while they "
             "are made"
         )
-    with io.BytesIO() as file:
-        container = av.open(file, "w", format=encoding.segment_container)
+    given = " ".join(f"{key}={value}" for key, value in encoding.options) or "its defaults"
+    for key in GIVEN_BY_FILM & dict(encoding.options).keys():
+        raise UsageError(f"{name} does not work with {key}: that is the film's own")
+    with told(av_logging.ERROR) as said:
         try:
-            stream = _stream(container, encoding)
-        except (av.FFmpegError, ValueError) as error:
-            given = " ".join(f"{key}={value}" for key, value in encoding.options)
+            unknown = _tried(encoding)
+        except (UsageError, TargetError) as error:
             hardware = encoding.codec.endswith(HARDWARE)
             raise UsageError(
-                f"{name} does not work with {given or 'its defaults'}",
+                f"{name} does not work with {given}: {_reason(said, error.__cause__ or error)}",
                 "it needs a graphics card of its vendor, and its driver" if hardware else "",
             ) from error
-        # what the encoder did not take is left over
-        unknown = set(stream.codec_context.options) - {"chroma_sample_location"}
-        if unknown:
-            raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
+    if unknown:
+        raise UsageError(f"{name} has no option {', '.join(unknown)}")
+
+
+@functools.lru_cache(maxsize=64)
+def _tried(encoding: Encoding) -> tuple[str, ...]:
+    """Make a segment of one empty picture that goes nowhere; the options that the encoder does not
+    have. Raises UsageError, TargetError."""
+    with SegmentWriter(Path(encoding.codec), encoding, file=Nowhere()) as writer:
+        writer.write_empty()
+        return writer.options_left()
+
+
+def _reason(said: list[Any], error: BaseException) -> str:
+    """The first thing that libav said, else its error."""
+    words = next((line.strip() for _, _, line in said if line.strip()), "")
+    return words or str(getattr(error, "strerror", None) or error)
 
 
 def _field_marker(stream: VideoStream, encoding: Encoding) -> Graph | None:

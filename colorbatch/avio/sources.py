@@ -69,22 +69,31 @@ def packets_of(container: InputContainer, *streams: Any) -> Iterator[Packet[Any]
             yield packet
 
 
+@contextlib.contextmanager
+def told(level: int) -> Iterator[list[Any]]:
+    """What libav tells this thread within the block, at a level of its log: (level, who, words). It
+    takes the process's log level for that time."""
+    with _log_level:
+        before = av_logging.get_level()
+        av_logging.set_level(level)
+        av_logging.set_libav_level(level)
+        try:
+            with av_logging.Capture() as lines:
+                yield lines
+        finally:
+            av_logging.set_level(before)
+            if before is not None:
+                av_logging.set_libav_level(av_logging.adapt_level(before))
+
+
 def dumped(container: InputContainer) -> dict[int, list[str]]:
     """libav's own description, by the stream's index: its line, then what stands below it.
 
     PyAV 18 shows neither the chroma location nor a stream's side data nor the codec of a stream
     without decoder; this text has them all. It takes the process's log level for a moment.
     """
-    with _log_level:
-        level = av_logging.get_level()
-        av_logging.set_level(av_logging.VERBOSE)
-        av_logging.set_libav_level(av_logging.VERBOSE)
-        try:
-            text = container.dumps_format()  # type: ignore[attr-defined]
-        finally:
-            av_logging.set_level(level)
-            if level is not None:
-                av_logging.set_libav_level(av_logging.adapt_level(level))
+    with told(av_logging.VERBOSE):
+        text = container.dumps_format()  # type: ignore[attr-defined]
     found: dict[int, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():

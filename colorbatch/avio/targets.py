@@ -102,7 +102,10 @@ def refused(
                     _check_cover(container, odd_tags({**film.metadata, **(tags or {})}))
                 _check_kept(info, _trial(container, adding, None if cover else packet))
             except (av.FFmpegError, ValueError) as error:
-                found.append(Refusal(info.index, _named(info), _words(error)))
+                context = stream.codec_context
+                silent = isinstance(context, av.AudioCodecContext) and not context.sample_rate
+                reason = "it is not told how it is coded" if silent else _words(error)
+                found.append(Refusal(info.index, _named(info), reason))
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from colorbatch.cli import frameplan
-from colorbatch.errors import SourceError, TargetError, UsageError, one_line
+from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
 from colorbatch.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Work = FilmJob | FrameJob
 """A film, or a sequence that becomes frames."""
+
+logger = logging.getLogger(__name__)
 
 IN_COLOR, TONED, OURS_ALREADY = "in color already", "toned", "made by colorbatch"
 
@@ -53,7 +56,8 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             made = _planned(one, asked, settings)
         except UsageError as error:
             wrong.append(one_line(error))
-        except (SourceError, TargetError) as error:
+        except Exception as error:
+            refuse_for_all(error)
             if is_mine(one.below.as_posix(), part):
                 outcomes.append(failed(one.source, one.source, error))
         else:
@@ -70,7 +74,8 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     for film in planned:
         try:
             film, ended = _judged(film, asked, settings, model)
-        except SourceError as error:
+        except Exception as error:
+            refuse_for_all(error)
             outcomes.append(failed(film.job.source, film.job.target, error))
             continue
         if ended is None:
@@ -82,6 +87,14 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             outcomes.append(ended)
     _refuse(wrong)
     return Planned(todo, finished, outcomes)
+
+
+def refuse_for_all(error: Exception) -> None:
+    """Raises the error again unless it is that of one film: its source, its target, or one that
+    nobody foresaw."""
+    if isinstance(error, ColorbatchError) and not isinstance(error, SourceError | TargetError):
+        raise error
+    logger.debug("a film cannot be planned", exc_info=error)
 
 
 def is_mine(place: str, part: tuple[int, int] | None) -> bool:

@@ -6,10 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from colorbatch.avio import Film, encoders, formats_of, pixel_format, plan, probe, result_format
+from colorbatch.avio import (
+    Film,
+    Planes,
+    SegmentWriter,
+    check,
+    encoders,
+    formats_of,
+    frames,
+    pixel_format,
+    plan,
+    probe,
+    result_format,
+)
+from colorbatch.avio.ffv1 import slices
 from colorbatch.errors import UsageError
 
 
@@ -184,3 +199,67 @@ def test_what_cannot_be_is_refused_before_work(film: Callable[..., Film]) -> Non
     with pytest.raises(UsageError, match="a64multi takes no pictures in color"):
         plan(film(pix_fmt="rgb24"), codec="a64multi")
     assert all(each.kind in ("gray", "yuv", "rgb") for each in formats_of("ffv1"))
+
+
+@pytest.mark.parametrize(
+    ("size", "pix_fmt"),
+    [
+        ((576, 719), "gray10le"),
+        ((575, 719), "gray10le"),
+        ((1079, 1919), "gray"),
+        ((47, 33), "yuv420p"),
+        ((15, 15), "gray"),
+        ((2, 2), "gray10le"),
+        ((3, 3), "gray"),
+        ((1, 1), "gray16le"),
+    ],
+)
+def test_ffv1_at_sizes_that_few_grids_of_slices_fit_into(
+    make_clip: Callable[..., Path],
+    decoded: Callable[[Path], list[Any]],
+    tmp_path: Path,
+    size: tuple[int, int],
+    pix_fmt: str,
+) -> None:
+    """Odd and tiny pictures are written by default, and with one slice and every number taken."""
+    film = probe(make_clip("s.mkv", "ffv1", pix_fmt, size=size, times=(0, 1001)))
+    encoding = plan(film, codec="ffv1").encoding
+    check(encoding)
+    with frames(film) as read, SegmentWriter(tmp_path / "s.mp4", encoding) as writer:
+        for frame in read:
+            luma = frame.planes.luma
+            depth = encoding.pix_fmt
+            down, across = pixel_format(depth).subsampling
+            shape = (-(-size[0] // down), -(-size[1] // across))
+            assert luma is not None
+            chroma = np.full(shape, 1 << pixel_format(depth).depth - 1, luma.dtype)
+            writer.write(Planes(luma, (chroma, chroma)), frame.pts, frame.duration)
+    source, result = decoded(film.path), decoded(tmp_path / "s.mp4")
+    assert [one.planes[0] for one in result] == [one.planes[0] for one in source]
+
+
+def test_slices_at_usual_sizes_are_a_function_of_the_size() -> None:
+    """Those by which films were made so far."""
+    asked = (("level", "3"), ("g", "1"), ("slicecrc", "1"))
+    sizes = {(64, 96): "4", (576, 720): "16", (1080, 1920): "16", (2160, 3840): "24"}
+    for size, count in sizes.items():
+        assert slices(size, "yuv422p10le", asked) == (("slices", count),)
+
+
+def test_a_refusal_names_the_film_and_the_reason(make_clip: Callable[..., Path]) -> None:
+    """What the encoder itself says."""
+    film = probe(make_clip("s.mkv", "ffv1", "gray10le", size=(575, 719), times=(0, 1001)))
+    encoding = plan(film, codec="ffv1", options=(("slices", "7"),)).encoding
+    with pytest.raises(UsageError, match=r"s\.mkv: ffv1 with .* number 7 of slices"):
+        check(encoding, film.path)
+
+
+def test_own_parameters_of_x265_keep_the_mastering_display(film: Callable[..., Film]) -> None:
+    """They come behind the usual ones, which win nothing but stay."""
+    facts = {"mastering": "G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1)", "light": "1000,400"}
+    own = (("x265-params", "bframes=2"), ("x265-params", "ref=1"))
+    options = dict(plan(film(**facts), codec="libx265", options=own).encoding.options)
+    assert options["x265-params"] == (
+        "log-level=error:master-display=G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1):max-cll=1000,400"
+        ":bframes=2:ref=1"
+    )

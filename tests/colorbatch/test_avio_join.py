@@ -455,3 +455,41 @@ def test_names_that_ask_for_a_container() -> None:
     """By suffix, in any case; what cannot be written asks for none."""
     names = ["a.MKV", "b.mov", "c.m4v", "d.mp4", "e.avi", "f"]
     assert [container_of(name) for name in names] == ["mkv", "mov", "mp4", "mp4", "", ""]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (("x264-params", "keyint=50"),),
+        (("flags", "-loop"),),
+        (("flags", "cgop"),),
+        (("x264-params", "keyint=50"), ("x264-params", "me-range=8")),
+    ],
+)
+def test_own_options_leave_the_fields_as_they_are(
+    make_clip: Callable[..., Path], tmp_path: Path, options: tuple[tuple[str, str], ...]
+) -> None:
+    """Those of x264 and the flags go beside the ones that say which field comes first."""
+    film = probe(
+        make_clip(
+            "s.mp4",
+            "libx264",
+            size=(64, 66),
+            options={"x264-params": "bff=1", "flags": "+ildct+ilme"},
+            field_mode="bff",
+            times=TIMES,
+        )
+    )
+    assert film.video.field_order == "bb"
+    encoding = plan(film, codec="libx264", options=options).encoding
+    target = made(film, encoding, tmp_path / "r.mp4")
+    assert probe(target).video.field_order == "bb"
+    # x264 writes its settings into the stream
+    told = target.read_bytes()
+    assert b"interlaced=bff" in told
+    assert (b"keyint=50" in told) == (options[0][0] == "x264-params")
+    assert (b"me_range=8 " in told) == (len(options) == 2)
+    flags = dict(encoding.options)["flags"]
+    assert flags == {"-loop": "+ildct+ilme-loop", "cgop": "+ildct+ilme+cgop"}.get(
+        options[0][1], "+ildct+ilme"
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import pytest
 
-from colorbatch.avio import Color, probe
+from colorbatch.avio import Color, frames, probe
 from colorbatch.errors import SourceError
 
 QUARTER_TURN = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
@@ -168,3 +168,45 @@ def test_variable_rate_is_told_where_the_index_has_it(make_clip: Callable[..., P
     assert probe(make_clip("v.mp4", "libx264", times=times)).video.variable is True
     assert probe(make_clip("c.mp4", "libx264")).video.variable is False
     assert probe(make_clip("c.mkv", "libx264")).video.variable is None
+
+
+def test_side_data_that_pyav_does_not_know(make_clip: Callable[..., Path]) -> None:
+    """Decoded TIFF carries EXIF; what stands beside it, such as the rotation, is told all the
+    same."""
+    path = make_clip(
+        "t.mov", "tiff", "gray16le", setup=lambda stream: stream.set_display_rotation(90)
+    )
+    with av.open(str(path)) as container:
+        # libav's number for EXIF in FFmpeg 8.1
+        assert [data.type.value for data in next(container.decode(video=0)).side_data][-1] == 31
+    video = probe(path).video
+    assert (video.rotation, video.matrix, video.beside) == (90, QUARTER_TURN, ())
+
+
+@pytest.mark.parametrize("name", ["late.mkv", "late.mp4", "late.nut"])
+def test_a_film_that_begins_late_is_as_long_as_its_pictures(
+    make_clip: Callable[..., Path], name: str
+) -> None:
+    """Matroska's DURATION counts from 0; a whole film does not end before its time."""
+    late = tuple(range(3 * 24000, 3 * 24000 + 24024, 1001))
+    film = probe(make_clip(name, "ffv1", times=late))
+    assert film.video.start * film.video.time_base == 3
+    assert film.video.duration is not None and film.video.frames is not None
+    assert abs(film.video.duration - Fraction(24024, 24000)) <= Fraction(1001, 24000)
+    assert abs(film.video.frames - 24) <= 1
+    with frames(film) as read:
+        assert len(list(read)) == 24
+    assert read.ending is not None and read.ending.cut_off == ""
+
+
+def test_a_late_film_that_is_cut_off_is_told(make_clip: Callable[..., Path]) -> None:
+    """The tag of its length stands at the begin, and half of the pictures are gone."""
+    late = tuple(range(3 * 24000, 3 * 24000 + 24024, 1001))
+    path = make_clip("late.mkv", "ffv1", times=late)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    film = probe(path)
+    with frames(film) as read:
+        count = len(list(read))
+    assert 5 < count < 20
+    assert read.ending is not None and read.ending.cut_off

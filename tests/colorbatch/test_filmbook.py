@@ -52,7 +52,7 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
         book.add(segment(folder, 0), "d" * 64, None, 0)
-        first, second = segment(folder, 1), segment(folder, 2)
+        first = segment(folder, 1)
         book.add(first, "e" * 64, 17, 3)
     path = folder / filmbook.JOURNAL
     whole = path.read_bytes()
@@ -66,8 +66,42 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
     assert len(filmbook.read(folder).parts) == 2
     path.write_bytes(whole[: ends[1] + 20])
     with FilmBook(folder, tmp_path / "r.mkv") as book:
-        book.add(second, "f" * 64, 27, 0)
+        book.add(first, "f" * 64, 27, 0)
     assert [part.digest[0] for part in filmbook.read(folder).parts] == ["d", "f"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ('"time_base": [1, 24]', '"time_base": [1, 0]'),
+        ('"time_base": [1, 24]', '"time_base": [0, 1]'),
+        ('"state": "segment"', '"state": "segm'),
+    ],
+)
+def test_a_line_of_a_segment_that_tells_nothing(
+    folder: Path, tmp_path: Path, number: int, word: str, other: str
+) -> None:
+    """The segments before it are known, those behind it would leave a hole; all are made again."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        for each in range(3):
+            book.add(segment(folder, each), str(each) * 64, None, 0)
+        book.end(())
+    path = folder / filmbook.JOURNAL
+    lines = path.read_text("utf-8").split("\n")
+    assert word in lines[1 + number]
+    lines[1 + number] = lines[1 + number].replace(word, other)
+    path.write_text("\n".join(lines), "utf-8")
+    account = filmbook.read(folder)
+    assert [part.digest[0] for part in account.parts] == ["0", "1", "2"][:number]
+    assert account.ending is None
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        for each in range(number, 3):
+            book.add(segment(folder, each), str(each) * 64, None, 0)
+        book.end(("whole",))
+    account = filmbook.read(folder)
+    assert len(account.parts) == 3 and account.ending == ("whole",)
 
 
 def test_a_segment_made_once_more_replaces_what_was_behind(folder: Path, tmp_path: Path) -> None:
