@@ -58,6 +58,13 @@ class Head:
         finely."""
         return self.size, self.mtime_ns // 1000, self.sample
 
+    def is_as(self, other: Head) -> bool:
+        """Whether segments of one go into the film of the other; names have no part in that."""
+        with_what = self.settings, self.model, self.library
+        return with_what == (other.settings, other.model, other.library) and (
+            self.identity == other.identity
+        )
+
 
 @dataclass(frozen=True)
 class Part:

@@ -71,7 +71,8 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         published = None if maker.anew else _published(book, head, made, maker.stop)
         if published is not None:
             return finishing.outcome(one, published, book.account)
-        if maker.anew or book.account.head != head or book.account.finish is not None:
+        old = book.account.head
+        if maker.anew or old is None or not old.is_as(head) or book.account.finish is not None:
             book.begin(head)
         parts = list(book.whole_parts(maker.stop))
         if book.account.ending is None or len(parts) < len(book.account.parts):
@@ -86,7 +87,8 @@ def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool])
     """A film that a killed run had recorded and not named yet, named."""
     finish = book.account.finish
     place = files.reachable(made)
-    if finish is None or book.account.head != head or not place.is_file():
+    old = book.account.head
+    if finish is None or old is None or not old.is_as(head) or not place.is_file():
         return None
     if place.stat().st_size != finish.size or sha256_of(made, stop) != finish.sha256:
         return None
@@ -96,7 +98,7 @@ def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool])
 
 def _unchanged(one: FilmJob, settings: FilmSettings, head: Head) -> None:
     """Raises SourceError for a source that is not what it was when work began."""
-    if head_of(one, settings, head.model) != head:
+    if not head_of(one, settings, head.model).is_as(head):
         raise SourceError(f"{one.job.source}: was changed while it was read")
 
 

@@ -166,7 +166,8 @@ def _judged(
     if isinstance(film, framejobs.FrameJob):
         return frameplan.judge(film, asked, settings, model, _left_alone)
     reason, outdated, _ = verdicts.verdict(film, settings, model)
-    if reason and not (asked.redo_all or (outdated and asked.overwrite)):
+    anyway = asked.redo_all or (outdated and (asked.overwrite or asked.preview is not None))
+    if reason and not anyway:
         return film, replace(_skipped(film, reason), outdated=outdated)
     film = replace(film, kind=kind_of_film(film.plan.footage))
     if settings.fate(film.kind, film.job.named) == "skip":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -511,6 +512,81 @@ def test_a_film_that_was_not_named_before_a_kill(
     assert last_json(run_cli(*base))["colored"] == 1
     assert (tmp_path / "r.mkv").read_bytes() == film
     assert last_json(run_cli(*base))["skipped_because"] == {"finished": 1}
+
+
+@pytest.fixture
+def unfinished(
+    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """The command of a film that was killed, and its segments."""
+    source = make_clip("s.mkv", **seconds(35))
+    arguments = ["video", str(source), "-o", "r.mkv", "-m", str(tiny_model), "--json"]
+    for step in range(4, 20):
+        command = [sys.executable, "-c", KILLED, str(step), *arguments]
+        subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        made = segments(tmp_path / ".colorbatch" / "films" / "r.mkv")
+        if made:
+            assert len(made) < 3 and not (tmp_path / "r.mkv").exists()
+            return arguments, made
+    raise AssertionError("no run was killed behind a segment")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("settings", "begun with other settings"),
+        ("model", "begun with another model"),
+        ("source", "source changed since it was begun"),
+        ("library", "begun with another encoder library"),
+    ],
+)
+def test_an_unfinished_film_is_not_thrown_away(
+    run_cli: Run,
+    unfinished: tuple[list[str], list[dict[str, Any]]],
+    make_model: Callable[..., Path],
+    tmp_path: Path,
+    change: str,
+    reason: str,
+) -> None:
+    """What it was begun with is another now: it is named, its segments stay; -y begins it anew."""
+    arguments, made = unfinished
+    folder = tmp_path / ".colorbatch" / "films" / "r.mkv"
+    more: list[str] = []
+    if change == "settings":
+        more = ["--saturation", "0.5"]
+    elif change == "model":
+        more = ["-m", str(make_model(tmp_path / "other.onnx", body="hungry"))]
+    elif change == "source":
+        data = bytearray((tmp_path / "s.mkv").read_bytes())
+        data[-3] ^= 1
+        (tmp_path / "s.mkv").write_bytes(data)
+    else:
+        lines = [json.loads(each) for each in (folder / "journal.jsonl").read_text().splitlines()]
+        lines[0]["library"] = "another"
+        text = "".join(f"{json.dumps(each)}\n" for each in lines)
+        (folder / "journal.jsonl").write_text(text, "ascii")
+    run = run_cli(*arguments, *more)
+    assert run.returncode == 0, run.stderr
+    assert last_json(run)["skipped_because"] == {reason: 1} and last_json(run)["outdated"] == 1
+    assert segments(folder) == made and len(list(folder.glob("0*.mp4"))) >= len(made)
+    assert not (tmp_path / "r.mkv").exists()
+    again = run_cli(*arguments, *more, "-y")
+    assert last_json(again)["colored"] == 1, again.stderr
+    assert len(segments(folder)) == len(made) + 3 and len(luma(tmp_path / "r.mkv")) == 35
+
+
+def test_an_unfinished_film_of_a_renamed_source_is_gone_on_with(
+    run_cli: Run, unfinished: tuple[list[str], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Neither another name nor a share that tells times less finely makes another source of it."""
+    arguments, made = unfinished
+    folder, source = tmp_path / ".colorbatch" / "films" / "r.mkv", tmp_path / "s.mkv"
+    time_ns = source.stat().st_mtime_ns
+    os.utime(source, ns=(time_ns, time_ns // 1000 * 1000))
+    source.rename(tmp_path / "renamed.mkv")
+    run = run_cli(*["renamed.mkv" if each == str(source) else each for each in arguments])
+    assert run.returncode == 0 and last_json(run)["colored"] == 1, run.stderr
+    assert segments(folder)[: len(made)] == made and len(segments(folder)) == 3
 
 
 def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
