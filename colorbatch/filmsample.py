@@ -55,15 +55,18 @@ class Pair:
 
 
 def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
-    """`count` frames, spread over the film."""
+    """`count` frames, spread over the film. Raises SourceError where there are none."""
     plan, size = one.plan, one.plan.film.video.size
+    empty = True
     for frame in judging.spread(plan.footage, count, plan.span):
-        after = _colored(frame, plan, maker)
+        empty, after = False, _colored(frame, plan, maker)
         yield Pair(
             (frame.pts - plan.film.video.start) * plan.film.video.time_base,
             judging.srgb(frame.planes, plan.codes, size),
             judging.srgb(after, plan.made, size),
         )
+    if empty:
+        raise SourceError(f"{plan.film.path}: has no pictures in this part")
 
 
 def write_pairs(one: FilmJob, maker: Maker, count: int, folder: Path) -> list[Path]:
@@ -83,9 +86,7 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
     """Space and time for the whole film, by a few frames of it. Raises UsageError where the encoder
     refuses its settings, SourceError."""
     plan = one.plan
-    frames = list(judging.spread(plan.footage, FRAMES, plan.span))
-    if not frames:
-        raise SourceError(f"{plan.film.path}: has no pictures in this part")
+    frames = sorted(_spread(plan), key=lambda frame: frame.pts)
     _colored(frames[0], plan, maker)  # the first run of a model takes longer
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -95,10 +96,28 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
                 writer.write(_colored(frame, plan, maker), frame.pts, frame.duration)
         size = path.stat().st_size
     each = (time.perf_counter() - started) / len(frames)
-    count = plan.count
+    count = _count(plan)
     times = count or 0
     result = size * times // len(frames)
     return Estimate(count, result, each * times, plan.encoding.codec in INTRA)
+
+
+def _spread(plan: FilmPlan) -> list[Frame]:
+    """A few frames. Raises SourceError where there are none."""
+    frames = list(judging.spread(plan.footage, FRAMES, plan.span))
+    if not frames:
+        raise SourceError(f"{plan.film.path}: has no pictures in this part")
+    return frames
+
+
+def _count(plan: FilmPlan) -> int | None:
+    """`FilmPlan.count`, of a film that is shorter than it says about as many as there are."""
+    if not plan.count:
+        return plan.count
+    first, last = judging.stated(plan.footage, plan.span)
+    _, reached = judging.reach(plan.footage, plan.span)
+    share = (reached - first) / (last - first) if last > first else 1.0
+    return max(1, round(plan.count * share))
 
 
 def _colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:

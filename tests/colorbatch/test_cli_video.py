@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -607,6 +608,51 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
     assert (tmp_path / "r.mkv").read_bytes() == b"somebody's"
 
 
+# --- films that are not as they say ------------------------------------------------------------
+
+
+def sounding_on(container: Any) -> list[Any]:
+    """A sound of 20 seconds."""
+    stream = container.add_stream("mp2", rate=48000)
+    packets = []
+    for number in range(20 * 48000 // 1152):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2304), np.int16), "s16", "stereo")
+        frame.rate, frame.pts, frame.time_base = 48000, number * 1152, Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return [*packets, *stream.encode(None)]
+
+
+@pytest.mark.parametrize("what", ["one frame", "one frame in MP4", "cut off", "sound goes on"])
+def test_a_film_is_made_of_what_is_there(
+    run_cli: Run,
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    what: str,
+) -> None:
+    """Where frames end long before the stated time, the film, the stills and the estimate are of
+    those that there are."""
+    if what == "one frame":
+        source, frames = make_clip("s.mkv", times=[0]), 1
+    elif what == "one frame in MP4":
+        source, frames = make_clip("s.mp4", "libx264", times=[0]), 1
+    elif what == "cut off":
+        source, frames = make_clip("s.mkv", times=range(0, 60 * 1001, 1001)), 0
+        source.write_bytes(source.read_bytes()[: source.stat().st_size // 10])
+        frames = len(luma(source))
+    else:
+        ticks: dict[str, Any] = {"time_base": Fraction(1, 24), "rate": 24, "times": range(12)}
+        source, frames = make_clip("s.mpg", "mpeg2video", more=sounding_on, **ticks), 12
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--json")
+    assert run.returncode == 0, run.stderr
+    assert first_json(run)["frames"] == frames == len(luma(tmp_path / "r.mkv"))
+    told = re.search(r": about (\d+) frames; .* GB", run.stderr)
+    assert told is not None and frames <= int(told[1]) <= 2 * frames + 1
+    stills = run_cli("video", source, "-o", "stills/r.mkv", "-m", tiny_model, "--preview", "3")
+    assert stills.returncode == 0, stills.stderr
+    assert len(list((tmp_path / "stills").glob("*.png"))) == 2 * min(3, frames)
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 
@@ -622,6 +668,8 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
         (["-o", "r.mkv", "--region", "9x9+99+0"], "beyond the picture"),
         (["-o", "r.mkv", "--start", "2", "--end", "1"], "--end is not after --start"),
         (["-o", "r.mkv", "--start", "99"], "ends before --start"),
+        (["-o", "r.mkv", "--end", "0"], "--end is not after the begin"),
+        (["-o", "r.mkv", "--start", "0.1", "--end", "0.101"], "has no frames in this part"),
         (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
         (["-o", "r.avi"], "written as .mkv, .mov or .mp4"),
         (["-o", "r.mp4", "--codec", "ffv1"], "cannot hold its subtitle (subrip)"),
