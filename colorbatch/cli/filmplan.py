@@ -138,10 +138,11 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
 
 
 def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
-    """The film that a source becomes. Raises UsageError, SourceError."""
+    """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
+    from colorbatch.proof import check_lists
     from colorbatch.video import plan_film
 
     container = asked.container or ""
@@ -153,6 +154,8 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
     plan = plan_film(source, settings, container)
     job = filmjobs.job_of(found, asked.output, plan.container)
     check_target(job.target)
+    if asked.prove_luma:
+        check_lists(job.target)
     return FilmJob(job, plan)
 
 

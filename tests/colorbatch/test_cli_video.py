@@ -995,6 +995,28 @@ def test_prove_luma_tells_what_is_not_equal(
     assert "luma differs in 12 of 12 frames" in run.stderr and (tmp_path / "r.mp4").exists()
 
 
+def test_prove_luma_writes_over_nothing_but_its_own_lists(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A stranger's file of a list's name, ffmpeg's own lists too, and a name that is too long for
+    a list fail the film before it is made; lists of an earlier run are replaced."""
+    base = ["video", make_clip("s.mkv"), "-m", tiny_model, "--prove-luma"]
+    foreign = tmp_path / "r.mkv.framemd5"
+    foreign.write_text("#format: frame checksums\n#software: Lavf61.7.100\n", "ascii")
+    for name, words in (("r.mkv", "is no list of ours"), ("n" * 240 + ".mkv", "cannot write")):
+        run = run_cli(*base, "-o", name)
+        assert run.returncode == 3 and words in run.stderr, run.stderr
+        assert not (tmp_path / name).exists() and not (tmp_path / ".colorbatch").exists()
+    assert "Lavf61" in foreign.read_text("ascii")
+    foreign.unlink()
+    run = run_cli(*base, "-o", "r.mkv")
+    assert run.returncode == 0, run.stderr
+    first = foreign.read_bytes()
+    run = run_cli(*base, "-o", "r.mkv", "--start", "0.2", "-y")
+    assert run.returncode == 0, run.stderr
+    assert foreign.read_bytes() != first
+
+
 def test_ctrl_c_is_one_line_and_resumable(
     run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
 ) -> None:
