@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from colorbatch import files, judging, video
+from colorbatch import files, judging, stills, video
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, SpaceError
@@ -44,6 +41,17 @@ class Estimate:
         """Bytes on the disk while segments are joined: two films."""
         return 2 * self.result
 
+    def to_json(self) -> dict[str, object]:
+        """Plain values: bytes, seconds; None where the film does not tell how long it is."""
+        known = bool(self.frames)
+        return {
+            "frames": self.frames,
+            "bytes": self.result if known else None,
+            "peak_bytes": self.peak if known else None,
+            "exact": self.exact,
+            "seconds": round(self.seconds, 1) if known else None,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -70,15 +78,13 @@ def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
 
 
 def write_pairs(one: FilmJob, maker: Maker, count: int, folder: Path) -> list[Path]:
-    """`pairs` as PNG files NAME-SECONDS-before.png and -after.png. Raises TargetError."""
+    """`pairs` as PNG files TARGET-SECONDS-before.png and -after.png; targets are named with their
+    suffix, so that no two films have the same stills. Raises SourceError, TargetError."""
     files.make_folder(folder)
     written = []
     for pair in pairs(one, maker, count):
-        for which, picture in (("before", pair.before), ("after", pair.after)):
-            path = folder / f"{one.job.target.stem}-{float(pair.seconds):09.3f}-{which}.png"
-            _, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
-            files.write_bytes(path, data.tobytes())
-            written.append(path)
+        name = f"{one.job.target.name}-{float(pair.seconds):09.3f}"
+        written += stills.write_pair(folder, name, pair.before, pair.after)
     return written
 
 

@@ -26,7 +26,7 @@ from colorbatch.video import FilmPlan
 
 SOURCE_LIST, RESULT_LIST = ".source.framemd5", ".framemd5"
 """Added to the result's name."""
-OURS = b"#software: colorbatch"
+LIST_LINE = b"#software: colorbatch"
 """A line at the head of our lists; ffmpeg's have its own name there."""
 ROUNDING = 0.3
 """Codes by which the luma of an RGB result may differ, because R, G and B are whole codes: half of
@@ -81,7 +81,7 @@ def check_lists(target: Path) -> None:
             continue
         try:
             with files.reachable(path).open("rb") as file:
-                ours = OURS in file.read(200).splitlines()
+                ours = LIST_LINE in file.read(200).splitlines()
         except OSError:
             ours = False
         if not ours:
@@ -166,7 +166,7 @@ def _head(file: IO[bytes], film: Film) -> None:
         "#format: frame checksums",
         "#version: 2",
         "#hash: MD5",
-        OURS.decode(),
+        LIST_LINE.decode(),
         f"#tb 0: {base.numerator}/{base.denominator}",
         "#media_type 0: video",
         "#codec_id 0: rawvideo",

@@ -73,7 +73,8 @@ ALLOWED = {
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
-    "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
+    "stills": {"png", "color", "files", "errors"},
+    "filmsample": {"filming", "judging", "stills", "video", "avio", "color", "files", "errors"},
     "framejobs": {
         "frames",
         "sequences",
@@ -89,7 +90,7 @@ ALLOWED = {
     "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
     | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
-    | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
+    | {"stills", "estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
     "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
     "proof": {"video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},

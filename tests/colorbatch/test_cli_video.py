@@ -891,9 +891,9 @@ def test_preview_shows_before_and_after(
     assert "about 30 frames" in run.stderr and "GB" in run.stderr
     names = sorted(path.name for path in (tmp_path / "stills").glob("*.png"))
     assert [name.rpartition("-")[0] for name in names[::2]] == [
-        "s-00005.000",
-        "s-00015.000",
-        "s-00025.000",
+        "s.mkv-00005.000",
+        "s.mkv-00015.000",
+        "s.mkv-00025.000",
     ]
     import cv2
 
@@ -904,6 +904,42 @@ def test_preview_shows_before_and_after(
     assert [spread(name) for name in names if "before" in name] == [0, 0, 0]
     assert min(spread(name) for name in names if "after" in name) > 20
     assert not list((tmp_path / "stills").glob("*.mkv"))
+
+
+def test_previews_of_two_films_and_of_somebodys_pictures(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Films that differ in their suffix have stills of their own; a stranger's picture of a still's
+    name fails that film and stays, earlier stills are replaced. An object for each, and one for
+    all; -q says nothing."""
+    (tmp_path / "reels").mkdir()
+    make_clip("s.mkv", **seconds(4)).rename(tmp_path / "reels" / "a.mkv")
+    make_clip("s.mp4", "libx264", **seconds(4)).rename(tmp_path / "reels" / "a.mp4")
+    base = ["video", "reels", "-o", "out", "-m", tiny_model, "--on-color", "colorize"]
+    base += ["--preview", "1"]
+    run = run_cli(*base, "--json")
+    assert run.returncode == 0, run.stderr
+    *told, last = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [each["status"] for each in told] == ["previewed"] * 2
+    paths = [Path(path) for each in told for path in each["stills"]]
+    assert len(set(paths)) == 4 and all((tmp_path / path).is_file() for path in paths)
+    assert all(each["estimate"]["frames"] == 4 and each["estimate"]["bytes"] for each in told)
+    assert last["summary"]["preview"] and last["summary"]["colored"] == 2
+    import cv2
+
+    theirs = tmp_path / paths[0]
+    cv2.imwrite(str(theirs), np.zeros((4, 4, 3), np.uint8))
+    before = theirs.read_bytes()
+    (tmp_path / paths[3]).write_bytes((tmp_path / paths[3]).read_bytes()[:200])
+    again = run_cli(*base, "-q")
+    assert again.returncode == 3 and not again.stdout, again.stdout
+    [line] = again.stderr.splitlines()
+    assert line.startswith("failed: ") and "is no still of ours" in line
+    assert theirs.read_bytes() == before
+    assert cv2.imread(str(tmp_path / paths[3])) is not None
+    theirs.unlink()
+    quiet = run_cli(*base, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 def test_a_part_of_a_film(
