@@ -668,6 +668,10 @@ def test_a_film_is_made_of_what_is_there(
         (["-o", "r.mkv", "--region", "9x9+99+0"], "beyond the picture"),
         (["-o", "r.mkv", "--start", "2", "--end", "1"], "--end is not after --start"),
         (["-o", "r.mkv", "--start", "99"], "ends before --start"),
+        (["-o", "r.mkv", "--start", "9" * 5000], "9...: seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--end", "99999999999999999999"], "seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--start", "1." + "0" * 5000], "0...: seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--region", "9" * 5000 + "x9+0+0"], "a region is WxH+X+Y"),
         (["-o", "r.mkv", "--end", "0"], "--end is not after the begin"),
         (["-o", "r.mkv", "--start", "0.1", "--end", "0.101"], "has no frames in this part"),
         (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
@@ -691,6 +695,15 @@ def test_refused_before_work(
     assert run.returncode == 2, run.stderr
     assert words in run.stderr and "Traceback" not in run.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_start_far_behind_the_end_of_a_film_without_a_length(
+    run_cli: Run, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The latest time that can be given is a usage error there too."""
+    make_clip("s.h264", "libx264", **seconds(3))
+    run = run_cli("video", "s.h264", "-o", "r.mkv", "--start", "99999:9999999:999999999.999999")
+    assert run.returncode == 2 and "has no frames in this part" in run.stderr, run.stderr
 
 
 def test_streams_are_left_out_when_told(
