@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # typing itself takes longer to load than all that Ctrl-C waits for
 
 __version__ = "0.1.0"
 __all__ = ["Colorizer", "__version__"]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from colorbatch.api import Colorizer
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +23,13 @@ from typing import Any
 
 from colorbatch import files
 from colorbatch.avio import Segment
-from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, SourceError
+from colorbatch.errors import (
+    ColorbatchError,
+    LockedError,
+    OutputFullError,
+    SourceError,
+    TargetError,
+)
 from colorbatch.locks import FolderLock
 from colorbatch.records import line_of, source_stamp
 
@@ -52,12 +58,20 @@ class Head:
         finely."""
         return self.size, self.mtime_ns // 1000, self.sample
 
+    def is_as(self, other: Head) -> bool:
+        """Whether segments of one go into the film of the other; names have no part in that."""
+        with_what = self.settings, self.model, self.library
+        return with_what == (other.settings, other.model, other.library) and (
+            self.identity == other.identity
+        )
+
 
 @dataclass(frozen=True)
 class Part:
     """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
     it; good: tick of the last frame so far that is not damaged, None without one; told: what
-    frames' notes say -> the ticks of these frames."""
+    frames' notes say -> the ticks of these frames; sha256: of its file, "" in a journal of before,
+    whose segments are not gone on with."""
 
     segment: Segment
     size: int
@@ -65,6 +79,7 @@ class Part:
     good: int | None
     corrupt: int
     told: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,14 +248,18 @@ class FilmBook:
         corrupt: int,
         told: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        """Record a segment that bears its name; see `Part`."""
+        """Record a segment that bears its name; see `Part`. Raises TargetError."""
         files.sync_folder(self.folder)
-        size = files.reachable(segment.path).stat().st_size
-        part = Part(segment, size, digest, good, corrupt, told or {})
+        try:
+            size = files.reachable(segment.path).stat().st_size
+            sha256 = files.sha256(segment.path)
+        except OSError as error:
+            raise TargetError(f"{segment.path}: {error.strerror or error}") from error
+        part = Part(segment, size, digest, good, corrupt, told or {}, sha256)
         own = {name: getattr(segment, name) for name in _SEGMENT}
         base = segment.time_base.as_integer_ratio()
         more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
-        more |= {"told": told} if told else {}
+        more |= {"sha256": sha256, **({"told": told} if told else {})}
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
         self._append(line_of({**first, **own, **more}))
         before = [each for each in self.account.parts if each.segment.first < segment.first]
@@ -271,14 +290,15 @@ class FilmBook:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def whole_parts(self) -> Iterator[Part]:
-        """The recorded segments, up to the first whose file is not as it was left."""
+    def whole_parts(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Part]:
+        """The recorded segments, up to the first whose file is not as it was left: by its SHA-256,
+        for which all of it is read. stop: asked often; then raises StoppedError."""
         for part in self.account.parts:
             try:
                 size = files.reachable(part.segment.path).stat().st_size
+                if size != part.size or files.sha256(part.segment.path, stop) != part.sha256:
+                    return
             except OSError:
-                return
-            if size != part.size:
                 return
             yield part
 

@@ -26,7 +26,7 @@ from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Float
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError, StoppedError
-from colorbatch.filmbook import FilmBook, Finish, Head
+from colorbatch.filmbook import FilmBook, Finish, Head, Part
 from colorbatch.footage import MARK, Reading, sha256_of
 from colorbatch.report import FilmOutcome
 from colorbatch.verdicts import FilmJob, head_of, joined
@@ -71,10 +71,12 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         published = None if maker.anew else _published(book, head, made, maker.stop)
         if published is not None:
             return finishing.outcome(one, published, book.account)
-        if maker.anew or book.account.head != head or book.account.finish is not None:
+        old = book.account.head
+        if maker.anew or old is None or not old.is_as(head) or book.account.finish is not None:
             book.begin(head)
-        if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
-            _make_segments(one, maker, book)
+        parts = list(book.whole_parts(maker.stop))
+        if book.account.ending is None or len(parts) < len(book.account.parts):
+            _make_segments(one, maker, book, parts)
         _unchanged(one, maker.settings, head)
         finish = finishing.join(one, maker.mark, book, made, maker.stop)
         book.finish(made, finish)
@@ -85,7 +87,8 @@ def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool])
     """A film that a killed run had recorded and not named yet, named."""
     finish = book.account.finish
     place = files.reachable(made)
-    if finish is None or book.account.head != head or not place.is_file():
+    old = book.account.head
+    if finish is None or old is None or not old.is_as(head) or not place.is_file():
         return None
     if place.stat().st_size != finish.size or sha256_of(made, stop) != finish.sha256:
         return None
@@ -95,17 +98,19 @@ def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool])
 
 def _unchanged(one: FilmJob, settings: FilmSettings, head: Head) -> None:
     """Raises SourceError for a source that is not what it was when work began."""
-    if head_of(one, settings, head.model) != head:
+    if not head_of(one, settings, head.model).is_as(head):
         raise SourceError(f"{one.job.source}: was changed while it was read")
 
 
 # --- segments ----------------------------------------------------------------------------------
 
 
-def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
-    """Make the segments that are missing, and record how the source ended."""
+def _make_segments(one: FilmJob, maker: Maker, book: FilmBook, parts: list[Part]) -> None:
+    """Make the segments that are missing behind `parts`, and record how the source ended."""
     plan = one.plan
-    parts = list(book.whole_parts())
+    if damaged := book.account.parts[len(parts) :]:
+        path = damaged[0].segment.path
+        logger.warning("%s: not as it was left; it and those behind it are made again", path)
     found = _opened(plan, parts, maker.stop)
     if found is None:
         logger.warning("%s: gives other pictures than before; it is begun anew", plan.film.path)
@@ -142,7 +147,7 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
 
 
 def _opened(
-    plan: FilmPlan, parts: Sequence[filmbook.Part], stop: Callable[[], bool]
+    plan: FilmPlan, parts: Sequence[Part], stop: Callable[[], bool]
 ) -> tuple[Reading, tuple[int, Planes] | None] | None:
     """The source, read up to the last frame of these segments, and the last good frame until then.
 

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from colorbatch import avio, files, judging, video
+from colorbatch import avio, files, judging, stills, video
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, SpaceError
@@ -43,6 +40,17 @@ class Estimate:
         """Bytes on the disk while segments are joined: two films."""
         return 2 * self.result
 
+    def to_json(self) -> dict[str, object]:
+        """Plain values: bytes, seconds; None where the film does not tell how long it is."""
+        known = bool(self.frames)
+        return {
+            "frames": self.frames,
+            "bytes": self.result if known else None,
+            "peak_bytes": self.peak if known else None,
+            "exact": self.exact,
+            "seconds": round(self.seconds, 1) if known else None,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -54,27 +62,28 @@ class Pair:
 
 
 def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
-    """`count` frames, spread over the film."""
+    """`count` frames, spread over the film. Raises SourceError where there are none."""
     plan, size = one.plan, one.plan.film.video.size
+    empty = True
     for frame in judging.spread(plan.footage, count, plan.span):
-        after = _colored(frame, plan, maker)
+        empty, after = False, _colored(frame, plan, maker)
         yield Pair(
             (frame.pts - plan.film.video.start) * plan.film.video.time_base,
             judging.srgb(frame.planes, plan.codes, size),
             judging.srgb(after, plan.made, size),
         )
+    if empty:
+        raise SourceError(f"{plan.film.path}: has no pictures in this part")
 
 
 def write_pairs(one: FilmJob, maker: Maker, count: int, folder: Path) -> list[Path]:
-    """`pairs` as PNG files NAME-SECONDS-before.png and -after.png. Raises TargetError."""
+    """`pairs` as PNG files TARGET-SECONDS-before.png and -after.png; targets are named with their
+    suffix, so that no two films have the same stills. Raises SourceError, TargetError."""
     files.make_folder(folder)
     written = []
     for pair in pairs(one, maker, count):
-        for which, picture in (("before", pair.before), ("after", pair.after)):
-            path = folder / f"{one.job.target.stem}-{float(pair.seconds):09.3f}-{which}.png"
-            _, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
-            files.write_bytes(path, data.tobytes())
-            written.append(path)
+        name = f"{one.job.target.name}-{float(pair.seconds):09.3f}"
+        written += stills.write_pair(folder, name, pair.before, pair.after)
     return written
 
 
@@ -82,9 +91,7 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
     """Space and time for the whole film, by a few frames of it. Raises UsageError where the encoder
     refuses its settings, SourceError."""
     plan = one.plan
-    frames = list(judging.spread(plan.footage, FRAMES, plan.span))
-    if not frames:
-        raise SourceError(f"{plan.film.path}: has no pictures in this part")
+    frames = sorted(_spread(plan), key=lambda frame: frame.pts)
     _colored(frames[0], plan, maker)  # the first run of a model takes longer
     started = time.perf_counter()
     sample = avio.Nowhere()  # only its size is asked for: nothing is kept, in memory or on a disk
@@ -95,10 +102,28 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
             writer.write(_colored(frame, plan, maker), number * step, step)
     size = sample.size
     each = (time.perf_counter() - started) / len(frames)
-    count = plan.count
+    count = _count(plan)
     times = count or 0
     result = size * times // len(frames)
     return Estimate(count, result, each * times, plan.encoding.codec in INTRA)
+
+
+def _spread(plan: FilmPlan) -> list[Frame]:
+    """A few frames. Raises SourceError where there are none."""
+    frames = list(judging.spread(plan.footage, FRAMES, plan.span))
+    if not frames:
+        raise SourceError(f"{plan.film.path}: has no pictures in this part")
+    return frames
+
+
+def _count(plan: FilmPlan) -> int | None:
+    """`FilmPlan.count`, of a film that is shorter than it says about as many as there are."""
+    if not plan.count:
+        return plan.count
+    first, last = judging.stated(plan.footage, plan.span)
+    _, reached = judging.reach(plan.footage, plan.span)
+    share = (reached - first) / (last - first) if last > first else 1.0
+    return max(1, round(plan.count * share))
 
 
 def _colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:

@@ -26,7 +26,7 @@ from colorbatch.journal import Journals
 from colorbatch.judging import JUDGED_FRAMES
 from colorbatch.records import Made, Redo, verdict
 from colorbatch.sequences import FrameSequence, check_gaps
-from colorbatch.video import FilmSettings
+from colorbatch.video import FilmSettings, refuse_no_part
 from colorbatch.ycbcr import Encoding, Region
 
 
@@ -157,8 +157,7 @@ def _within(
     start, end = settings.start, settings.end
     if start is None and end is None:
         return sequence.numbers
-    if start is not None and end is not None and end <= start:
-        raise UsageError("--end is not after --start")
+    refuse_no_part(settings)
     name = sequence.folder / sequence.pattern
     per_second = rates.film_rate(settings.fps, rate, str(name))
 

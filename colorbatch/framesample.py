@@ -12,10 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from colorbatch import estimate, files, formats, frames, framing, headers, scans, sizes, ycbcr
+from colorbatch import (
+    estimate,
+    files,
+    formats,
+    frames,
+    framing,
+    headers,
+    scans,
+    sizes,
+    stills,
+    ycbcr,
+)
 from colorbatch.color import Codes, to_codes
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.filming import Maker
@@ -101,18 +111,14 @@ def _made(
 
 
 def write_pairs(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], float]:
-    """`pairs` as PNG files NAME-before.png and -after.png in the folder of the results, and the
-    seconds that one core takes for one frame. Raises TargetError, and SourceError where no frame
-    can be read."""
+    """`pairs` as PNG files FRAME-before.png and -after.png in the folder of the results, FRAME with
+    its suffix, and the seconds that one core takes for one frame. Raises TargetError, and
+    SourceError where no frame can be read."""
     files.make_folder(one.plan.folder)
     written, took = [], []
     for pair in pairs(one, maker, count):
-        stem = Path(one.plan.sequence.name(pair.number)).stem
-        for which, picture in (("before", pair.before), ("after", pair.after)):
-            path = one.plan.folder / f"{stem}-{which}.png"
-            _, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
-            files.write_bytes(path, data.tobytes())
-            written.append(path)
+        name = one.plan.sequence.name(pair.number)
+        written += stills.write_pair(one.plan.folder, name, pair.before, pair.after)
         took.append(pair.seconds)
     if not took:
         raise SourceError(f"{one.job.source}: none of {count} frames can be read")

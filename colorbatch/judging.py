@@ -18,22 +18,63 @@ from colorbatch.ycbcr import Encoding, rgb_view
 
 JUDGED_FRAMES = 7
 JUDGED_SIDE = 192
+HALVINGS = 24
+"""So often the end of a film that is shorter than it says is looked for."""
 
 
 def spread(footage: Footage, count: int, span: tuple[int | None, int | None]) -> Iterator[Frame]:
-    """About `count` frames at even distances; one where the film does not tell how long it is."""
-    video = footage.film.video
-    first = video.start if span[0] is None else span[0]
-    whole = round(video.duration / video.time_base) if video.duration else 0
-    last = min(video.start + whole, span[1] if span[1] is not None else video.start + whole)
+    """About `count` frames at even distances, where there are any; where that gives fewer, the
+    first ones behind them, not in order. One where the film does not tell how long it is."""
+    first, last = reach(footage, span)
     ticks = [first + (last - first) * (2 * i + 1) // (2 * count) for i in range(count)]
+    wanted = count if last > first else 1
     seen: set[int] = set()
     for tick in ticks if last > first else [first]:
-        with footage.frames(tick, near=True) as reading:
-            frame = next(reading, None)
+        frame = _frame_at(footage, tick, span[1])
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)
             yield frame
+    if len(seen) == wanted:
+        return
+    with footage.frames(span[0]) as reading:
+        for frame in reading:
+            if len(seen) == wanted or (span[1] is not None and frame.pts >= span[1]):
+                return
+            if frame.pts not in seen and (span[0] is None or frame.pts >= span[0]):
+                seen.add(frame.pts)
+                yield frame
+
+
+def stated(footage: Footage, span: tuple[int | None, int | None]) -> tuple[int, int]:
+    """The first tick of a part and the one behind it, by the film's own word; the same one twice
+    where it does not tell how long it is."""
+    video = footage.film.video
+    first = video.start if span[0] is None else span[0]
+    whole = round(video.duration / video.time_base) if video.duration else 0
+    last = video.start + whole
+    return first, max(first, last if span[1] is None else min(last, span[1]))
+
+
+def reach(footage: Footage, span: tuple[int | None, int | None]) -> tuple[int, int]:
+    """The same, but where frames end long before (a copy that was cut off, a sound that goes on)
+    the second is a tick that has none, less than twice as far as they go."""
+    video = footage.film.video
+    first, last = stated(footage, span)
+    rate = video.average_rate or video.real_rate
+    step = round(1 / rate / video.time_base) if rate else 0
+    tick = last - (last - first) // 6 - step
+    for _ in range(HALVINGS):
+        if tick <= first or _frame_at(footage, tick, span[1]) is not None:
+            break
+        tick, last = first + (tick - first) // 2, tick
+    return first, last
+
+
+def _frame_at(footage: Footage, tick: int, end: int | None) -> Frame | None:
+    """The first frame from a tick on, None if there is none before `end`."""
+    with footage.frames(tick, near=True) as reading:
+        frame = next(reading, None)
+    return frame if frame is None or end is None or frame.pts < end else None
 
 
 def srgb(planes: Planes, codes: Encoding, size: tuple[int, int]) -> Codes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ from colorbatch import avio, files, video
 from colorbatch.avio import Film, Planes
 from colorbatch.chroma import coded_luma_of_rgb
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError, StoppedError
+from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.video import FilmPlan
 
 SOURCE_LIST, RESULT_LIST = ".source.framemd5", ".framemd5"
 """Added to the result's name."""
+LIST_LINE = b"#software: colorbatch"
+"""A line at the head of our lists; ffmpeg's have its own name there."""
 ROUNDING = 0.3
 """Codes by which the luma of an RGB result may differ, because R, G and B are whole codes: half of
 G's weight, 0.294 (`chroma.rgb_planes`), and float32's share at 16 bits."""
@@ -68,9 +71,27 @@ class Proof:
         return f"luma{of_rgb} is equal in all {self.frames:,} frames{how}{within}"
 
 
+def check_lists(target: Path) -> None:
+    """See that the lists of a film can be written, before any work. Raises TargetError for names
+    that are too long, and for files of these names that are not lists of ours."""
+    for ending in (SOURCE_LIST, RESULT_LIST):
+        path = target.with_name(target.name + ending)
+        files.check_target(path)
+        if not os.path.lexists(files.reachable(path)):
+            continue
+        try:
+            with files.reachable(path).open("rb") as file:
+                ours = LIST_LINE in file.read(200).splitlines()
+        except OSError:
+            ours = False
+        if not ours:
+            raise TargetError(f"{path}: is there already, and is no list of ours", "move it away")
+
+
 def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: False) -> Proof:
     """Compare every Y' plane of source and result, and write their lists beside the result. Raises
     SourceError, TargetError, and StoppedError, without lists, where `stop` says so."""
+    check_lists(target)
     result = avio.probe(target)
     rgb = plan.made.matrix == "rgb"
     source_frames = frames = equal = 0
@@ -145,6 +166,7 @@ def _head(file: IO[bytes], film: Film) -> None:
         "#format: frame checksums",
         "#version: 2",
         "#hash: MD5",
+        LIST_LINE.decode(),
         f"#tb 0: {base.numerator}/{base.denominator}",
         "#media_type 0: video",
         "#codec_id 0: rawvideo",

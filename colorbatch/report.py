@@ -87,6 +87,21 @@ class FramesOutcome(FilmOutcome):
         return {name: getattr(self, name) or None for name in names} | {"failed_frames": failed}
 
 
+@dataclass(frozen=True)
+class PreviewOutcome(Outcome):
+    """Stills of a film that would be colored. stills: their files; estimate: what all of the film
+    takes, in plain values."""
+
+    stills: tuple[Path, ...] = ()
+    estimate: dict[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        values = json.loads(super().to_json()) | {"status": "previewed"}
+        more = {"stills": [str(path) for path in self.stills], "estimate": self.estimate}
+        return json.dumps(values | more, ensure_ascii=True)
+
+
 @dataclass
 class Report:
     """Counts of a batch; a true account at any moment."""
@@ -108,6 +123,8 @@ class Report:
     estimate: dict[str, object] = field(default_factory=dict)
     """Expected space and time, of what the batch is, or of what a sample leaves."""
     dry_run: bool = False
+    preview: bool = False
+    """Whether what would be colored was only shown."""
     interrupted: bool = False
     stopped: bool = False
     """Whether the batch ended because nothing could be written any more."""
@@ -211,6 +228,7 @@ class Report:
                     "made_by": self.made_by or None,
                     "estimate": self.estimate or None,
                     "dry_run": self.dry_run,
+                    "preview": self.preview,
                     "interrupted": self.interrupted,
                     "stopped": self.stopped,
                     "unlogged": self.unlogged,

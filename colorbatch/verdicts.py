@@ -19,6 +19,14 @@ from colorbatch.records import (
 )
 from colorbatch.video import FilmPlan, FilmSettings
 
+BEGUN = {
+    SOURCE_CHANGED: "source changed since it was begun",
+    OTHER_MODEL: "begun with another model",
+    OTHER_SETTINGS: "begun with other settings",
+}
+OTHER_LIBRARY = "begun with another encoder library"
+"""Why an unfinished film is not gone on with."""
+
 
 @dataclass(frozen=True)
 class FilmJob:
@@ -45,26 +53,50 @@ def head_of(one: FilmJob, settings: FilmSettings, model_sha256: str) -> Head:
 def verdict(
     one: FilmJob, settings: FilmSettings, model: Callable[[], str]
 ) -> tuple[str, bool, Account]:
-    """Why a film need not be made, and whether its result is outdated; ('', False) if it is to do,
-    and what is known of it. Raises SourceError."""
+    """Why a film need not be made, and whether what there is of it is outdated; ('', False) if it
+    is to do, and what is known of it. Raises SourceError."""
     account = filmbook.read(filmbook.folder_of(one.job))
     target = files.reachable(one.job.target)
     size = target.stat().st_size if target.is_file() else None
-    if size is None:
+    # a file that was there before an unfinished film was begun is to be replaced by it
+    if size is not None and account.finish is None and not account.replaces:
+        return NOT_OURS, one.job.named, account
+    if _is_under_way(one, account):
+        reason = _begun_otherwise(one, settings, model, account)
+        return reason, bool(reason), account
+    if size is None or account.finish is None:
         return "", False, account
-    if account.head is None or account.finish is None:
-        # a file that was there before an unfinished film was begun is to be replaced by it
-        going_on = account.replaces
-        return ("" if going_on else NOT_OURS), one.job.named and not going_on, account
-    if files.reachable(joined(filmbook.folder_of(one.job), one.plan)).exists():
-        return "", False, account  # recorded, and not named before a kill
     if size != account.finish.size:
         return RESULT_CHANGED, False, account
-    now, old = head_of(one, settings, model()), account.head
+    assert account.head is not None
+    reason = _changed(account.head, head_of(one, settings, model()))
+    return reason or FINISHED, bool(reason), account
+
+
+def _is_under_way(one: FilmJob, account: Account) -> bool:
+    """Whether there is work of an earlier run that can be gone on with."""
+    if account.finish is None:
+        return any(part.sha256 for part in account.parts)
+    # recorded, and not named before a kill
+    return files.reachable(joined(filmbook.folder_of(one.job), one.plan)).exists()
+
+
+def _begun_otherwise(
+    one: FilmJob, settings: FilmSettings, model: Callable[[], str], account: Account
+) -> str:
+    """Why an unfinished film cannot be gone on with, "" if it can."""
+    assert account.head is not None
+    now = head_of(one, settings, model())
+    if reason := _changed(account.head, now):
+        return BEGUN[reason]
+    return OTHER_LIBRARY if account.head.library != now.library else ""
+
+
+def _changed(old: Head, now: Head) -> str:
+    """What a film was made of or with that is another now, "" for nothing. What encodes has no part
+    in it: a finished film stays as good as it was."""
     if old.identity != now.identity:
-        return SOURCE_CHANGED, True, account
+        return SOURCE_CHANGED
     if old.model != now.model:
-        return OTHER_MODEL, True, account
-    if old.settings != now.settings:
-        return OTHER_SETTINGS, True, account
-    return FINISHED, False, account
+        return OTHER_MODEL
+    return OTHER_SETTINGS if old.settings != now.settings else ""

@@ -110,7 +110,7 @@ class FilmPlan:
         if video.frames is None or not video.duration or self.span == (None, None):
             return video.frames
         first, last = self.span
-        begin = (first or video.start) - video.start
+        begin = (video.start if first is None else first) - video.start
         seconds = (last - video.start) * video.time_base if last is not None else video.duration
         share = (min(seconds, video.duration) - begin * video.time_base) / video.duration
         return max(0, round(video.frames * share))
@@ -172,6 +172,8 @@ def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "
     avio.check(encoding, film.path)
     region = settings.region.within(film.video.size, made) if settings.region else None
     refusals = avio.refused(film, found.container, encoding.codec)
+    span = _span(film, settings)
+    _refuse_empty(footage, span)
     return FilmPlan(
         footage,
         encoding,
@@ -180,7 +182,7 @@ def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "
         codes,
         made,
         region,
-        _span(film, settings),
+        span,
         refusals,
     )
 
@@ -196,11 +198,26 @@ def _tagged(encoding: avio.Encoding, made: Encoding) -> tuple[avio.Encoding, Enc
     return replace(encoding, color=color), replace(made, siting=located)  # type: ignore[arg-type]
 
 
+def refuse_no_part(settings: FilmSettings) -> None:
+    """Raises UsageError for times between which there is nothing, whatever the film."""
+    if settings.end is not None and settings.end <= (settings.start or 0):
+        begin = "the begin" if settings.start is None else "--start"
+        raise UsageError(f"--end is not after {begin}")
+
+
+def _refuse_empty(footage: Footage, span: tuple[int | None, int | None]) -> None:
+    """Raises UsageError for a part that has no frame."""
+    if span == (None, None):
+        return
+    with footage.frames(span[0]) as reading:
+        if next(within(reading, span), None) is None:
+            raise UsageError(f"{footage.film.path}: has no frames in this part")
+
+
 def _span(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:
     """The ticks of --start and --end. Raises UsageError for a part that is empty."""
     video = film.video
-    if settings.start is not None and settings.end is not None and settings.end <= settings.start:
-        raise UsageError("--end is not after --start")
+    refuse_no_part(settings)
     if settings.start is not None and video.duration and settings.start >= video.duration:
         raise UsageError(f"{film.path}: ends before --start, after {float(video.duration):.3f} s")
 

@@ -214,7 +214,7 @@ class Region:
     @classmethod
     def parse(cls, text: str) -> Region:
         """From "WxH+X+Y". Raises UsageError."""
-        found = re.fullmatch(r"(\d+)x(\d+)\+(\d+)\+(\d+)", text.strip())
+        found = re.fullmatch(r"(\d{1,9})x(\d{1,9})\+(\d{1,9})\+(\d{1,9})", text.strip())
         if not found or not int(found[1]) or not int(found[2]):
             raise UsageError(f"a region is WxH+X+Y, such as 640x480+40+0, not {text!r}")
         return cls(*(int(part) for part in found.groups()))

@@ -151,10 +151,11 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
 
 
 def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
-    """The film that a source becomes. Raises UsageError, SourceError."""
+    """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
     from colorbatch.filming import FilmJob
+    from colorbatch.proof import check_lists
     from colorbatch.video import plan_film
 
     container = asked.container or ""
@@ -166,6 +167,8 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
     plan = plan_film(source, settings, container)
     job = filmjobs.job_of(found, asked.output, plan.container)
     check_target(job.target)
+    if asked.prove_luma:
+        check_lists(job.target)
     return FilmJob(job, plan)
 
 
@@ -179,7 +182,8 @@ def _judged(
     if isinstance(film, framejobs.FrameJob):
         return frameplan.judge(film, asked, settings, model, _left_alone)
     reason, outdated, _ = verdicts.verdict(film, settings, model)
-    if reason and not (asked.redo_all or (outdated and asked.overwrite)):
+    anyway = asked.redo_all or (outdated and (asked.overwrite or asked.preview is not None))
+    if reason and not anyway:
         return film, replace(_skipped(film, reason), outdated=outdated)
     film = replace(film, kind=kind_of_film(film.plan.footage))
     if settings.fate(film.kind, film.job.named) == "skip":

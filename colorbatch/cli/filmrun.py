@@ -27,7 +27,7 @@ from colorbatch.errors import (
     SpaceError,
     StoppedError,
 )
-from colorbatch.report import FilmOutcome, Report, duration, escaped
+from colorbatch.report import FilmOutcome, PreviewOutcome, Report, duration, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
@@ -79,7 +79,7 @@ def _work(
     if planned.todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
     if asked.preview is not None:
-        return _preview(asked, settings, planned.todo, engine, show)
+        return _preview(asked, settings, planned, engine, show)
     _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
         run = _Run(asked, show, interrupted)
@@ -291,35 +291,43 @@ def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
 
 
 def _preview(
-    asked: Asked, settings: FilmSettings, todo: Any, engine: Any, show: Shower
+    asked: Asked, settings: FilmSettings, planned: filmplan.Planned, engine: Any, show: Shower
 ) -> ExitCode:
     """Stills of every film, before and after."""
     from colorbatch.filming import Maker
 
-    if engine is None:
-        click.echo("every film is finished already", err=True)
-        return ExitCode.DONE
+    show.report.preview = True
+    for outcome in planned.outcomes:
+        show.outcome(outcome)
     maker = Maker(engine, "", settings, asked.workers)
-    for film in todo:
+    for film in planned.todo:
         try:
-            written, text = _stills(film, maker, asked.preview or 1)
+            written, values, text = _stills(film, maker, asked.preview or 1)
         except SpaceError:
             raise
         except ColorbatchError as error:
             show.outcome(filmplan.failed(film.job.source, film.job.target, error))
             continue
-        for path in written:
-            click.echo(escaped(str(path)))
-        click.echo(escaped(f"{film.job.source}: {text}"), err=True)
+        shown = PreviewOutcome(
+            film.job.source,
+            film.job.target,
+            "colored",
+            kind=film.kind,
+            stills=tuple(written),
+            estimate=values,
+        )
+        show.previewed(shown, text)
+    show.end_of_preview()
     return show.report.exit_code
 
 
-def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], str]:
-    """Stills of one film, and what all of it takes."""
+def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
+    """Stills of one film, and what all of it takes, in plain values and in words."""
     from colorbatch import filmsample
     from colorbatch.framejobs import FrameJob
 
     if isinstance(film, FrameJob):
         return framerun.preview(film, maker, count)
     written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
-    return written, in_words(filmsample.estimate(film, maker))
+    expected = filmsample.estimate(film, maker)
+    return written, expected.to_json(), in_words(expected)

@@ -68,10 +68,11 @@ def proved(
     return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
 
-def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], str]:
-    """Stills of a sequence, and what all of it takes. Raises SourceError, TargetError."""
+def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
+    """Stills of a sequence, and what all of it takes, in plain values and in words. Raises
+    SourceError, TargetError."""
     from colorbatch import framesample
 
     written, seconds = framesample.write_pairs(one, maker, count)
     whole = framesample.space(one, maker.workers).timed(seconds * len(one.todo))
-    return written, f"{len(one.todo):,} frames to do on one core: {whole.text}"
+    return written, whole.to_json(), f"{len(one.todo):,} frames to do on one core: {whole.text}"

@@ -17,7 +17,7 @@ from colorbatch.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.log import Log
-    from colorbatch.report import Outcome, Report
+    from colorbatch.report import Outcome, PreviewOutcome, Report
 
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""
@@ -88,6 +88,29 @@ class Shower:
         elif not self.quiet and outcome.status != "skipped":
             what = outcome.kind + (", kept" if outcome.status == "kept" else "")
             click.echo(escaped(f"{outcome.source} -> {outcome.target} ({what})"))
+
+    def previewed(self, outcome: PreviewOutcome, text: str) -> None:
+        """Count and show the stills of a film; text: what all of it takes."""
+        self.report.add(outcome)
+        if self.as_json:
+            click.echo(outcome.to_json())
+        elif not self.quiet:
+            for path in outcome.stills:
+                click.echo(escaped(str(path)))
+        if not self.quiet:
+            self._line(f"{outcome.source}: {text}")
+
+    def end_of_preview(self) -> None:
+        """The last line of a preview."""
+        report = self.report
+        if self.as_json:
+            click.echo(report.to_json())
+        if not self.quiet:
+            parts = [f"{report.statuses['colored']:,} shown"]
+            parts += [report.skipped()] if report.statuses["skipped"] else []
+            failed = report.statuses["failed"]
+            parts += [f"{failed:,} failed"] if failed else []
+            click.echo(f"preview: {', '.join(parts)}", err=True)
 
     def end_of_plan(self, estimate: str) -> None:
         """The last line of a dry run, with what all of it will take."""

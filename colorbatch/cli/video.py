@@ -193,9 +193,11 @@ def _time(name: str, text: str | None) -> Fraction | None:
     """Seconds of "90", "1:30" or "00:01:30.5". Raises UsageError."""
     if text is None:
         return None
-    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)", text, re.ASCII)
+    # as many digits as any film needs: ticks of it are numbers of 64 bits
+    found = re.fullmatch(r"(?:(?:(\d{1,5}):)?(\d{1,7}):)?(\d{1,9}(?:\.\d{1,12})?)", text, re.ASCII)
     if found is None:
-        raise UsageError(f"{name} {text}: seconds or HH:MM:SS.mmm are wanted")
+        shown = text if len(text) <= 40 else f"{text[:40]}..."
+        raise UsageError(f"{name} {shown}: seconds or HH:MM:SS.mmm are wanted")
     hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
 

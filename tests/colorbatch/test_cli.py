@@ -468,6 +468,59 @@ def wait_for_files(process, folder, count):
         time.sleep(0.005)
 
 
+CTRL_C_IN_AN_IMPORT = """
+import importlib.abc, runpy, signal, sys
+name = sys.argv.pop(1)
+
+class CtrlC(importlib.abc.MetaPathFinder):
+    def find_spec(self, wanted, path, target=None):
+        if wanted == name:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+runpy.run_module("colorbatch", run_name="__main__")
+"""
+"""The program, with Ctrl-C in the instant in which it begins to import a module."""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (["--help"], "click"),
+        (["images", "scans", "-o", "out"], "colorbatch.cli.images"),
+        (["images", "scans", "-o", "out"], "numpy"),
+        (["video", "film.mkv", "-o", "r.mkv"], "colorbatch.cli.video"),
+        (["video", "film.mkv", "-o", "r.mkv"], "av"),
+        (["verify"], "colorbatch.parity"),
+        (["models"], "colorbatch.contract"),
+        (["doctor"], "onnxruntime.capi.onnxruntime_pybind11_state"),
+    ],
+)
+def test_ctrl_c_while_the_program_is_loaded(clean_env, tmp_path, command, module):
+    """Exit 130 and one line, whatever is being imported."""
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a.png").write_bytes(b"no picture")
+    (tmp_path / "film.mkv").write_bytes(b"no film")
+    run = subprocess.run(
+        [sys.executable, "-c", CTRL_C_IN_AN_IMPORT, module, *command],
+        env=clean_env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (run.returncode, run.stderr) == (130, "interrupted\n")
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored(clean_env):
+    """As in a shell's background."""
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    command = [sys.executable, "-c", ignore + CTRL_C_IN_AN_IMPORT, "click", "--version"]
+    run = subprocess.run(command, env=clean_env, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0 and "colorbatch" in run.stdout, run.stderr
+
+
 @posix_only
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(
     run_cli, clean_env, tiny_model, many, tmp_path

@@ -593,7 +593,7 @@ def test_preview_shows_before_and_after(
     assert run.returncode == 0, run.stderr
     assert "24 frames to do on one core: about " in run.stderr and "344 kB" in run.stderr
     names = sorted(files(tmp_path / "stills"))
-    expected = [f"r_{number:06d}-{which}.png" for number in (1005, 1013, 1021)
+    expected = [f"r_{number:06d}.dpx-{which}.png" for number in (1005, 1013, 1021)
                 for which in ("after", "before")]  # fmt: skip
     assert names == expected
     for name in names:
@@ -601,6 +601,23 @@ def test_preview_shows_before_and_after(
             picture = np.array(image).astype(int)
         assert picture.shape == (48, 64, 3)
         assert (np.ptp(picture, axis=2).max() > 20) == ("after" in name)
+
+
+def test_preview_as_json_and_over_somebodys_picture(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """One object for the sequence and one for all; a stranger's picture stays, and fails it."""
+    base = ["video", reel, "-o", "stills", "-m", tiny_model, "--preview", "1"]
+    run = run_cli(*base, "--json", "-q")
+    assert run.returncode == 0 and not run.stderr, run.stderr
+    shown, last = map(json.loads, run.stdout.splitlines())
+    assert shown["status"] == "previewed" and shown["estimate"]["pictures"] == 24
+    [before, after] = [tmp_path / path for path in shown["stills"]]
+    assert before.is_file() and after.is_file() and last["summary"]["preview"]
+    after.write_bytes(b"somebody's")
+    again = run_cli(*base, "-q")
+    assert again.returncode == 3 and "is no still of ours" in again.stderr and not again.stdout
+    assert after.read_bytes() == b"somebody's"
 
 
 def test_prove_luma_tells_what_is_not_equal(

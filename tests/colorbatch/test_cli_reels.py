@@ -291,7 +291,7 @@ def test_stills_of_frames(run_cli: Run, tiny_model: Path, reel: Path, tmp_path: 
     """--preview shows them as a display does, and makes no film."""
     run = run_cli("video", reel, "-o", "look/r.mkv", "-m", tiny_model, "--preview", "2")
     assert run.returncode == 0, run.stderr
-    assert len(list((tmp_path / "look").glob("r-*.png"))) == 4
+    assert len(list((tmp_path / "look").glob("r.mkv-*.png"))) == 4
     assert not (tmp_path / "look" / "r.mkv").exists()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -513,6 +515,81 @@ def test_a_film_that_was_not_named_before_a_kill(
     assert last_json(run_cli(*base))["skipped_because"] == {"finished": 1}
 
 
+@pytest.fixture
+def unfinished(
+    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """The command of a film that was killed, and its segments."""
+    source = make_clip("s.mkv", **seconds(35))
+    arguments = ["video", str(source), "-o", "r.mkv", "-m", str(tiny_model), "--json"]
+    for step in range(4, 20):
+        command = [sys.executable, "-c", KILLED, str(step), *arguments]
+        subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        made = segments(tmp_path / ".colorbatch" / "films" / "r.mkv")
+        if made:
+            assert len(made) < 3 and not (tmp_path / "r.mkv").exists()
+            return arguments, made
+    raise AssertionError("no run was killed behind a segment")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("settings", "begun with other settings"),
+        ("model", "begun with another model"),
+        ("source", "source changed since it was begun"),
+        ("library", "begun with another encoder library"),
+    ],
+)
+def test_an_unfinished_film_is_not_thrown_away(
+    run_cli: Run,
+    unfinished: tuple[list[str], list[dict[str, Any]]],
+    make_model: Callable[..., Path],
+    tmp_path: Path,
+    change: str,
+    reason: str,
+) -> None:
+    """What it was begun with is another now: it is named, its segments stay; -y begins it anew."""
+    arguments, made = unfinished
+    folder = tmp_path / ".colorbatch" / "films" / "r.mkv"
+    more: list[str] = []
+    if change == "settings":
+        more = ["--saturation", "0.5"]
+    elif change == "model":
+        more = ["-m", str(make_model(tmp_path / "other.onnx", body="hungry"))]
+    elif change == "source":
+        data = bytearray((tmp_path / "s.mkv").read_bytes())
+        data[-3] ^= 1
+        (tmp_path / "s.mkv").write_bytes(data)
+    else:
+        lines = [json.loads(each) for each in (folder / "journal.jsonl").read_text().splitlines()]
+        lines[0]["library"] = "another"
+        text = "".join(f"{json.dumps(each)}\n" for each in lines)
+        (folder / "journal.jsonl").write_text(text, "ascii")
+    run = run_cli(*arguments, *more)
+    assert run.returncode == 0, run.stderr
+    assert last_json(run)["skipped_because"] == {reason: 1} and last_json(run)["outdated"] == 1
+    assert segments(folder) == made and len(list(folder.glob("0*.mp4"))) >= len(made)
+    assert not (tmp_path / "r.mkv").exists()
+    again = run_cli(*arguments, *more, "-y")
+    assert last_json(again)["colored"] == 1, again.stderr
+    assert len(segments(folder)) == len(made) + 3 and len(luma(tmp_path / "r.mkv")) == 35
+
+
+def test_an_unfinished_film_of_a_renamed_source_is_gone_on_with(
+    run_cli: Run, unfinished: tuple[list[str], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Neither another name nor a share that tells times less finely makes another source of it."""
+    arguments, made = unfinished
+    folder, source = tmp_path / ".colorbatch" / "films" / "r.mkv", tmp_path / "s.mkv"
+    time_ns = source.stat().st_mtime_ns
+    os.utime(source, ns=(time_ns, time_ns // 1000 * 1000))
+    source.rename(tmp_path / "renamed.mkv")
+    run = run_cli(*["renamed.mkv" if each == str(source) else each for each in arguments])
+    assert run.returncode == 0 and last_json(run)["colored"] == 1, run.stderr
+    assert segments(folder)[: len(made)] == made and len(segments(folder)) == 3
+
+
 def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
     run_cli: Run,
     clean_env: dict[str, str],
@@ -531,6 +608,51 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
     assert (tmp_path / "r.mkv").read_bytes() == b"somebody's"
 
 
+# --- films that are not as they say ------------------------------------------------------------
+
+
+def sounding_on(container: Any) -> list[Any]:
+    """A sound of 20 seconds."""
+    stream = container.add_stream("mp2", rate=48000)
+    packets = []
+    for number in range(20 * 48000 // 1152):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2304), np.int16), "s16", "stereo")
+        frame.rate, frame.pts, frame.time_base = 48000, number * 1152, Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return [*packets, *stream.encode(None)]
+
+
+@pytest.mark.parametrize("what", ["one frame", "one frame in MP4", "cut off", "sound goes on"])
+def test_a_film_is_made_of_what_is_there(
+    run_cli: Run,
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    what: str,
+) -> None:
+    """Where frames end long before the stated time, the film, the stills and the estimate are of
+    those that there are."""
+    if what == "one frame":
+        source, frames = make_clip("s.mkv", times=[0]), 1
+    elif what == "one frame in MP4":
+        source, frames = make_clip("s.mp4", "libx264", times=[0]), 1
+    elif what == "cut off":
+        source, frames = make_clip("s.mkv", times=range(0, 60 * 1001, 1001)), 0
+        source.write_bytes(source.read_bytes()[: source.stat().st_size // 10])
+        frames = len(luma(source))
+    else:
+        ticks: dict[str, Any] = {"time_base": Fraction(1, 24), "rate": 24, "times": range(12)}
+        source, frames = make_clip("s.mpg", "mpeg2video", more=sounding_on, **ticks), 12
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--json")
+    assert run.returncode == 0, run.stderr
+    assert first_json(run)["frames"] == frames == len(luma(tmp_path / "r.mkv"))
+    told = re.search(r": about (\d+) frames; .* GB", run.stderr)
+    assert told is not None and frames <= int(told[1]) <= 2 * frames + 1
+    stills = run_cli("video", source, "-o", "stills/r.mkv", "-m", tiny_model, "--preview", "3")
+    assert stills.returncode == 0, stills.stderr
+    assert len(list((tmp_path / "stills").glob("*.png"))) == 2 * min(3, frames)
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 
@@ -546,6 +668,12 @@ def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
         (["-o", "r.mkv", "--region", "9x9+99+0"], "beyond the picture"),
         (["-o", "r.mkv", "--start", "2", "--end", "1"], "--end is not after --start"),
         (["-o", "r.mkv", "--start", "99"], "ends before --start"),
+        (["-o", "r.mkv", "--start", "9" * 5000], "9...: seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--end", "99999999999999999999"], "seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--start", "1." + "0" * 5000], "0...: seconds or HH:MM:SS.mmm are wanted"),
+        (["-o", "r.mkv", "--region", "9" * 5000 + "x9+0+0"], "a region is WxH+X+Y"),
+        (["-o", "r.mkv", "--end", "0"], "--end is not after the begin"),
+        (["-o", "r.mkv", "--start", "0.1", "--end", "0.101"], "has no frames in this part"),
         (["-o", "r.mkv", "--container", "mov"], "contradict each other"),
         (["-o", "r.avi"], "written as .mkv, .mov or .mp4"),
         (["-o", "r.mp4", "--codec", "ffv1"], "cannot hold its subtitle (subrip)"),
@@ -567,6 +695,15 @@ def test_refused_before_work(
     assert run.returncode == 2, run.stderr
     assert words in run.stderr and "Traceback" not in run.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_start_far_behind_the_end_of_a_film_without_a_length(
+    run_cli: Run, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The latest time that can be given is a usage error there too."""
+    make_clip("s.h264", "libx264", **seconds(3))
+    run = run_cli("video", "s.h264", "-o", "r.mkv", "--start", "99999:9999999:999999999.999999")
+    assert run.returncode == 2 and "has no frames in this part" in run.stderr, run.stderr
 
 
 def test_streams_are_left_out_when_told(
@@ -767,9 +904,9 @@ def test_preview_shows_before_and_after(
     assert "about 30 frames" in run.stderr and "GB" in run.stderr
     names = sorted(path.name for path in (tmp_path / "stills").glob("*.png"))
     assert [name.rpartition("-")[0] for name in names[::2]] == [
-        "s-00005.000",
-        "s-00015.000",
-        "s-00025.000",
+        "s.mkv-00005.000",
+        "s.mkv-00015.000",
+        "s.mkv-00025.000",
     ]
     import cv2
 
@@ -780,6 +917,42 @@ def test_preview_shows_before_and_after(
     assert [spread(name) for name in names if "before" in name] == [0, 0, 0]
     assert min(spread(name) for name in names if "after" in name) > 20
     assert not list((tmp_path / "stills").glob("*.mkv"))
+
+
+def test_previews_of_two_films_and_of_somebodys_pictures(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Films that differ in their suffix have stills of their own; a stranger's picture of a still's
+    name fails that film and stays, earlier stills are replaced. An object for each, and one for
+    all; -q says nothing."""
+    (tmp_path / "reels").mkdir()
+    make_clip("s.mkv", **seconds(4)).rename(tmp_path / "reels" / "a.mkv")
+    make_clip("s.mp4", "libx264", **seconds(4)).rename(tmp_path / "reels" / "a.mp4")
+    base = ["video", "reels", "-o", "out", "-m", tiny_model, "--on-color", "colorize"]
+    base += ["--preview", "1"]
+    run = run_cli(*base, "--json")
+    assert run.returncode == 0, run.stderr
+    *told, last = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [each["status"] for each in told] == ["previewed"] * 2
+    paths = [Path(path) for each in told for path in each["stills"]]
+    assert len(set(paths)) == 4 and all((tmp_path / path).is_file() for path in paths)
+    assert all(each["estimate"]["frames"] == 4 and each["estimate"]["bytes"] for each in told)
+    assert last["summary"]["preview"] and last["summary"]["colored"] == 2
+    import cv2
+
+    theirs = tmp_path / paths[0]
+    cv2.imwrite(str(theirs), np.zeros((4, 4, 3), np.uint8))
+    before = theirs.read_bytes()
+    (tmp_path / paths[3]).write_bytes((tmp_path / paths[3]).read_bytes()[:200])
+    again = run_cli(*base, "-q")
+    assert again.returncode == 3 and not again.stdout, again.stdout
+    [line] = again.stderr.splitlines()
+    assert line.startswith("failed: ") and "is no still of ours" in line
+    assert theirs.read_bytes() == before
+    assert cv2.imread(str(tmp_path / paths[3])) is not None
+    theirs.unlink()
+    quiet = run_cli(*base, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 def test_a_part_of_a_film(
@@ -869,6 +1042,28 @@ def test_prove_luma_tells_what_is_not_equal(
     run = run_cli("video", source, "-o", "r.mp4", "-m", tiny_model, *more)
     assert run.returncode == 3, run.stderr
     assert "luma differs in 12 of 12 frames" in run.stderr and (tmp_path / "r.mp4").exists()
+
+
+def test_prove_luma_writes_over_nothing_but_its_own_lists(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A stranger's file of a list's name, ffmpeg's own lists too, and a name that is too long for
+    a list fail the film before it is made; lists of an earlier run are replaced."""
+    base = ["video", make_clip("s.mkv"), "-m", tiny_model, "--prove-luma"]
+    foreign = tmp_path / "r.mkv.framemd5"
+    foreign.write_text("#format: frame checksums\n#software: Lavf61.7.100\n", "ascii")
+    for name, words in (("r.mkv", "is no list of ours"), ("n" * 240 + ".mkv", "cannot write")):
+        run = run_cli(*base, "-o", name)
+        assert run.returncode == 3 and words in run.stderr, run.stderr
+        assert not (tmp_path / name).exists() and not (tmp_path / ".colorbatch").exists()
+    assert "Lavf61" in foreign.read_text("ascii")
+    foreign.unlink()
+    run = run_cli(*base, "-o", "r.mkv")
+    assert run.returncode == 0, run.stderr
+    first = foreign.read_bytes()
+    run = run_cli(*base, "-o", "r.mkv", "--start", "0.2", "-y")
+    assert run.returncode == 0, run.stderr
+    assert foreign.read_bytes() != first
 
 
 def test_ctrl_c_is_one_line_and_resumable(

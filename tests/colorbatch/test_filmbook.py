@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -116,6 +117,23 @@ def test_a_segment_made_once_more_replaces_what_was_behind(folder: Path, tmp_pat
         book.add(segment(folder, 1), "9" * 64, None, 0)
     account = filmbook.read(folder)
     assert [part.digest[0] for part in account.parts] == ["0", "9"] and account.ending is None
+
+
+def test_a_segment_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
+    """Another byte at the same size ends what is whole; so does a line without a SHA-256."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        for number in range(3):
+            book.add(segment(folder, number), str(number) * 64, None, 0)
+        (folder / "000001.mp4").write_bytes(b"xy")
+        assert [part.digest[0] for part in book.whole_parts()] == ["0"]
+    path = folder / filmbook.JOURNAL
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        line.pop("sha256", None)
+    path.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        assert len(book.account.parts) == 3 and not list(book.whole_parts())
 
 
 def test_one_run_at_a_time_and_no_later_version(folder: Path, tmp_path: Path) -> None:
