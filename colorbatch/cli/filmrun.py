@@ -27,7 +27,7 @@ from colorbatch.errors import (
     SpaceError,
     StoppedError,
 )
-from colorbatch.report import FilmOutcome, Report, duration, escaped
+from colorbatch.report import GOES_ON, FilmOutcome, Report, duration, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from colorbatch.video import FilmSettings
 
 logger = logging.getLogger(__name__)
+
+UNPROVED = "its luma is not proved: the run ended before"
 
 
 def work(asked: Asked, settings: FilmSettings) -> ExitCode:
@@ -91,7 +93,8 @@ def _work(
             )
             report.made_by = _made_by(maker)
             run.films(planned.todo, maker)
-        report.interrupted = interrupted() and report.finished < report.total
+        unproved = run.unproved
+        report.interrupted = interrupted() and (report.finished < report.total or unproved)
     report.stopped = run.full is not None
     show.end(engine_line(engine) if engine else "no model was needed")
     if run.full is not None:
@@ -115,12 +118,13 @@ def _refuse_locked(todo: Sequence[Work]) -> None:
 @dataclass
 class _Run:
     """The films that are made. stop: asked often; full: why nothing more can be written, None as
-    long as it can."""
+    long as it can; unproved: whether the run ended before a proof did."""
 
     asked: Asked
     show: Shower
     stop: Callable[[], bool]
     full: OutputFullError | None = None
+    unproved: bool = False
 
     def ended_before(self, planned: filmplan.Planned) -> bool:
         """Tell of the films that are not to be made; whether to go on with the others."""
@@ -138,28 +142,39 @@ class _Run:
         """One after the other; one that fails stops no other."""
         for film in todo:
             make = functools.partial(self._film, film, maker)
-            if not self._told(film.job.source, film.job.target, make, film.kind):
+            cut = functools.partial(_unfinished, film, maker)
+            if not self._told(film.job.source, film.job.target, make, film.kind, cut):
                 return
 
     def _told(
-        self, source: Path, target: Path, make: Callable[[], FilmOutcome], kind: str = ""
+        self,
+        source: Path,
+        target: Path,
+        make: Callable[[], FilmOutcome],
+        kind: str = "",
+        cut: Callable[[], FilmOutcome] | None = None,
     ) -> bool:
-        """Tell what becomes of a film; whether to go on with the next."""
+        """Tell what becomes of a film; whether to go on with the next. cut: its outcome where the
+        run ends in the midst of it."""
+        outcome: FilmOutcome | None
         try:
             outcome = make()
         except OutputFullError as error:
             self.full = error
-            return False
+            outcome = cut and cut()
         except (StoppedError, KeyboardInterrupt):
-            return False
+            outcome = cut and cut()
         except ColorbatchError as error:
             outcome = filmplan.failed(source, target, error)
         except Exception as error:  # the one place where a film's failure, of any kind, ends
             logger.debug("%s", source, exc_info=error)
             outcome = filmplan.failed(source, target, error)
+        if outcome is None:
+            return False
         self.show.outcome(replace(outcome, kind=kind or outcome.kind))
         failed = outcome.status == "failed"
-        return not (self.stop() or (failed and self.asked.fail_fast))
+        ended = self.full is not None or outcome.status == "unfinished" or self.stop()
+        return not (ended or (failed and self.asked.fail_fast))
 
     def _film(self, film: Work, maker: Maker) -> FilmOutcome:
         from colorbatch.filming import color_film
@@ -173,7 +188,8 @@ class _Run:
                 outcome = framerun.make(film, maker, self.asked)
             else:
                 outcome = color_film(film, maker)
-        return self._proved(film, outcome) if self.asked.prove_luma else outcome
+        is_whole = outcome.status != "unfinished"
+        return self._proved(film, outcome) if self.asked.prove_luma and is_whole else outcome
 
     def _check_space(self, film: FilmJob, maker: Maker) -> None:
         from colorbatch import filmbook, filmsample
@@ -190,7 +206,15 @@ class _Run:
             filmsample.refuse_without_space(film, expected, free, done)
 
     def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
-        """The outcome with what a comparison of the luma says."""
+        """The outcome with what a comparison of the luma says; a film is made, whether or not there
+        is time for that."""
+        try:
+            return self._compared(film, outcome)
+        except (StoppedError, KeyboardInterrupt):
+            self.unproved = True
+            return replace(outcome, notes=(*outcome.notes, UNPROVED))
+
+    def _compared(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
         from colorbatch.framejobs import FrameJob
         from colorbatch.proof import prove_luma
 
@@ -210,6 +234,23 @@ class _Run:
         if not self.asked.prove_luma or outcome.reason != FINISHED:
             return outcome
         return self._proved(finished[outcome.target], outcome)
+
+
+def _unfinished(film: Work, maker: Maker) -> FilmOutcome:
+    """The outcome of a film in the midst of which the run ends: how much of it is recorded."""
+    from colorbatch import filmbook
+    from colorbatch.framejobs import FrameJob
+
+    try:
+        if isinstance(film, FrameJob):
+            return framerun.so_far(film, maker)
+        account = filmbook.read(filmbook.folder_of(film.job))
+    except ColorbatchError as error:
+        return filmplan.failed(film.job.source, film.job.target, error)
+    made = sum(part.segment.frames for part in account.parts)
+    about = f" of about {film.plan.count:,}" if film.plan.count else ""
+    reason = f"{made:,}{about} frames are made; {GOES_ON}"
+    return FilmOutcome(film.job.source, film.job.target, "unfinished", reason, frames=made)
 
 
 def _made_by(maker: Maker) -> dict[str, object]:

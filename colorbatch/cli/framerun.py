@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
-    """Color what is left of a sequence. Raises ColorbatchError and StoppedError."""
+    """Color what is left of a sequence; unfinished where it is stopped. Raises ColorbatchError."""
     from colorbatch import framejobs, framesample, framing
     from colorbatch.journal import Journals
 
@@ -66,6 +66,19 @@ def proved(
         return replace(outcome, luma=proof.text)
     reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
     return replace(outcome, status="failed", reason=reason, luma=proof.text)
+
+
+def so_far(one: FrameJob, maker: Maker) -> FilmOutcome:
+    """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
+    Raises ColorbatchError."""
+    from colorbatch import framejobs, framing
+    from colorbatch.journal import Journals
+
+    with Journals(one.plan.jobs()) as journals:
+        found = framejobs.what_is_left(
+            one.plan, maker.settings, journals, lambda: maker.model_sha256
+        )
+    return framing.unfinished(one, framing.outcome_of(one, found.done, []))
 
 
 def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], str]:

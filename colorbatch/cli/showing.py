@@ -63,6 +63,8 @@ class Shower:
             click.echo(outcome.to_json())
         if outcome.status == "failed":
             self._line(f"failed: {outcome.source}: {outcome.reason}")
+        elif outcome.status == "unfinished" and not self.quiet:
+            self._line(f"unfinished: {outcome.source}: {outcome.reason}")
         elif self.verbose and not self.as_json:
             notes = "; ".join((*([outcome.reason] if outcome.reason else []), *outcome.notes))
             self._line(f"{outcome.status}: {outcome.source}" + (f" ({notes})" if notes else ""))

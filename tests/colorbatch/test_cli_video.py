@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from colorbatch.avio import probe
-from colorbatch.filmbook import FilmBook
+from colorbatch.filmbook import FilmBook, read
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
@@ -891,11 +891,41 @@ def test_ctrl_c_is_one_line_and_resumable(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    assert "interrupted: 0 colored, 1 not begun" in said and "Traceback" not in said
+    assert "interrupted: 0 colored, 1 unfinished" in said and "Traceback" not in said
     made = segments(folder)
+    frames = sum(part.segment.frames for part in read(folder).parts)
+    assert frames > 0 and f": {frames} of about " in said
     again = run_cli(*arguments)
     assert again.returncode == 0, again.stderr
     assert segments(folder)[: len(made)] == made
+
+
+STOPPED = """
+import signal
+from colorbatch import proof
+real = proof.prove_luma
+def prove_luma(*arguments):
+    signal.raise_signal(signal.SIGINT)
+    return real(*arguments)
+proof.prove_luma = prove_luma
+from colorbatch.cli import main
+main()
+"""
+"""The program, with a Ctrl-C when a film is complete and its proof begins."""
+
+
+def test_ctrl_c_while_luma_is_proved(
+    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The film is told of as made, and not as proved; exit 130, as that was asked for."""
+    make_clip("s.mkv")
+    arguments = ["video", "s.mkv", "-o", "r.mkv", "-m", tiny_model, "--prove-luma", "--json"]
+    command = [sys.executable, "-c", STOPPED, *map(str, arguments)]
+    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 130 and "interrupted: 1 colored" in run.stderr, run.stderr
+    outcome = first_json(run)
+    assert (outcome["status"], outcome["frames"], outcome["luma"]) == ("colored", 12, None)
+    assert "its luma is not proved" in outcome["notes"][-1]
 
 
 def test_a_second_ctrl_c_ends_at_once_with_an_account(
