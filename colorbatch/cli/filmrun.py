@@ -6,18 +6,17 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from colorbatch import __version__
-from colorbatch.cli import filmplan, frameplan, framerun
+from colorbatch.cli import filmplan, filmroom, frameplan, framerun
 from colorbatch.cli.options import engine_line, make_engine
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
 from colorbatch.errors import (
@@ -27,13 +26,12 @@ from colorbatch.errors import (
     SpaceError,
     StoppedError,
 )
-from colorbatch.report import GOES_ON, FilmOutcome, Report, duration, escaped
+from colorbatch.report import GOES_ON, FilmOutcome, Report, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import FilmJob, Maker
-    from colorbatch.filmsample import Estimate
+    from colorbatch.filming import Maker
     from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
@@ -85,13 +83,16 @@ def _work(
     _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
         run = _Run(asked, show, interrupted)
-        if run.ended_before(planned) and engine is not None:
+        maker = None
+        if engine is not None:
             from colorbatch.filming import Maker
 
             maker = Maker(
                 engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
             )
             report.made_by = _made_by(maker)
+            run.unfit = filmroom.make_sure_of_room(planned.todo, maker, asked, report)
+        if run.ended_before(planned) and maker is not None:
             run.films(planned.todo, maker)
         unproved = run.unproved
         report.interrupted = interrupted() and (report.finished < report.total or unproved)
@@ -118,13 +119,15 @@ def _refuse_locked(todo: Sequence[Work]) -> None:
 @dataclass
 class _Run:
     """The films that are made. stop: asked often; full: why nothing more can be written, None as
-    long as it can; unproved: whether the run ended before a proof did."""
+    long as it can; unproved: whether the run ended before a proof did; unfit: target -> why
+    it cannot be made."""
 
     asked: Asked
     show: Shower
     stop: Callable[[], bool]
     full: OutputFullError | None = None
     unproved: bool = False
+    unfit: Mapping[Path, ColorbatchError] = field(default_factory=dict)
 
     def ended_before(self, planned: filmplan.Planned) -> bool:
         """Tell of the films that are not to be made; whether to go on with the others."""
@@ -180,8 +183,8 @@ class _Run:
         from colorbatch.filming import color_film
         from colorbatch.framejobs import FrameJob
 
-        if not isinstance(film, FrameJob):
-            self._check_space(film, maker)
+        if film.job.target in self.unfit:
+            raise self.unfit[film.job.target]
         with _progress(film, self.asked.quiet) as progress:
             maker = replace(maker, progress=progress)
             if isinstance(film, FrameJob):
@@ -190,20 +193,6 @@ class _Run:
                 outcome = color_film(film, maker)
         is_whole = outcome.status != "unfinished"
         return self._proved(film, outcome) if self.asked.prove_luma and is_whole else outcome
-
-    def _check_space(self, film: FilmJob, maker: Maker) -> None:
-        from colorbatch import filmbook, filmsample
-        from colorbatch.files import make_folder, reachable
-
-        expected = filmsample.estimate(film, maker)
-        if not self.asked.quiet:
-            click.echo(escaped(f"{film.job.source}: {in_words(expected)}"), err=True)
-        make_folder(film.job.target.parent)
-        free = shutil.disk_usage(reachable(film.job.target.parent)).free
-        account = filmbook.read(filmbook.folder_of(film.job))
-        done = sum(part.size for part in account.parts)
-        if not self.asked.ignore_space:
-            filmsample.refuse_without_space(film, expected, free, done)
 
     def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
         """The outcome with what a comparison of the luma says; a film is made, whether or not there
@@ -301,17 +290,6 @@ def _progress(film: Work, quiet: bool) -> Iterator[Callable[[int], None]]:
     yield line
 
 
-def in_words(expected: Estimate) -> str:
-    """What a film will take."""
-    if not expected.frames:
-        return "how long it is, it does not tell: space and time are unknown"
-    most = "about" if expected.exact else "at most about"
-    return (
-        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} on one core, without decoding"
-    )
-
-
 def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
     """Every plan, and nothing else."""
     from colorbatch.framejobs import FrameJob
@@ -363,4 +341,4 @@ def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], str]:
     if isinstance(film, FrameJob):
         return framerun.preview(film, maker, count)
     written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
-    return written, in_words(filmsample.estimate(film, maker))
+    return written, filmroom.in_words(filmsample.estimate(film, maker))

@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
     """Color what is left of a sequence; unfinished where it is stopped. Raises ColorbatchError."""
-    from colorbatch import framejobs, framesample, framing
+    from colorbatch import framejobs, framing
     from colorbatch.journal import Journals
 
-    if not asked.ignore_space:
-        framesample.space(one, maker.workers).refuse_if_too_large()
     with Journals(one.plan.jobs()) as journals:
         journals.lock()
         # until the lock was taken, another run may have made some

@@ -74,6 +74,7 @@ ALLOWED = {
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
+    "filmspace": {"filming", "filmsample", "filmbook", "estimate", "sizes", "files"},
     "framejobs": {
         "frames",
         "sequences",
@@ -119,8 +120,8 @@ ALLOWED = {
     "api": {"engine", "join", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
-    | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"verdicts", "judging", "footage", "reels", "reelfacts"}
+    | {"filmjobs", "filming", "filmbook", "filmsample", "filmspace", "proof", "video", "avio"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts", "ycbcr"}
     | {"records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},

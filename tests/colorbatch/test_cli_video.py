@@ -441,6 +441,48 @@ def test_a_full_disk_is_one_line_and_resumable(
     assert decoded(tmp_path / "r.mp4") == decoded(tmp_path / "whole.mp4")
 
 
+ROOM = """
+import shutil, sys
+left = int(sys.argv.pop(1))
+real = shutil.disk_usage
+shutil.disk_usage = lambda path: real(path)._replace(free=left)
+from colorbatch.cli import main
+main()
+"""
+"""The program, on a disk that has N bytes left."""
+
+
+def test_films_that_do_not_fit_together_are_refused_before_work(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """Two films, of which each alone would fit: exit 1 with one line, and nothing is made; the
+    report tells space and time. --ignore-space goes on."""
+    (tmp_path / "films").mkdir()
+    for name in ("a.mkv", "b.mkv"):
+        make_clip(f"films/{name}", "ffv1", "gray10le")
+    arguments = ["video", "films", "-m", str(tiny_model), "--json", "-o"]
+    first = run_cli(*arguments, "first")
+    assert first.returncode == 0, first.stderr
+    told = last_json(first)["estimate"]
+    both = told["bytes"]["middle"]
+    sizes = [path.stat().st_size for path in (tmp_path / "first").glob("*.mkv")]
+    assert sum(sizes) == pytest.approx(both, rel=0.2)
+    assert told["places"][0]["needed"]["middle"] == pytest.approx(1.5 * both, rel=0.1)
+    assert told["pictures"] == 24 and told["seconds"] > 0
+    tool = [sys.executable, "-c", ROOM, str(round(1.3 * both)), *arguments, "second"]
+    words = {"env": clean_env, "cwd": tmp_path, "capture_output": True, "text": True}
+    run = subprocess.run(tool, **words)
+    assert run.returncode == 1 and run.stdout == "", run.stderr
+    [error] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert "too little space" in error and "--ignore-space" in error
+    assert not (tmp_path / "second").exists()
+    assert subprocess.run([*tool, "--ignore-space"], **words).returncode == 0
+
+
 def test_a_source_that_vanishes_is_one_line_and_resumable(
     run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
 ) -> None:
