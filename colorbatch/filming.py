@@ -45,7 +45,8 @@ Item = TypeVar("Item")
 @dataclass(frozen=True)
 class Maker:
     """What colors the films of a run. workers: threads that make chroma; progress: told how many
-    frames are done more; stop: asked often. anew: do not go on with segments of before."""
+    frames are done more; found: how many an earlier run had made; stop: asked often. anew: do not
+    go on with segments of before."""
 
     engine: Engine
     model_sha256: str
@@ -53,6 +54,7 @@ class Maker:
     workers: int = 0
     anew: bool = False
     progress: Callable[[int], None] = lambda frames: None
+    found: Callable[[int], None] = lambda frames: None
     stop: Callable[[], bool] = lambda: False
 
     @property
@@ -75,6 +77,8 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
             book.begin(head)
         if book.account.ending is None or len(list(book.whole_parts())) < len(book.account.parts):
             _make_segments(one, maker, book)
+        else:
+            maker.found(sum(part.segment.frames for part in book.account.parts))
         _unchanged(one, maker.settings, head)
         finish = finishing.join(one, maker.mark, book, made, maker.stop)
         book.finish(made, finish)
@@ -113,7 +117,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
         book.begin(book.account.head)
         parts = []
     reading, good = found or (plan.footage.frames(plan.span[0]), None)
-    maker.progress(sum(part.segment.frames for part in parts))
+    maker.found(sum(part.segment.frames for part in parts))
     with reading:
         behind = parts[-1].segment.last if parts else None
         frames = video.within(_after(reading, behind), plan.span)

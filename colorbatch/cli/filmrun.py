@@ -6,9 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,8 @@ import click
 from colorbatch import __version__
 from colorbatch.cli import filmplan, filmroom, frameplan, framerun
 from colorbatch.cli.options import engine_line, make_engine
-from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
+from colorbatch.cli.progress import Progress
+from colorbatch.cli.showing import Shower, interrupt_flag
 from colorbatch.errors import (
     ColorbatchError,
     ExitCode,
@@ -46,8 +45,15 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     planned = filmplan.plan_films(asked, settings, model)
     with _log(asked, planned) or contextlib.nullcontext() as log:
         report = Report(len(planned.todo) + len(planned.outcomes))
-        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
-        return _work(asked, settings, model, planned, Shower(report, log=log, **words))
+        show = Shower(
+            report,
+            as_json=asked.as_json,
+            quiet=asked.quiet,
+            verbose=asked.verbose,
+            log=log,
+            unit="films",
+        )
+        return _work(asked, settings, model, planned, show)
 
 
 def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
@@ -185,8 +191,9 @@ class _Run:
 
         if film.job.target in self.unfit:
             raise self.unfit[film.job.target]
-        with _progress(film, self.asked.quiet) as progress:
-            maker = replace(maker, progress=progress)
+        name, quiet = film.job.source.name, self.asked.quiet
+        with Progress(name, film.plan.count, quiet=quiet) as progress:
+            maker = replace(maker, progress=progress.more, found=progress.found)
             if isinstance(film, FrameJob):
                 outcome = framerun.make(film, maker, self.asked)
             else:
@@ -256,38 +263,6 @@ def _made_by(maker: Maker) -> dict[str, object]:
             for name, value in settings.items()
         },
     }
-
-
-@contextlib.contextmanager
-def _progress(film: Work, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Told how many frames are done more: a bar on a terminal, a line a minute elsewhere."""
-    total, name = film.plan.count, film.job.source.name
-    if quiet or sys.stderr is None:
-        yield lambda frames: None
-        return
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit="frame", desc=escaped(name)) as bar:
-
-            def more(frames: int) -> None:
-                bar.update(frames)
-
-            yield more
-        return
-    started = said = time.monotonic()
-    done = 0
-
-    def line(frames: int) -> None:
-        nonlocal done, said
-        done += frames
-        now = time.monotonic()
-        if now - said >= NO_TERMINAL_INTERVAL:
-            said, rate = now, done / max(now - started, 1e-9)
-            left = f", {(total - done) / rate / 60:.0f} min left" if total and rate else ""
-            click.echo(escaped(f"{name}: {done:,} frames, {rate:.1f} frames/s{left}"), err=True)
-
-    yield line
 
 
 def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:

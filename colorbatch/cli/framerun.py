@@ -32,7 +32,7 @@ def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
             one.plan, settings, journals, lambda: maker.model_sha256, redo=asked.redo()
         )
         one = replace(one, kind=kind)
-        maker.progress(one.done)
+        maker.found(one.done)
         return framing.color_frames(
             one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
         )

@@ -63,3 +63,24 @@ def test_a_stop_while_segments_are_joined_or_hashed(
     assert filming.color_film(one, maker).status == "colored"
     assert len(decoded(one.job.target)) == 25
     assert filmbook.read(folder).parts == parts
+
+
+def test_what_an_earlier_run_made_is_told_as_such(
+    one: FilmJob, maker: Maker, tiny_model: Path
+) -> None:
+    """Frames found and frames made are told apart, and are all frames together."""
+    import dataclasses
+
+    folder = filmbook.folder_of(one.job)
+    with pytest.raises(StoppedError):
+        single = Engine(str(tiny_model), "cpu", batch_size=1)
+        stopped = dataclasses.replace(
+            maker, engine=single, workers=1, stop=lambda: bool(filmbook.read(folder).parts)
+        )
+        filming.color_film(one, stopped)
+    there = sum(part.segment.frames for part in filmbook.read(folder).parts)
+    found: list[int] = []
+    made: list[int] = []
+    again = dataclasses.replace(maker, found=found.append, progress=made.append)
+    assert filming.color_film(one, again).status == "colored"
+    assert 0 < sum(found) == there < 25 and sum(made) == 25 - there
