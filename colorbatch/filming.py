@@ -2,7 +2,8 @@
 
 Flows in: a planned job and an engine. Flows out: one `FilmOutcome`. Decoding, inference, chroma and
 encoding overlap: one thread decodes, one encodes, some make chroma, and the model runs on the
-caller's. At most a few batches are held, whatever the film's length. Work goes segment by segment;
+caller's. A few batches for each core are held, within half of the memory, whatever the film's
+length. Work goes segment by segment;
 each is complete on the disk, then recorded, and a run that ended anywhere is gone on with behind
 the last one. What a segment holds does not depend on where a run began.
 """
@@ -21,7 +22,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from colorbatch import __version__, avio, color, files, filmbook, finishing, pipeline, video
+from colorbatch import (
+    __version__,
+    avio,
+    budget,
+    color,
+    costs,
+    files,
+    filmbook,
+    finishing,
+    pipeline,
+    video,
+)
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Float
 from colorbatch.engine import Engine
@@ -38,6 +50,12 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 2
 """Batches decoded before they are asked for, and made before they are encoded."""
+BATCH_COST = 4
+"""Bytes that a batch takes for each byte of its source's samples: these, the result's, and floating
+point while chroma is made. (Two cores show 2; more of them make more at the same time.)"""
+BESIDE = 8
+"""Batches beside those that are at work: read for cuts, decoded ahead, waiting for the encoder, and
+the encoder's own frames. Of RGB with 16 bits at 2160 lines these are 1.5 GB."""
 
 Item = TypeVar("Item")
 
@@ -206,8 +224,7 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
         )
         return _Made(batch, planes, batch.frames[-1].planes.digest())
 
-    workers = maker.workers or os.cpu_count() or 1
-    limits = pipeline.Limits(workers, workers + 1, 1)
+    limits = limits_of(plan, maker.engine.batch_size, maker.workers)
     with contextlib.closing(_ahead(source)) as items:
         results = pipeline.run(items, view, engine.predict, finish, limits, maker.stop)
         for done in results:
@@ -217,6 +234,16 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
             yield done.result
     if maker.stop():
         raise StoppedError
+
+
+def limits_of(plan: FilmPlan, batch_size: int, workers: int = 0) -> pipeline.Limits:
+    """Threads that make chroma, and batches between decoding and encoding: one for each and one
+    more, but no more than half of the machine's memory holds."""
+    threads = workers or os.cpu_count() or 1
+    room = max(0, budget.default() - costs.BASE_BYTES)
+    batch = BATCH_COST * video.frames_at_once(plan, batch_size) * video.frame_bytes(plan)
+    held = max(2, min(threads + 1, room // batch - BESIDE))
+    return pipeline.Limits(held - 1, held, 1)
 
 
 def _ahead(source: Iterator[Item]) -> Generator[Item, None, None]:

@@ -72,6 +72,7 @@ ALLOWED = {
     "verdicts": {"video", "filmbook", "avio", "records", "files"},
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
+    | {"budget", "costs"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "filmsample": {"filming", "judging", "video", "avio", "color", "files", "errors"},
     "filmspace": {"filming", "filmsample", "filmbook", "estimate", "sizes", "files"},

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from colorbatch import avio, filmbook, filming, video
@@ -84,3 +86,26 @@ def test_what_an_earlier_run_made_is_told_as_such(
     again = dataclasses.replace(maker, found=found.append, progress=made.append)
     assert filming.color_film(one, again).status == "colored"
     assert 0 < sum(found) == there < 25 and sum(made) == 25 - there
+
+
+@pytest.mark.parametrize(
+    ("memory", "size", "held"),
+    [(64, (50, 66), 65), (64, (2160, 3840), 65), (16, (2160, 3840), 33), (4, (2160, 3840), 2)],
+)
+def test_what_is_held_at_once_fits_into_memory(
+    make_clip: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    size: tuple[int, int],
+    held: int,
+) -> None:
+    """64 cores are all at work on small pictures; of RGB with 16 bits at 2160 lines (49.8 MB a
+    frame) as many frames are held as half of the memory has room for."""
+    machine = SimpleNamespace(total=memory * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    source = make_clip("s.mkv", "ffv1", "gbrp16le", size=size, times=(0, 1001))
+    plan = video.plan_film(avio.probe(source), FilmSettings())
+    limits = filming.limits_of(plan, 8, 64)
+    assert (limits.workers, limits.in_flight) == (held - 1, held)
+    if held > 2 and size == (2160, 3840):
+        assert (held + 8) * 4 * 2160 * 3840 * 6 <= memory * 2**29  # 8 beside, 4 bytes a byte
