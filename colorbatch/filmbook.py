@@ -2,9 +2,9 @@
 
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
-disk under its name, `read` when there are no more frames, `finished` with the hash of what is about
-to bear the target's name. A kill at any instant leaves a prefix of that, and a torn last line is
-ignored. Knows no pixels.
+disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
+`finished` with that of its source as well, when it is about to bear the target's name. A kill at
+any instant leaves a prefix of that, and a torn last line is ignored. Knows no pixels.
 """
 
 from __future__ import annotations
@@ -68,6 +68,15 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """A complete film beside its segments, before its source is hashed."""
+
+    size: int
+    sha256: str
+    frames: int
+
+
+@dataclass(frozen=True)
 class Finish:
     """What has, or is about to have, the target's name."""
 
@@ -88,6 +97,7 @@ class Account:
     replaces: bool = False
     parts: tuple[Part, ...] = ()
     ending: tuple[str, ...] | None = None
+    joined: Joined | None = None
     finish: Finish | None = None
 
 
@@ -141,6 +151,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.replaces = values.pop("replaces")
         account.head = Head(**values)
         account.parts, account.ending, account.finish = (), None, None
+        account.joined = None
     elif state == "segment":
         segment = Segment(
             path=folder / values.pop("name"),
@@ -150,8 +161,11 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         # of segments that were made once more the later word holds, and what came behind is gone
         before = [part for part in account.parts if part.segment.first < segment.first]
         account.parts, account.ending = (*before, Part(segment, **values)), None
+        account.joined = None
     elif state == "read":
         account.ending = tuple(values["notes"])
+    elif state == "joined":
+        account.joined = Joined(**values)
     elif state == "finished":
         account.finish = Finish(**values)
 
@@ -236,12 +250,17 @@ class FilmBook:
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
         self._append(line_of({**first, **own, **more}))
         before = [each for each in self.account.parts if each.segment.first < segment.first]
-        self.account.parts = (*before, part)
+        self.account.parts, self.account.joined = (*before, part), None
 
     def end(self, notes: tuple[str, ...]) -> None:
         """Record that the source has no more frames."""
         self._append(line_of({"state": "read", "notes": list(notes)}))
         self.account.ending = notes
+
+    def join(self, joined: Joined) -> None:
+        """Record a complete film that has not its target's name yet."""
+        self._append(line_of({"state": "joined", **dataclasses.asdict(joined)}))
+        self.account.joined = joined
 
     def finish(self, made: Path, finish: Finish) -> None:
         """Record a complete film, give it the target's name, and remove its segments."""

@@ -63,8 +63,9 @@ Item = TypeVar("Item")
 @dataclass(frozen=True)
 class Maker:
     """What colors the films of a run. workers: threads that make chroma; progress: told how many
-    frames are done more; found: how many an earlier run had made; stop: asked often. anew: do not
-    go on with segments of before."""
+    frames are done more; found: how many an earlier run had made; read: what is read once more and
+    how many bytes it has -> who is told how many of them are read more; stop: asked often. anew: do
+    not go on with segments of before."""
 
     engine: Engine
     model_sha256: str
@@ -73,6 +74,7 @@ class Maker:
     anew: bool = False
     progress: Callable[[int], None] = lambda frames: None
     found: Callable[[int], None] = lambda frames: None
+    read: Callable[[str, int], Callable[[int], None]] = lambda what, size: lambda more: None
     stop: Callable[[], bool] = lambda: False
 
     @property
@@ -98,7 +100,7 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         else:
             maker.found(sum(part.segment.frames for part in book.account.parts))
         _unchanged(one, maker.settings, head)
-        finish = finishing.join(one, maker.mark, book, made, maker.stop)
+        finish = finishing.join(one, maker.mark, book, made, maker.stop, maker.read)
         book.finish(made, finish)
         return finishing.outcome(one, finish, book.account)
 

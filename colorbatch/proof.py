@@ -68,9 +68,15 @@ class Proof:
         return f"luma{of_rgb} is equal in all {self.frames:,} frames{how}{within}"
 
 
-def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: False) -> Proof:
-    """Compare every Y' plane of source and result, and write their lists beside the result. Raises
-    SourceError, TargetError, and StoppedError, without lists, where `stop` says so."""
+def prove_luma(
+    plan: FilmPlan,
+    target: Path,
+    stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda frames: None,
+) -> Proof:
+    """Compare every Y' plane of source and result, and write their lists beside the result. more:
+    told how many frames are compared more. Raises SourceError, TargetError, and StoppedError,
+    without lists, where `stop` says so."""
     result = avio.probe(target)
     rgb = plan.made.matrix == "rgb"
     source_frames = frames = equal = 0
@@ -87,6 +93,7 @@ def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: 
         for before, after in itertools.zip_longest(wanted, result_reading):
             if stop():
                 raise StoppedError
+            more(1)
             if before is not None:
                 source_frames += 1
                 _line(source_list, before, _source_luma(before.planes, plan))

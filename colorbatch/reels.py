@@ -79,7 +79,9 @@ class Reel:
         """SHA-256 of the sound's samples, "" without sound."""
         return filmbook.sample_of(self.film.sound)[2] if self.film.sound else ""
 
-    def sha256(self, stop: Callable[[], bool]) -> str:
+    def sha256(
+        self, stop: Callable[[], bool], more: Callable[[int], None] = lambda size: None
+    ) -> str:
         """SHA-256 over the bytes of all frames in order, as of one file."""
         state = hashlib.sha256()
         for path in self.sequence.paths():
@@ -89,6 +91,7 @@ class Reel:
                 with reachable(path).open("rb") as file:
                     while data := file.read(1 << 20):
                         state.update(data)
+                        more(len(data))
             except OSError as error:
                 raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
         return state.hexdigest()

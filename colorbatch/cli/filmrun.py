@@ -192,8 +192,13 @@ class _Run:
         if film.job.target in self.unfit:
             raise self.unfit[film.job.target]
         name, quiet = film.job.source.name, self.asked.quiet
-        with Progress(name, film.plan.count, quiet=quiet) as progress:
-            maker = replace(maker, progress=progress.more, found=progress.found)
+        with Progress(name, quiet=quiet) as progress:
+            maker = replace(
+                maker,
+                progress=progress.stage("", film.plan.count),
+                found=progress.found,
+                read=functools.partial(progress.stage, unit="B"),
+            )
             if isinstance(film, FrameJob):
                 outcome = framerun.make(film, maker, self.asked)
             else:
@@ -204,19 +209,24 @@ class _Run:
     def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
         """The outcome with what a comparison of the luma says; a film is made, whether or not there
         is time for that."""
+        count, quiet = film.plan.count, self.asked.quiet
         try:
-            return self._compared(film, outcome)
+            with Progress(film.job.source.name, quiet=quiet) as progress:
+                more = progress.stage("luma is compared", count)
+                return self._compared(film, outcome, more)
         except (StoppedError, KeyboardInterrupt):
             self.unproved = True
             return replace(outcome, notes=(*outcome.notes, UNPROVED))
 
-    def _compared(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
+    def _compared(
+        self, film: Work, outcome: FilmOutcome, more: Callable[[int], None]
+    ) -> FilmOutcome:
         from colorbatch.framejobs import FrameJob
         from colorbatch.proof import prove_luma
 
         if isinstance(film, FrameJob):
-            return framerun.proved(film, outcome, self.asked, self.stop)
-        proof = prove_luma(film.plan, film.job.target, self.stop)
+            return framerun.proved(film, outcome, self.asked, self.stop, more)
+        proof = prove_luma(film.plan, film.job.target, self.stop, more)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
         if not proof.holds:

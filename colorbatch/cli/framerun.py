@@ -49,13 +49,17 @@ def _failed_frame(line: str) -> None:
 
 
 def proved(
-    one: FrameJob, outcome: FilmOutcome, asked: Asked, stop: Callable[[], bool]
+    one: FrameJob,
+    outcome: FilmOutcome,
+    asked: Asked,
+    stop: Callable[[], bool],
+    more: Callable[[int], None],
 ) -> FilmOutcome:
     """The outcome with what a comparison of the luma says. Raises StoppedError."""
     from colorbatch import frameproof, framing
 
     limits = framing.limits_of(asked.batch_size, asked.workers)
-    proof = frameproof.prove_frames(one.plan, limits, stop)
+    proof = frameproof.prove_frames(one.plan, limits, stop, more)
     if stop():
         raise StoppedError
     if not asked.quiet:

@@ -6,40 +6,47 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import click
 
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL
 from colorbatch.report import escaped
+from colorbatch.sizes import in_words
+
+Unit = Literal["frame", "B"]
 
 
 class Progress:
-    """Told how many frames are done more, and how many were there before; a context manager. The
-    rate and the time left are this run's own. now: seconds of a clock."""
+    """Told how far each stage of the work on a film is; a context manager. now: seconds of a
+    clock."""
 
     def __init__(
         self,
         name: str,
-        total: int | None,
         *,
         quiet: bool,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name, self._quiet, self._now = name, quiet or sys.stderr is None, now
         self._bar: Any = None
-        self._begin(total)
 
-    def _begin(self, total: int | None) -> None:
+    def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
+        """The next stage of the work, and who is to be told how many frames or bytes are done more;
+        what: in words, "" for the making itself."""
+        self._close()
+        self._what, self._unit = f"{what}: " if what else "", unit
         self._total, self._found, self._more = total, 0, 0
         self._started = self._said = self._now()
         if not self._quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit="frame", desc=escaped(self._name))
+            desc = escaped(f"{self._name}: {what}" if what else self._name)
+            self._bar = tqdm(total=total, unit=unit, unit_scale=unit == "B", desc=desc)
+        return self.more
 
     def found(self, count: int) -> None:
-        """So many were done before this run."""
+        """So many were done before this run, and have no part in its rate."""
         self._found += count
         self._started = self._now()
         if self._bar is not None:
@@ -60,7 +67,9 @@ class Progress:
 
     def _line(self, now: float) -> str:
         done, rate = self._found + self._more, self._more / max(now - self._started, 1e-9)
-        text = f"{done:,} frames, {rate:.1f} frames/s"
+        text = f"{self._what}{done:,} frames, {rate:.1f} frames/s"
+        if self._unit == "B":
+            text = f"{self._what}{in_words(done)}, {in_words(rate)}/s"
         if self._total and rate:
             text += f", {max(0, self._total - done) / rate / 60:.0f} min left"
         return text
@@ -71,5 +80,9 @@ class Progress:
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None

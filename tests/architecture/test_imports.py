@@ -123,7 +123,7 @@ ALLOWED = {
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "filmspace", "proof", "video", "avio"}
     | {"verdicts", "judging", "footage", "reels", "reelfacts", "ycbcr"}
-    | {"records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
+    | {"sizes", "records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "__main__": {"cli"},

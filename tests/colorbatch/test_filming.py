@@ -109,3 +109,28 @@ def test_what_is_held_at_once_fits_into_memory(
     assert (limits.workers, limits.in_flight) == (held - 1, held)
     if held > 2 and size == (2160, 3840):
         assert (held + 8) * 4 * 2160 * 3840 * 6 <= memory * 2**29  # 8 beside, 4 bytes a byte
+
+
+def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
+    """The joined film is recorded, stays as it is, and is the one that gets the name; what is
+    hashed is told byte for byte."""
+    import dataclasses
+
+    folder = filmbook.folder_of(one.job)
+    stop = dataclasses.replace(maker, stop=lambda: filmbook.read(folder).joined is not None)
+    with pytest.raises(StoppedError):
+        filming.color_film(one, stop)
+    place = (folder / "joined.mkv").stat().st_ino
+    told: dict[tuple[str, int], list[int]] = {}
+    again = dataclasses.replace(
+        maker, read=lambda what, size: told.setdefault((what, size), []).append
+    )
+    outcome = filming.color_film(one, again)
+    assert one.job.target.stat().st_ino == place
+    assert outcome.target_sha256 == sha256(one.job.target)
+    assert outcome.source_sha256 == sha256(one.job.source)
+    assert outcome.frames == 25
+    size = one.job.source.stat().st_size
+    assert {key: sum(sizes) for key, sizes in told.items()} == {
+        ("the source is hashed", size): size
+    }
