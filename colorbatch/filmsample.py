@@ -31,8 +31,8 @@ INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo"
 @dataclass(frozen=True)
 class Estimate:
     """What a film will take. frames: about, None if nothing tells; result: bytes of the finished
-    film's pictures, at most where they depend on each other (`exact` false); seconds: of one
-    core's work, without decoding."""
+    film's pictures, at most where they depend on each other (`exact` false); seconds: of
+    frames that are made here one after the other, without decoding."""
 
     frames: int | None
     result: int

@@ -110,7 +110,7 @@ class FilmPlan:
         if video.frames is None or not video.duration or self.span == (None, None):
             return video.frames
         first, last = self.span
-        begin = (first or video.start) - video.start
+        begin = 0 if first is None else first - video.start
         seconds = (last - video.start) * video.time_base if last is not None else video.duration
         share = (min(seconds, video.duration) - begin * video.time_base) / video.duration
         return max(0, round(video.frames * share))

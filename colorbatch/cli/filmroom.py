@@ -63,5 +63,6 @@ def in_words(expected: Estimate) -> str:
     most = "about" if expected.exact else "at most about"
     return (
         f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} on one core, without decoding"
+        f"while it is joined; about {duration(expected.seconds)} here, one frame after the other, "
+        "without decoding"
     )

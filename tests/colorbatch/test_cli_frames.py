@@ -603,7 +603,7 @@ def test_preview_shows_before_and_after(
     """Stills of spread frames: grey before, colored after, time and space, and no frame."""
     run = run_cli("video", reel, "-o", "stills", "-m", tiny_model, "--preview", "3")
     assert run.returncode == 0, run.stderr
-    assert "24 frames to do on one core: about " in run.stderr and "344 kB" in run.stderr
+    assert "24 frames to do, one after the other: about " in run.stderr and "344 kB" in run.stderr
     names = sorted(files(tmp_path / "stills"))
     expected = [f"r_{number:06d}-{which}.png" for number in (1005, 1013, 1021)
                 for which in ("after", "before")]  # fmt: skip
