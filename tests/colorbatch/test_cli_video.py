@@ -611,6 +611,17 @@ def test_refused_before_work(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_advice_is_not_taken_from_a_name(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path]
+) -> None:
+    """A film that is called as a message about streams reads is refused with its own reason."""
+    source = make_clip("b cannot hold its audio (pcm).mkv", "ffv1", "gray10le")
+    more = ["--codec", "libx264", "--pix-fmt", "yuv420p"]
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, *more)
+    assert run.returncode == 2 and "10 bits do not fit" in run.stderr
+    assert "--drop-unsupported" not in run.stderr and "kinds of sound" not in run.stderr
+
+
 def test_streams_are_left_out_when_told(
     run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], with_everything: Any
 ) -> None:
