@@ -4,10 +4,9 @@ Flows in: a sequence of names, a rate, what its codes mean, and a file with soun
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
 number. Frames are turned upright, sample by sample. One of them is held.
 
-In a film that is grey by its facts (`reelfacts`) a frame
-in color gives its luma (BT.601's weights, rounded); in an RGB film a grey frame is R, G and B
-alike. A frame that cannot be read, or is unlike the first (size, depth, orientation, transfer),
-repeats the one before and counts as damaged.
+In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's weights,
+rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or is unlike
+the first (size, depth, orientation, transfer), repeats the one before and counts as damaged.
 """
 
 from __future__ import annotations
