@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorbatch import __version__
-from colorbatch.cli import filmplan, filmroom, frameplan, framerun
+from colorbatch.cli import filmlook, filmplan, filmroom, framerun
 from colorbatch.cli.options import engine_line, make_engine
 from colorbatch.cli.progress import Progress
 from colorbatch.cli.showing import Shower, interrupt_flag
@@ -22,7 +22,6 @@ from colorbatch.errors import (
     ColorbatchError,
     ExitCode,
     OutputFullError,
-    SpaceError,
     StoppedError,
 )
 from colorbatch.report import GOES_ON, FilmOutcome, Report, escaped
@@ -78,14 +77,14 @@ def _work(
 ) -> ExitCode:
     report = show.report
     if asked.dry_run:
-        return _dry_run(planned, show, asked.workers)
+        return filmlook.dry_run(planned, show, asked.workers)
     for film in planned.todo if not asked.quiet else ():
         click.echo(filmplan.line_of(film, asked.workers), err=True)
     engine = None
     if planned.todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
     if asked.preview is not None:
-        return _preview(asked, settings, planned.todo, engine, show)
+        return filmlook.preview(asked, settings, planned.todo, engine, show)
     _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
         run = _Run(asked, show, interrupted)
@@ -273,57 +272,3 @@ def _made_by(maker: Maker) -> dict[str, object]:
             for name, value in settings.items()
         },
     }
-
-
-def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
-    """Every plan, and nothing else."""
-    from colorbatch.framejobs import FrameJob
-
-    show.report.dry_run = True
-    for film in planned.todo:
-        outcome = FilmOutcome(film.job.source, film.job.target, "colored", kind=film.kind)
-        outcome = frameplan.foreseen(film) if isinstance(film, FrameJob) else outcome
-        if show.as_json or show.quiet:
-            show.planned(outcome)
-            continue
-        show.report.add(outcome)
-        click.echo(filmplan.line_of(film, workers))
-    for outcome in planned.outcomes:
-        show.outcome(outcome)
-    show.end_of_plan("")
-    return show.report.exit_code
-
-
-def _preview(
-    asked: Asked, settings: FilmSettings, todo: Any, engine: Any, show: Shower
-) -> ExitCode:
-    """Stills of every film, before and after."""
-    from colorbatch.filming import Maker
-
-    if engine is None:
-        click.echo("every film is finished already", err=True)
-        return ExitCode.DONE
-    maker = Maker(engine, "", settings, asked.workers)
-    for film in todo:
-        try:
-            written, text = _stills(film, maker, asked.preview or 1)
-        except SpaceError:
-            raise
-        except ColorbatchError as error:
-            show.outcome(filmplan.failed(film.job.source, film.job.target, error))
-            continue
-        for path in written:
-            click.echo(escaped(str(path)))
-        click.echo(escaped(f"{film.job.source}: {text}"), err=True)
-    return show.report.exit_code
-
-
-def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], str]:
-    """Stills of one film, and what all of it takes."""
-    from colorbatch import filmsample
-    from colorbatch.framejobs import FrameJob
-
-    if isinstance(film, FrameJob):
-        return framerun.preview(film, maker, count)
-    written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
-    return written, filmroom.in_words(filmsample.estimate(film, maker))
