@@ -260,7 +260,7 @@ def of(jobs: Sequence[Job], guesses: Sequence[Guess], workers: int = 0) -> Estim
     for index, job in enumerate(jobs):
         parent = job.target.parent
         if parent not in folders:
-            folders[parent] = _device(parent)
+            folders[parent] = disk_of(parent)
         groups[folders[parent][0]].append(index)
     places = []
     for members in groups.values():
@@ -272,12 +272,12 @@ def of(jobs: Sequence[Job], guesses: Sequence[Guess], workers: int = 0) -> Estim
             _fullest([_room(getattr(one, bound)) for one in new], old, at_once)
             for bound in ("low", "middle", "high")
         ]
-        places.append(Place(folder, Amount(*needed), _free(folder)))
+        places.append(Place(folder, Amount(*needed), free_on(folder)))
     total = sum((one.result for one in guesses), Amount(0, 0, 0))
     return Estimate(len(jobs), total, tuple(places))
 
 
-def _device(folder: Path) -> tuple[int, Path]:
+def disk_of(folder: Path) -> tuple[int, Path]:
     """The file system of a folder that may not be there yet, and its nearest folder that is."""
     for place in (folder, *folder.absolute().parents):
         try:
@@ -287,7 +287,7 @@ def _device(folder: Path) -> tuple[int, Path]:
     return 0, Path(folder.anchor)
 
 
-def _free(folder: Path) -> int | None:
+def free_on(folder: Path) -> int | None:
     """Bytes that a user may still write; some network file systems tell nothing, or zeros."""
     try:
         usage = shutil.disk_usage(reachable(folder))

@@ -88,15 +88,20 @@ def is_held(error: OSError) -> bool:
     return error.errno == errno.EBUSY or getattr(error, "winerror", None) in HELD_ON_WINDOWS
 
 
-def sha256(path: Path, stop: Callable[[], bool] = lambda: False) -> str:
-    """SHA-256 of a file, in hexadecimal. Raises OSError, and StoppedError where `stop`, asked for
-    every piece, says so."""
+def sha256(
+    path: Path,
+    stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda size: None,
+) -> str:
+    """SHA-256 of a file, in hexadecimal. more: told how many bytes are read more. Raises OSError,
+    and StoppedError where `stop`, asked for every piece, says so."""
     state = hashlib.sha256()
     with reachable(path).open("rb", buffering=0) as file:
         while piece := file.read(PIECE):
             if stop():
                 raise StoppedError
             state.update(piece)
+            more(len(piece))
     return state.hexdigest()
 
 

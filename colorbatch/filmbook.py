@@ -2,9 +2,9 @@
 
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
-disk under its name, `read` when there are no more frames, `finished` with the hash of what is about
-to bear the target's name. A kill at any instant leaves a prefix of that, and a torn last line is
-ignored. Knows no pixels.
+disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
+`finished` with that of its source as well, when it is about to bear the target's name. A kill at
+any instant leaves a prefix of that, and a torn last line is ignored. Knows no pixels.
 """
 
 from __future__ import annotations
@@ -83,6 +83,17 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """A complete film beside its segments, before its source is hashed. notes: on how it was
+    joined."""
+
+    size: int
+    sha256: str
+    frames: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finish:
     """What has, or is about to have, the target's name. notes: on how it was joined."""
 
@@ -105,6 +116,7 @@ class Account:
     replaces: bool = False
     parts: tuple[Part, ...] = ()
     ending: tuple[str, ...] | None = None
+    joined: Joined | None = None
     finish: Finish | None = None
     torn: bool = False
 
@@ -159,7 +171,8 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.owners = (*account.owners, values.pop("owner"))
         account.replaces = values.pop("replaces")
         account.head = Head(**values)
-        account.parts, account.ending, account.finish, account.torn = (), None, None, False
+        account.parts, account.ending, account.finish = (), None, None
+        account.joined, account.torn = None, False
     elif state == "segment":
         account.torn = True  # unless this line tells the next one, or one that is made once more
         number = int(Path(values["name"]).stem)
@@ -169,12 +182,15 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
             **{name: values.pop(name) for name in _SEGMENT},
         )
         part = Part(segment, **values)
+        account.joined = None
         if segment.time_base > 0 and 0 <= number <= len(account.parts):
             # of segments that were made once more the later word holds, what came behind is gone
             account.parts, account.ending = (*account.parts[:number], part), None
             account.torn = False
     elif state == "read" and not account.torn:
         account.ending = tuple(values["notes"])
+    elif state == "joined":
+        account.joined = Joined(**values | {"notes": tuple(values.get("notes", ()))})
     elif state == "finished":
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
@@ -263,12 +279,17 @@ class FilmBook:
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
         self._append(line_of({**first, **own, **more}))
         before = [each for each in self.account.parts if each.segment.first < segment.first]
-        self.account.parts = (*before, part)
+        self.account.parts, self.account.joined = (*before, part), None
 
     def end(self, notes: tuple[str, ...]) -> None:
         """Record that the source has no more frames."""
         self._append(line_of({"state": "read", "notes": list(notes)}))
         self.account.ending = notes
+
+    def join(self, joined: Joined) -> None:
+        """Record a complete film that has not its target's name yet."""
+        self._append(line_of({"state": "joined", **dataclasses.asdict(joined)}))
+        self.account.joined = joined
 
     def finish(self, made: Path, finish: Finish) -> None:
         """Record a complete film, give it the target's name, and remove its segments."""

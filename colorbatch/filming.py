@@ -2,7 +2,8 @@
 
 Flows in: a planned job and an engine. Flows out: one `FilmOutcome`. Decoding, inference, chroma and
 encoding overlap: one thread decodes, one encodes, some make chroma, and the model runs on the
-caller's. At most a few batches are held, whatever the film's length. Work goes segment by segment;
+caller's. A few batches for each core are held, within half of the memory, whatever the film's
+length. Work goes segment by segment;
 each is complete on the disk, then recorded, and a run that ended anywhere is gone on with behind
 the last one. What a segment holds does not depend on where a run began.
 """
@@ -21,7 +22,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from colorbatch import __version__, avio, color, files, filmbook, finishing, pipeline, video
+from colorbatch import (
+    __version__,
+    avio,
+    budget,
+    color,
+    costs,
+    files,
+    filmbook,
+    finishing,
+    pipeline,
+    video,
+)
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Float
 from colorbatch.engine import Engine
@@ -38,6 +50,12 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 2
 """Batches decoded before they are asked for, and made before they are encoded."""
+BATCH_COST = 4
+"""Bytes that a batch takes for each byte of its source's samples: these, the result's, and floating
+point while chroma is made. (Two cores show 2; more of them make more at the same time.)"""
+BESIDE = 8
+"""Batches beside those that are at work: read for cuts, decoded ahead, waiting for the encoder, and
+the encoder's own frames. Of RGB with 16 bits at 2160 lines these are 1.5 GB."""
 
 Item = TypeVar("Item")
 
@@ -45,7 +63,9 @@ Item = TypeVar("Item")
 @dataclass(frozen=True)
 class Maker:
     """What colors the films of a run. workers: threads that make chroma; progress: told how many
-    frames are done more; stop: asked often. anew: do not go on with segments of before."""
+    frames are done more; found: how many an earlier run had made; read: what is read once more and
+    how many bytes it has -> who is told how many of them are read more; stop: asked often. anew: do
+    not go on with segments of before."""
 
     engine: Engine
     model_sha256: str
@@ -53,6 +73,8 @@ class Maker:
     workers: int = 0
     anew: bool = False
     progress: Callable[[int], None] = lambda frames: None
+    found: Callable[[int], None] = lambda frames: None
+    read: Callable[[str, int], Callable[[int], None]] = lambda what, size: lambda more: None
     stop: Callable[[], bool] = lambda: False
 
     @property
@@ -77,8 +99,10 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         parts = list(book.whole_parts(maker.stop))
         if book.account.ending is None or len(parts) < len(book.account.parts):
             _make_segments(one, maker, book, parts)
+        else:
+            maker.found(sum(part.segment.frames for part in parts))
         _unchanged(one, maker.settings, head)
-        finish = finishing.join(one, maker.mark, book, made, maker.stop)
+        finish = finishing.join(one, maker.mark, book, made, maker.stop, maker.read)
         book.finish(made, finish)
         return finishing.outcome(one, finish, book.account)
 
@@ -118,7 +142,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook, parts: list[Part]
         book.begin(book.account.head)
         parts = []
     reading, good = found or (plan.footage.frames(plan.span[0]), None)
-    maker.progress(sum(part.segment.frames for part in parts))
+    maker.found(sum(part.segment.frames for part in parts))
     with reading:
         behind = parts[-1].segment.last if parts else None
         frames = video.within(_after(reading, behind), plan.span)
@@ -208,8 +232,7 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
         )
         return _Made(batch, planes, batch.frames[-1].planes.digest())
 
-    workers = maker.workers or os.cpu_count() or 1
-    limits = pipeline.Limits(workers, workers + 1, 1)
+    limits = limits_of(plan, maker.engine.batch_size, maker.workers)
     with contextlib.closing(_ahead(source)) as items:
         results = pipeline.run(items, view, engine.predict, finish, limits, maker.stop)
         for done in results:
@@ -219,6 +242,16 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
             yield done.result
     if maker.stop():
         raise StoppedError
+
+
+def limits_of(plan: FilmPlan, batch_size: int, workers: int = 0) -> pipeline.Limits:
+    """Threads that make chroma, and batches between decoding and encoding: one for each and one
+    more, but no more than half of the machine's memory holds."""
+    threads = workers or os.cpu_count() or 1
+    room = max(0, budget.default() - costs.BASE_BYTES)
+    batch = BATCH_COST * video.frames_at_once(plan, batch_size) * video.frame_bytes(plan)
+    held = max(2, min(threads + 1, room // batch - BESIDE))
+    return pipeline.Limits(held - 1, held, 1)
 
 
 def _ahead(source: Iterator[Item]) -> Generator[Item, None, None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from colorbatch import avio, files, judging, stills, video
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
-from colorbatch.errors import SourceError, SpaceError
+from colorbatch.errors import SourceError
 from colorbatch.filming import FilmJob, Maker
 from colorbatch.video import FilmPlan
 
@@ -27,8 +27,8 @@ INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo"
 @dataclass(frozen=True)
 class Estimate:
     """What a film will take. frames: about, None if nothing tells; result: bytes of the finished
-    film's pictures, at most where they depend on each other (`exact` false); seconds: of one
-    core's work, without decoding."""
+    film's pictures, at most where they depend on each other (`exact` false); seconds: of
+    frames that are made here one after the other, without decoding."""
 
     frames: int | None
     result: int
@@ -130,15 +130,3 @@ def _colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
     view = video.lightness(frame.planes, plan, maker.engine.size)
     [ab] = maker.engine.predict(view[None])
     return video.colored(frame.planes, ab, plan, maker.settings.saturation)
-
-
-def refuse_without_space(one: FilmJob, expected: Estimate, free: int, done: int) -> None:
-    """Raises SpaceError where the disk has less than a film needs. done: bytes of its segments that
-    are there already."""
-    missing = expected.peak - done - free
-    if expected.exact and missing > 0:
-        raise SpaceError(
-            f"{one.job.target}: needs about {expected.peak / 1e9:.1f} GB while it is joined, and "
-            f"there is {(free + done) / 1e9:.1f} GB",
-            "make room, or go on with --ignore-space",
-        )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colorbatch import avio, files
-from colorbatch.filmbook import Account, FilmBook, Finish
+from colorbatch.filmbook import Account, FilmBook, Finish, Joined
 from colorbatch.footage import MARK_TAGS, sha256_of
 from colorbatch.report import FilmOutcome
 from colorbatch.timecodes import timecode_at
@@ -16,13 +16,44 @@ NAMED = 5
 """So many frames are named in a note."""
 
 
-def join(one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[], bool]) -> Finish:
+def join(
+    one: FilmJob,
+    mark: str,
+    book: FilmBook,
+    made: Path,
+    stop: Callable[[], bool],
+    read: Callable[[str, int], Callable[[int], None]],
+) -> Finish:
     """Join the segments to a complete film beside them, and tell what it is. mark: tool and
-    model; stop: asked often. Raises SourceError, TargetError, StoppedError."""
+    model; stop: asked often; read: as `Maker.read`. What an earlier run has joined and recorded
+    stays. Raises SourceError, TargetError, StoppedError."""
+    account, place = book.account, files.reachable(made)
+    joined = account.joined
+    if joined is None or not place.is_file() or place.stat().st_size != joined.size:
+        found = _joined(one, mark, book, made, stop)
+        size = place.stat().st_size
+        sha256 = sha256_of(made, stop, read("the result is hashed", size))
+        joined = Joined(size, sha256, found.frames, found.notes)
+        book.join(joined)
+    size = account.head.size if account.head else 0
+    return Finish(
+        size=joined.size,
+        sha256=joined.sha256,
+        source_sha256=one.plan.footage.sha256(stop, read("the source is hashed", size)),
+        frames=joined.frames,
+        corrupt=sum(part.corrupt for part in account.parts),
+        notes=joined.notes,
+    )
+
+
+def _joined(
+    one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[], bool]
+) -> avio.Joined:
+    """Join the segments; what came of it."""
     plan, parts = one.plan, book.account.parts
     used = {key.lower() for key in plan.film.metadata}
     tag = next((key for key in MARK_TAGS if key not in used), MARK_TAGS[-1])
-    joined = avio.join(
+    return avio.join(
         [part.segment for part in parts],
         plan.film,
         made,
@@ -34,15 +65,6 @@ def join(one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[],
         cut=(plan.span[0] is not None, plan.span[1] is not None),
         owner=book.owner,
         stop=stop,
-    )
-    place = files.reachable(made)
-    return Finish(
-        size=place.stat().st_size,
-        sha256=sha256_of(made, stop),
-        source_sha256=plan.footage.sha256(stop),
-        frames=joined.frames,
-        corrupt=sum(part.corrupt for part in parts),
-        notes=joined.notes,
     )
 
 

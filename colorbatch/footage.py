@@ -23,6 +23,10 @@ MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
 """Tags that every container keeps; the first that the source does not use gets our mark."""
 
 
+def nothing(count: int) -> None:
+    """Who is told is not interested."""
+
+
 class Reading(Protocol):
     """Frames in order, as `avio.Frames`: `ending` is known when the last one has been taken."""
 
@@ -79,8 +83,9 @@ class Footage(Protocol):
         """A SHA-256 of the sound that is added to it from another file, "" without. Raises
         SourceError."""
 
-    def sha256(self, stop: Callable[[], bool]) -> str:
-        """Of all its bytes; stop: asked often. Raises SourceError, StoppedError."""
+    def sha256(self, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+        """Of all its bytes; stop: asked often; more: told how many bytes are read more. Raises
+        SourceError, StoppedError."""
 
     def name(self, pts: int) -> str:
         """What the frame at a tick is called, "" where frames have no names."""
@@ -121,17 +126,18 @@ class FilmFile:
     def sound_identity(self) -> str:
         return ""
 
-    def sha256(self, stop: Callable[[], bool]) -> str:
-        return sha256_of(self.film.path, stop)
+    def sha256(self, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+        return sha256_of(self.film.path, stop, more)
 
     def name(self, pts: int) -> str:
         return ""
 
 
-def sha256_of(path: Path, stop: Callable[[], bool]) -> str:
-    """SHA-256 of a file, hexadecimal; stop: asked often. Raises SourceError, StoppedError."""
+def sha256_of(path: Path, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+    """SHA-256 of a file, hexadecimal; stop: asked often; more: told how many bytes are read more.
+    Raises SourceError, StoppedError."""
     try:
-        return files.sha256(path, stop)
+        return files.sha256(path, stop, more)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 

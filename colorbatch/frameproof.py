@@ -54,8 +54,10 @@ def prove_frames(
     plan: FramePlan,
     limits: pipeline.Limits,
     stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda frames: None,
 ) -> FrameProof:
-    """Compare every frame of which there is a result with it; one that has none is not counted."""
+    """Compare every frame of which there is a result with it; one that has none is not counted.
+    more: told how many frames are compared more."""
     asked = plan.traits.shown.asked
     jobs = [job for job in plan.jobs() if reachable(job.target).exists()]
     kinds: set[str] = set()
@@ -77,6 +79,7 @@ def prove_frames(
     largest, failed, compared, any_lossy = 0.0, [], 0, False
     for done in pipeline.run(jobs, read, lambda lightness: lightness, finish, limits, stop):
         compared += 1
+        more(1)
         if done.result is None:
             failed.append(f"{done.item.target.name}: {one_line(done.error or ValueError())}")
             continue

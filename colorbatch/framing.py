@@ -22,14 +22,14 @@ from colorbatch import budget, color, costs, frames, pipeline
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, one_line
 from colorbatch.files import Job, check_target, make_folder
-from colorbatch.filming import Maker, StoppedError
+from colorbatch.filming import Maker
 from colorbatch.framejobs import FrameJob, FramePlan
 from colorbatch.frames import Frame, Style
 from colorbatch.join import enlarge_rows
 from colorbatch.journal import Journals
 from colorbatch.places import exists
 from colorbatch.records import Made, source_stamp
-from colorbatch.report import FramesOutcome
+from colorbatch.report import GOES_ON, FramesOutcome
 from colorbatch.ycbcr import Region
 
 PIXEL_BYTES = 8
@@ -56,9 +56,9 @@ def color_frames(
     """Make the frames of a sequence that are left. journals: locked; told: of each frame that
     failed, in a line.
 
-    Raises StoppedError, OutputFullError where nothing can be written any more, and SourceError
-    where all sources have gone; what is finished is kept and recorded, and the same call goes on
-    from there.
+    A stop ends it with the status unfinished. Raises OutputFullError where nothing can be written
+    any more, and SourceError where all sources have gone; what is finished is kept and recorded,
+    and the same call goes on from there.
     """
     make_folder(one.plan.folder)
     work, tally = _Work(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
@@ -83,7 +83,8 @@ def color_frames(
         message = f"{one.job.source}: has gone while it was read; {there:,} frames are made"
         raise SourceError(message, "the same command goes on from there")
     if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
-        raise StoppedError
+        ended = outcome_of(one, there, tally.failures, tally.notes)
+        return unfinished(one, ended)
     return outcome_of(one, there, tally.failures, tally.notes)
 
 
@@ -154,6 +155,13 @@ def outcome_of(
     if rest := len(one.plan.numbers) - made - len(failures):
         count += f", {rest:,} were not begun"
     return replace(outcome, status="failed", reason=f"{count}: {several}{name}: {reason}")
+
+
+def unfinished(one: FrameJob, outcome: FramesOutcome) -> FramesOutcome:
+    """The same as the end of a run that was stopped in the midst of it."""
+    made = f"{outcome.frames:,} of {len(one.plan.numbers):,} frames are made"
+    failed = f"; {outcome.reason}" if outcome.reason else ""
+    return replace(outcome, status="unfinished", reason=f"{made}; {GOES_ON}{failed}")
 
 
 def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:

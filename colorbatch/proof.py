@@ -88,9 +88,15 @@ def check_lists(target: Path) -> None:
             raise TargetError(f"{path}: is there already, and is no list of ours", "move it away")
 
 
-def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: False) -> Proof:
-    """Compare every Y' plane of source and result, and write their lists beside the result. Raises
-    SourceError, TargetError, and StoppedError, without lists, where `stop` says so."""
+def prove_luma(
+    plan: FilmPlan,
+    target: Path,
+    stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda frames: None,
+) -> Proof:
+    """Compare every Y' plane of source and result, and write their lists beside the result. more:
+    told how many frames are compared more. Raises SourceError, TargetError, and StoppedError,
+    without lists, where `stop` says so."""
     check_lists(target)
     result = avio.probe(target)
     rgb = plan.made.matrix == "rgb"
@@ -108,6 +114,7 @@ def prove_luma(plan: FilmPlan, target: Path, stop: Callable[[], bool] = lambda: 
         for before, after in itertools.zip_longest(wanted, result_reading):
             if stop():
                 raise StoppedError
+            more(1)
             if before is not None:
                 source_frames += 1
                 _line(source_list, before, _source_luma(before.planes, plan))

@@ -4,10 +4,9 @@ Flows in: a sequence of names, a rate, what its codes mean, and a file with soun
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
 number. Frames are turned upright, sample by sample. One of them is held.
 
-In a film that is grey by its facts (`reelfacts`) a frame
-in color gives its luma (BT.601's weights, rounded); in an RGB film a grey frame is R, G and B
-alike. A frame that cannot be read, or is unlike the first (size, depth, orientation, transfer),
-repeats the one before and counts as damaged.
+In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's weights,
+rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or is unlike
+the first (size, depth, orientation, transfer), repeats the one before and counts as damaged.
 """
 
 from __future__ import annotations
@@ -79,7 +78,9 @@ class Reel:
         """SHA-256 of the sound's samples, "" without sound."""
         return filmbook.sample_of(self.film.sound)[2] if self.film.sound else ""
 
-    def sha256(self, stop: Callable[[], bool]) -> str:
+    def sha256(
+        self, stop: Callable[[], bool], more: Callable[[int], None] = lambda size: None
+    ) -> str:
         """SHA-256 over the bytes of all frames in order, as of one file."""
         state = hashlib.sha256()
         for path in self.sequence.paths():
@@ -89,6 +90,7 @@ class Reel:
                 with reachable(path).open("rb") as file:
                     while data := file.read(1 << 20):
                         state.update(data)
+                        more(len(data))
             except OSError as error:
                 raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
         return state.hexdigest()

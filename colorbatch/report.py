@@ -16,7 +16,9 @@ from typing import Literal
 
 from colorbatch.errors import ExitCode
 
-Status = Literal["colored", "kept", "skipped", "failed"]
+Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
+
+GOES_ON = "the same command goes on from there"
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Outcome:
     """The end of one source.
 
     colored: the target was written; kept: it was in color already, or toned and to stay so, and
-    copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why. `kind` is
-    grey, toned or color.
+    copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why;
+    unfinished: the work ended in the midst of it, and goes on from there. `kind` is grey, toned or
+    color.
     """
 
     source: Path
@@ -148,7 +151,7 @@ class Report:
     @property
     def finished(self) -> int:
         """How many sources have ended."""
-        return self.statuses.total()
+        return self.statuses.total() - self.statuses["unfinished"]
 
     @property
     def seconds(self) -> float:
@@ -174,11 +177,11 @@ class Report:
     def summary(self) -> str:
         """One line: what was done, to what, and how long it took."""
         parts = [f"{self.statuses['colored']:,} colored"]
-        for status in ("kept", "skipped", "failed"):
+        for status in ("kept", "skipped", "failed", "unfinished"):
             if self.statuses[status]:
                 some = f"{self.statuses[status]:,} {status}"
                 parts.append(self.skipped() if status == "skipped" else some)
-        if left := self.total - self.finished:
+        if left := self.total - self.statuses.total():
             parts.append(f"{left:,} not begun")
         text = ", ".join(parts)
         if self.kinds:
@@ -218,7 +221,7 @@ class Report:
                     "total": self.total,
                     **{
                         name: self.statuses[name]
-                        for name in ("colored", "kept", "skipped", "failed")
+                        for name in ("colored", "kept", "skipped", "failed", "unfinished")
                     },
                     "skipped_because": dict(self.reasons),
                     "outdated": self.outdated,

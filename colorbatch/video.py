@@ -31,9 +31,9 @@ Transfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
 BATCH_BYTES = 8 << 20
-"""Samples of one batch; films with larger pictures get fewer than --batch-size at a time. About
-eight batches are held at once: 64 MiB made a film of 1080 lines no faster, and its peak of memory
-half as large again."""
+"""Samples of one batch; films with larger pictures get fewer than --batch-size at a time. 64 MiB
+made a film of 1080 lines no faster on two cores, and its peak of memory half as large again. How
+many batches are held at once: `filming.limits_of`."""
 SHOT_SAMPLES = 4
 """Averaging 16 takes grain to a quarter; averaging all samples takes 24 times as long at 1080p."""
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
@@ -110,7 +110,7 @@ class FilmPlan:
         if video.frames is None or not video.duration or self.span == (None, None):
             return video.frames
         first, last = self.span
-        begin = (video.start if first is None else first) - video.start
+        begin = 0 if first is None else first - video.start
         seconds = (last - video.start) * video.time_base if last is not None else video.duration
         share = (min(seconds, video.duration) - begin * video.time_base) / video.duration
         return max(0, round(video.frames * share))
@@ -251,7 +251,7 @@ def batches(
     """Frames in batches of at most `most`, none of which reaches into another segment, so that what
     a frame shares a batch with does not depend on where a run began. good: the last good frame
     before these; first: the number of the segment that they begin."""
-    most = max(1, min(most, BATCH_BYTES // frame_bytes(plan)))
+    most = frames_at_once(plan, most)
     waiting: list[Frame] = []
     seen: list[Planes] = []
     number = first
@@ -297,6 +297,11 @@ def _with_cuts(
             yield held.popleft(), cut
     for cut in cuts.end():
         yield held.popleft(), cut
+
+
+def frames_at_once(plan: FilmPlan, most: int) -> int:
+    """How many frames a batch has: at most `most`, and at least one, however large."""
+    return max(1, min(most, BATCH_BYTES // frame_bytes(plan)))
 
 
 def frame_bytes(plan: FilmPlan) -> int:

@@ -50,12 +50,12 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     _refuse_options_of_frames(found, asked)
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
-    wrong: list[str] = []
+    wrong: list[_Wrong] = []
     for one in found:
         try:
             made = _planned(one, asked, settings)
         except UsageError as error:
-            wrong.append(one_line(error))
+            wrong.append(_Wrong(one_line(error)))
         except Exception as error:
             refuse_for_all(error)
             if is_mine(one.below.as_posix(), part):
@@ -196,25 +196,40 @@ def _left_alone(kind: str) -> str:
     return IN_COLOR if kind == "color" else TONED
 
 
-def _refused(plan: FilmPlan, settings: FilmSettings) -> list[str]:
-    """What the container cannot hold, a line for each."""
+@dataclass(frozen=True)
+class _Wrong:
+    """Why nothing is begun. kind: of the stream that a container does not hold, such as "audio", ""
+    where it is no stream."""
+
+    line: str
+    kind: str = ""
+    container: str = ""
+
+
+def _refused(plan: FilmPlan, settings: FilmSettings) -> list[_Wrong]:
+    """What the container cannot hold."""
+    kinds = {stream.index: stream.kind for stream in plan.film.others}
     return [
-        f"{plan.film.path}: {plan.container} cannot hold its {each.what}: {each.reason}"
+        _Wrong(
+            f"{plan.film.path}: {plan.container} cannot hold its {each.what}: {each.reason}",
+            "" if each.index is None else kinds[each.index],
+            plan.container,
+        )
         for each in plan.refusals
         if each.index is None or not settings.drop_unsupported
     ]
 
 
-def _refuse(wrong: Sequence[str]) -> None:
+def _refuse(wrong: Sequence[_Wrong]) -> None:
     if not wrong:
         return
-    for line in wrong[:-1]:
-        click.echo(escaped(f"error: {line}"), err=True)
-    streams = any("cannot hold its" in line and "video (" not in line for line in wrong)
+    for one in wrong[:-1]:
+        click.echo(escaped(f"error: {one.line}"), err=True)
+    streams = any(one.kind for one in wrong)
     advice = "--drop-unsupported goes on without them" if streams else ""
-    if any(" cannot hold its audio (" in line and " mkv " not in line for line in wrong):
+    if any(one.kind == "audio" and one.container != "mkv" for one in wrong):
         advice = f"-o NAME.mkv holds more kinds of sound; {advice}"
-    raise UsageError(wrong[-1], advice)
+    raise UsageError(wrong[-1].line, advice)
 
 
 def _skipped(film: Work, reason: str) -> FilmOutcome:

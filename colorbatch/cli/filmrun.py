@@ -6,38 +6,36 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from colorbatch import __version__
-from colorbatch.cli import filmplan, frameplan, framerun
+from colorbatch.cli import filmlook, filmplan, filmroom, framerun
 from colorbatch.cli.options import engine_line, make_engine
-from colorbatch.cli.showing import NO_TERMINAL_INTERVAL, Shower, interrupt_flag
+from colorbatch.cli.progress import Progress
+from colorbatch.cli.showing import Shower, interrupt_flag
 from colorbatch.errors import (
     ColorbatchError,
     ExitCode,
     OutputFullError,
-    SpaceError,
     StoppedError,
 )
-from colorbatch.report import FilmOutcome, PreviewOutcome, Report, duration, escaped
+from colorbatch.report import GOES_ON, FilmOutcome, Report, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import FilmJob, Maker
-    from colorbatch.filmsample import Estimate
+    from colorbatch.filming import Maker
     from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
 logger = logging.getLogger(__name__)
+
+UNPROVED = "its luma is not proved: the run ended before"
 
 
 def work(asked: Asked, settings: FilmSettings) -> ExitCode:
@@ -46,8 +44,15 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
     planned = filmplan.plan_films(asked, settings, model)
     with _log(asked, planned) or contextlib.nullcontext() as log:
         report = Report(len(planned.todo) + len(planned.outcomes))
-        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
-        return _work(asked, settings, model, planned, Shower(report, log=log, **words))
+        show = Shower(
+            report,
+            as_json=asked.as_json,
+            quiet=asked.quiet,
+            verbose=asked.verbose,
+            log=log,
+            unit="films",
+        )
+        return _work(asked, settings, model, planned, show)
 
 
 def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
@@ -72,26 +77,30 @@ def _work(
 ) -> ExitCode:
     report = show.report
     if asked.dry_run:
-        return _dry_run(planned, show, asked.workers)
+        return filmlook.dry_run(planned, show, asked.workers)
     for film in planned.todo if not asked.quiet else ():
         click.echo(filmplan.line_of(film, asked.workers), err=True)
     engine = None
     if planned.todo:
         engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
     if asked.preview is not None:
-        return _preview(asked, settings, planned, engine, show)
+        return filmlook.preview(asked, settings, planned, engine, show)
     _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
         run = _Run(asked, show, interrupted)
-        if run.ended_before(planned) and engine is not None:
+        maker = None
+        if engine is not None:
             from colorbatch.filming import Maker
 
             maker = Maker(
                 engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
             )
             report.made_by = _made_by(maker)
+            run.unfit = filmroom.make_sure_of_room(planned.todo, maker, asked, report)
+        if run.ended_before(planned) and maker is not None:
             run.films(planned.todo, maker)
-        report.interrupted = interrupted() and report.finished < report.total
+        unproved = run.unproved
+        report.interrupted = interrupted() and (report.finished < report.total or unproved)
     report.stopped = run.full is not None
     show.end(engine_line(engine) if engine else "no model was needed")
     if run.full is not None:
@@ -115,12 +124,15 @@ def _refuse_locked(todo: Sequence[Work]) -> None:
 @dataclass
 class _Run:
     """The films that are made. stop: asked often; full: why nothing more can be written, None as
-    long as it can."""
+    long as it can; unproved: whether the run ended before a proof did; unfit: target -> why
+    it cannot be made."""
 
     asked: Asked
     show: Shower
     stop: Callable[[], bool]
     full: OutputFullError | None = None
+    unproved: bool = False
+    unfit: Mapping[Path, ColorbatchError] = field(default_factory=dict)
 
     def ended_before(self, planned: filmplan.Planned) -> bool:
         """Tell of the films that are not to be made; whether to go on with the others."""
@@ -138,65 +150,82 @@ class _Run:
         """One after the other; one that fails stops no other."""
         for film in todo:
             make = functools.partial(self._film, film, maker)
-            if not self._told(film.job.source, film.job.target, make, film.kind):
+            cut = functools.partial(_unfinished, film, maker)
+            if not self._told(film.job.source, film.job.target, make, film.kind, cut):
                 return
 
     def _told(
-        self, source: Path, target: Path, make: Callable[[], FilmOutcome], kind: str = ""
+        self,
+        source: Path,
+        target: Path,
+        make: Callable[[], FilmOutcome],
+        kind: str = "",
+        cut: Callable[[], FilmOutcome] | None = None,
     ) -> bool:
-        """Tell what becomes of a film; whether to go on with the next."""
+        """Tell what becomes of a film; whether to go on with the next. cut: its outcome where the
+        run ends in the midst of it."""
+        outcome: FilmOutcome | None
         try:
             outcome = make()
         except OutputFullError as error:
             self.full = error
-            return False
+            outcome = cut and cut()
         except (StoppedError, KeyboardInterrupt):
-            return False
+            outcome = cut and cut()
         except ColorbatchError as error:
             outcome = filmplan.failed(source, target, error)
         except Exception as error:  # the one place where a film's failure, of any kind, ends
             logger.debug("%s", source, exc_info=error)
             outcome = filmplan.failed(source, target, error)
+        if outcome is None:
+            return False
         self.show.outcome(replace(outcome, kind=kind or outcome.kind))
         failed = outcome.status == "failed"
-        return not (self.stop() or (failed and self.asked.fail_fast))
+        ended = self.full is not None or outcome.status == "unfinished" or self.stop()
+        return not (ended or (failed and self.asked.fail_fast))
 
     def _film(self, film: Work, maker: Maker) -> FilmOutcome:
         from colorbatch.filming import color_film
         from colorbatch.framejobs import FrameJob
 
-        if not isinstance(film, FrameJob):
-            self._check_space(film, maker)
-        with _progress(film, self.asked.quiet) as progress:
-            maker = replace(maker, progress=progress)
+        if film.job.target in self.unfit:
+            raise self.unfit[film.job.target]
+        name, quiet = film.job.source.name, self.asked.quiet
+        with Progress(name, quiet=quiet) as progress:
+            maker = replace(
+                maker,
+                progress=progress.stage("", film.plan.count),
+                found=progress.found,
+                read=functools.partial(progress.stage, unit="B"),
+            )
             if isinstance(film, FrameJob):
                 outcome = framerun.make(film, maker, self.asked)
             else:
                 outcome = color_film(film, maker)
-        return self._proved(film, outcome) if self.asked.prove_luma else outcome
-
-    def _check_space(self, film: FilmJob, maker: Maker) -> None:
-        from colorbatch import filmbook, filmsample
-        from colorbatch.files import make_folder, reachable
-
-        expected = filmsample.estimate(film, maker)
-        if not self.asked.quiet:
-            click.echo(escaped(f"{film.job.source}: {in_words(expected)}"), err=True)
-        make_folder(film.job.target.parent)
-        free = shutil.disk_usage(reachable(film.job.target.parent)).free
-        account = filmbook.read(filmbook.folder_of(film.job))
-        done = sum(part.size for part in account.parts)
-        if not self.asked.ignore_space:
-            filmsample.refuse_without_space(film, expected, free, done)
+        is_whole = outcome.status != "unfinished"
+        return self._proved(film, outcome) if self.asked.prove_luma and is_whole else outcome
 
     def _proved(self, film: Work, outcome: FilmOutcome) -> FilmOutcome:
-        """The outcome with what a comparison of the luma says."""
+        """The outcome with what a comparison of the luma says; a film is made, whether or not there
+        is time for that."""
+        count, quiet = film.plan.count, self.asked.quiet
+        try:
+            with Progress(film.job.source.name, quiet=quiet) as progress:
+                more = progress.stage("luma is compared", count)
+                return self._compared(film, outcome, more)
+        except (StoppedError, KeyboardInterrupt):
+            self.unproved = True
+            return replace(outcome, notes=(*outcome.notes, UNPROVED))
+
+    def _compared(
+        self, film: Work, outcome: FilmOutcome, more: Callable[[int], None]
+    ) -> FilmOutcome:
         from colorbatch.framejobs import FrameJob
         from colorbatch.proof import prove_luma
 
         if isinstance(film, FrameJob):
-            return framerun.proved(film, outcome, self.asked, self.stop)
-        proof = prove_luma(film.plan, film.job.target, self.stop)
+            return framerun.proved(film, outcome, self.asked, self.stop, more)
+        proof = prove_luma(film.plan, film.job.target, self.stop, more)
         if not self.asked.quiet:
             click.echo(escaped(f"{film.job.target}: {proof.text}"), err=True)
         if not proof.holds:
@@ -210,6 +239,23 @@ class _Run:
         if not self.asked.prove_luma or outcome.reason != FINISHED:
             return outcome
         return self._proved(finished[outcome.target], outcome)
+
+
+def _unfinished(film: Work, maker: Maker) -> FilmOutcome:
+    """The outcome of a film in the midst of which the run ends: how much of it is recorded."""
+    from colorbatch import filmbook
+    from colorbatch.framejobs import FrameJob
+
+    try:
+        if isinstance(film, FrameJob):
+            return framerun.so_far(film, maker)
+        account = filmbook.read(filmbook.folder_of(film.job))
+    except ColorbatchError as error:
+        return filmplan.failed(film.job.source, film.job.target, error)
+    made = sum(part.segment.frames for part in account.parts)
+    about = f" of about {film.plan.count:,}" if film.plan.count else ""
+    reason = f"{made:,}{about} frames are made; {GOES_ON}"
+    return FilmOutcome(film.job.source, film.job.target, "unfinished", reason, frames=made)
 
 
 def _made_by(maker: Maker) -> dict[str, object]:
@@ -226,108 +272,3 @@ def _made_by(maker: Maker) -> dict[str, object]:
             for name, value in settings.items()
         },
     }
-
-
-@contextlib.contextmanager
-def _progress(film: Work, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Told how many frames are done more: a bar on a terminal, a line a minute elsewhere."""
-    total, name = film.plan.count, film.job.source.name
-    if quiet or sys.stderr is None:
-        yield lambda frames: None
-        return
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit="frame", desc=escaped(name)) as bar:
-
-            def more(frames: int) -> None:
-                bar.update(frames)
-
-            yield more
-        return
-    started = said = time.monotonic()
-    done = 0
-
-    def line(frames: int) -> None:
-        nonlocal done, said
-        done += frames
-        now = time.monotonic()
-        if now - said >= NO_TERMINAL_INTERVAL:
-            said, rate = now, done / max(now - started, 1e-9)
-            left = f", {(total - done) / rate / 60:.0f} min left" if total and rate else ""
-            click.echo(escaped(f"{name}: {done:,} frames, {rate:.1f} frames/s{left}"), err=True)
-
-    yield line
-
-
-def in_words(expected: Estimate) -> str:
-    """What a film will take."""
-    if not expected.frames:
-        return "how long it is, it does not tell: space and time are unknown"
-    most = "about" if expected.exact else "at most about"
-    return (
-        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} on one core, without decoding"
-    )
-
-
-def _dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
-    """Every plan, and nothing else."""
-    from colorbatch.framejobs import FrameJob
-
-    show.report.dry_run = True
-    for film in planned.todo:
-        outcome = FilmOutcome(film.job.source, film.job.target, "colored", kind=film.kind)
-        outcome = frameplan.foreseen(film) if isinstance(film, FrameJob) else outcome
-        if show.as_json or show.quiet:
-            show.planned(outcome)
-            continue
-        show.report.add(outcome)
-        click.echo(filmplan.line_of(film, workers))
-    for outcome in planned.outcomes:
-        show.outcome(outcome)
-    show.end_of_plan("")
-    return show.report.exit_code
-
-
-def _preview(
-    asked: Asked, settings: FilmSettings, planned: filmplan.Planned, engine: Any, show: Shower
-) -> ExitCode:
-    """Stills of every film, before and after."""
-    from colorbatch.filming import Maker
-
-    show.report.preview = True
-    for outcome in planned.outcomes:
-        show.outcome(outcome)
-    maker = Maker(engine, "", settings, asked.workers)
-    for film in planned.todo:
-        try:
-            written, values, text = _stills(film, maker, asked.preview or 1)
-        except SpaceError:
-            raise
-        except ColorbatchError as error:
-            show.outcome(filmplan.failed(film.job.source, film.job.target, error))
-            continue
-        shown = PreviewOutcome(
-            film.job.source,
-            film.job.target,
-            "colored",
-            kind=film.kind,
-            stills=tuple(written),
-            estimate=values,
-        )
-        show.previewed(shown, text)
-    show.end_of_preview()
-    return show.report.exit_code
-
-
-def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of one film, and what all of it takes, in plain values and in words."""
-    from colorbatch import filmsample
-    from colorbatch.framejobs import FrameJob
-
-    if isinstance(film, FrameJob):
-        return framerun.preview(film, maker, count)
-    written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
-    expected = filmsample.estimate(film, maker)
-    return written, expected.to_json(), in_words(expected)

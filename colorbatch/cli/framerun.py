@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 
 def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
-    """Color what is left of a sequence. Raises ColorbatchError and StoppedError."""
-    from colorbatch import framejobs, framesample, framing
+    """Color what is left of a sequence; unfinished where it is stopped. Raises ColorbatchError."""
+    from colorbatch import framejobs, framing
     from colorbatch.journal import Journals
 
-    if not asked.ignore_space:
-        framesample.space(one, maker.workers).refuse_if_too_large()
     with Journals(one.plan.jobs()) as journals:
         journals.lock()
         # until the lock was taken, another run may have made some
@@ -34,7 +32,7 @@ def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
             one.plan, settings, journals, lambda: maker.model_sha256, redo=asked.redo()
         )
         one = replace(one, kind=kind)
-        maker.progress(one.done)
+        maker.found(one.done)
         return framing.color_frames(
             one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
         )
@@ -51,13 +49,17 @@ def _failed_frame(line: str) -> None:
 
 
 def proved(
-    one: FrameJob, outcome: FilmOutcome, asked: Asked, stop: Callable[[], bool]
+    one: FrameJob,
+    outcome: FilmOutcome,
+    asked: Asked,
+    stop: Callable[[], bool],
+    more: Callable[[int], None],
 ) -> FilmOutcome:
     """The outcome with what a comparison of the luma says. Raises StoppedError."""
     from colorbatch import frameproof, framing
 
     limits = framing.limits_of(asked.batch_size, asked.workers)
-    proof = frameproof.prove_frames(one.plan, limits, stop)
+    proof = frameproof.prove_frames(one.plan, limits, stop, more)
     if stop():
         raise StoppedError
     if not asked.quiet:
@@ -68,6 +70,19 @@ def proved(
     return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
 
+def so_far(one: FrameJob, maker: Maker) -> FilmOutcome:
+    """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
+    Raises ColorbatchError."""
+    from colorbatch import framejobs, framing
+    from colorbatch.journal import Journals
+
+    with Journals(one.plan.jobs()) as journals:
+        found = framejobs.what_is_left(
+            one.plan, maker.settings, journals, lambda: maker.model_sha256
+        )
+    return framing.unfinished(one, framing.outcome_of(one, found.done, []))
+
+
 def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
     """Stills of a sequence, and what all of it takes, in plain values and in words. Raises
     SourceError, TargetError."""
@@ -75,4 +90,5 @@ def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[s
 
     written, seconds = framesample.write_pairs(one, maker, count)
     whole = framesample.space(one, maker.workers).timed(seconds * len(one.todo))
-    return written, whole.to_json(), f"{len(one.todo):,} frames to do on one core: {whole.text}"
+    text = f"{len(one.todo):,} frames to do, one after the other: {whole.text}"
+    return written, whole.to_json(), text

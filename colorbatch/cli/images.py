@@ -183,8 +183,13 @@ def _images(asked: Asked) -> ExitCode:
     set_up_logging(asked.verbose)
     settings, memory, jobs = asked.settings(), asked.budget(), asked.jobs()
     with asked.open_log(jobs) or contextlib.nullcontext() as log:
-        words = {"as_json": asked.as_json, "quiet": asked.quiet, "verbose": asked.verbose}
-        show = Shower(Report(len(jobs)), log=log, **words)
+        show = Shower(
+            Report(len(jobs)),
+            as_json=asked.as_json,
+            quiet=asked.quiet,
+            verbose=asked.verbose,
+            log=log,
+        )
         return _work(asked, jobs, settings, memory, show)
 
 

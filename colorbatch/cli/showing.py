@@ -1,4 +1,4 @@
-"""How a batch of stills is shown: progress, outcomes as they come, JSON lines, the last line."""
+"""How a batch is shown: progress, outcomes as they come, JSON lines, the last line."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ class Shower:
         quiet: bool,
         verbose: bool,
         log: Log | None = None,
+        unit: str = "pictures",
     ) -> None:
-        self.report, self.log = report, log
+        """unit: what is counted; films are of no one length, so that they have no rate."""
+        self.report, self.log, self._unit = report, log, unit
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None
         self._last_line = time.monotonic()
@@ -63,6 +65,8 @@ class Shower:
             click.echo(outcome.to_json())
         if outcome.status == "failed":
             self._line(f"failed: {outcome.source}: {outcome.reason}")
+        elif outcome.status == "unfinished" and not self.quiet:
+            self._line(f"unfinished: {outcome.source}: {outcome.reason}")
         elif self.verbose and not self.as_json:
             notes = "; ".join((*([outcome.reason] if outcome.reason else []), *outcome.notes))
             self._line(f"{outcome.status}: {outcome.source}" + (f" ({notes})" if notes else ""))
@@ -70,11 +74,15 @@ class Shower:
             self._bar.update()
         elif not self.quiet and time.monotonic() - self._last_line >= NO_TERMINAL_INTERVAL:
             self._last_line = time.monotonic()
-            rate = report.finished / max(report.seconds, 1e-9)
-            left = (report.total - report.finished) / max(rate, 1e-9) / 60
-            self._line(
-                f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
-            )
+            self._line(self._how_far())
+
+    def _how_far(self) -> str:
+        report = self.report
+        if self._unit != "pictures":
+            return f"{report.finished} of {report.total} {self._unit}"
+        rate = report.finished / max(report.seconds, 1e-9)
+        left = (report.total - report.finished) / max(rate, 1e-9) / 60
+        return f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
 
     def planned(self, outcome: Outcome) -> None:
         """Count and show what a run would do to a source."""

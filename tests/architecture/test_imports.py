@@ -72,9 +72,11 @@ ALLOWED = {
     "verdicts": {"video", "filmbook", "avio", "records", "files"},
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
+    | {"budget", "costs"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "stills": {"png", "color", "files", "errors"},
     "filmsample": {"filming", "judging", "stills", "video", "avio", "color", "files", "errors"},
+    "filmspace": {"filming", "filmsample", "filmbook", "estimate", "sizes", "files"},
     "framejobs": {
         "frames",
         "sequences",
@@ -120,9 +122,9 @@ ALLOWED = {
     "api": {"engine", "join", "color", "contract"},
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
-    | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"verdicts", "judging", "footage", "reels", "reelfacts"}
-    | {"records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
+    | {"filmjobs", "filming", "filmbook", "filmsample", "filmspace", "proof", "video", "avio"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts", "ycbcr"}
+    | {"sizes", "records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},
     "interrupts": {"errors"},

@@ -263,7 +263,12 @@ def start_and_wait(
     """The command in a process of its own, when some frames are done."""
     command = [sys.executable, "-m", "colorbatch", *map(str, arguments)]
     process = subprocess.Popen(
-        command, env=clean_env, cwd=folder.parent, stderr=subprocess.PIPE, text=True
+        command,
+        env=clean_env,
+        cwd=folder.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while process.poll() is None and len(named(folder)) < least:
         time.sleep(0.002)
@@ -316,12 +321,17 @@ def test_ctrl_c_is_one_line_and_resumable(
     """Exit 130, finished frames stay, the same command ends the work."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
-    process = start_and_wait(clean_env, arguments, tmp_path / "out", 2)
+    process = start_and_wait(clean_env, [*arguments, "--json"], tmp_path / "out", 2)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    out, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    assert "interrupted: 0 colored, 1 not begun" in said and "Traceback" not in said
-    assert 0 < len(files(tmp_path / "out")) < 24
+    made = len(files(tmp_path / "out"))
+    assert 0 < made < 24 and "Traceback" not in said
+    assert "interrupted: 0 colored, 1 unfinished" in said and "not begun" not in said
+    assert f": {made} of 24 frames are made; the same command" in said
+    outcome, summary = map(json.loads, out.splitlines())
+    assert (outcome["status"], outcome["frames"]) == ("unfinished", made)
+    assert summary["summary"]["unfinished"] == 1 and summary["summary"]["exit_code"] == 130
     assert run_cli(*arguments).returncode == 0
     assert len(files(tmp_path / "out")) == 24 == len(named(tmp_path / "out"))
 
@@ -413,6 +423,8 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     assert (safe / "first.code").read_text() == "1\n"
     said = (safe / "first.err").read_text()
     assert "stopped: " in said and "No space left on device" in said and "Traceback" not in said
+    made = len(files(safe / "first"))
+    assert "0 colored, 1 unfinished" in said and f": {made} of 24 frames are made" in said
     assert run_cli("video", reel, "-o", "whole", "-m", tiny_model).returncode == 0
     whole, done = files(tmp_path / "whole"), files(safe / "first")
     assert 3 < len(done) < 24 and done == {name: whole[name] for name in done}
@@ -432,7 +444,7 @@ def test_what_cannot_fit_is_refused_before_work(
     struct.pack_into(">II", giant, 772, 1_000_000, 2_000_000)
     (tmp_path / "reel" / "1.dpx").write_bytes(giant)
     run = run_cli("video", "reel", "-o", "out", "-m", tiny_model)
-    assert run.returncode == 3 and "too little space: about 12 TB needed" in run.stderr
+    assert run.returncode == 1 and "too little space: about 12 TB needed" in run.stderr
     assert "--ignore-space" in run.stderr and not files(tmp_path / "out")
     forced = run_cli("video", "reel", "-o", "out", "-m", tiny_model, "--ignore-space")
     assert forced.returncode == 3 and sorted(files(tmp_path / "out")) == ["0.dpx", "2.dpx"]
@@ -591,7 +603,7 @@ def test_preview_shows_before_and_after(
     """Stills of spread frames: grey before, colored after, time and space, and no frame."""
     run = run_cli("video", reel, "-o", "stills", "-m", tiny_model, "--preview", "3")
     assert run.returncode == 0, run.stderr
-    assert "24 frames to do on one core: about " in run.stderr and "344 kB" in run.stderr
+    assert "24 frames to do, one after the other: about " in run.stderr and "344 kB" in run.stderr
     names = sorted(files(tmp_path / "stills"))
     expected = [f"r_{number:06d}.dpx-{which}.png" for number in (1005, 1013, 1021)
                 for which in ("after", "before")]  # fmt: skip

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from colorbatch.avio import probe
-from colorbatch.filmbook import FilmBook
+from colorbatch.filmbook import FilmBook, read
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
@@ -443,6 +443,48 @@ def test_a_full_disk_is_one_line_and_resumable(
     assert decoded(tmp_path / "r.mp4") == decoded(tmp_path / "whole.mp4")
 
 
+ROOM = """
+import shutil, sys
+left = int(sys.argv.pop(1))
+real = shutil.disk_usage
+shutil.disk_usage = lambda path: real(path)._replace(free=left)
+from colorbatch.cli import main
+main()
+"""
+"""The program, on a disk that has N bytes left."""
+
+
+def test_films_that_do_not_fit_together_are_refused_before_work(
+    run_cli: Run,
+    clean_env: dict[str, str],
+    tiny_model: Path,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """Two films, of which each alone would fit: exit 1 with one line, and nothing is made; the
+    report tells space and time. --ignore-space goes on."""
+    (tmp_path / "films").mkdir()
+    for name in ("a.mkv", "b.mkv"):
+        make_clip(f"films/{name}", "ffv1", "gray10le")
+    arguments = ["video", "films", "-m", str(tiny_model), "--json", "-o"]
+    first = run_cli(*arguments, "first")
+    assert first.returncode == 0, first.stderr
+    told = last_json(first)["estimate"]
+    both = told["bytes"]["middle"]
+    sizes = [path.stat().st_size for path in (tmp_path / "first").glob("*.mkv")]
+    assert sum(sizes) == pytest.approx(both, rel=0.2)
+    assert told["places"][0]["needed"]["middle"] == pytest.approx(1.5 * both, rel=0.1)
+    assert told["pictures"] == 24 and told["seconds"] > 0
+    tool = [sys.executable, "-c", ROOM, str(round(1.3 * both)), *arguments, "second"]
+    words = {"env": clean_env, "cwd": tmp_path, "capture_output": True, "text": True}
+    run = subprocess.run(tool, **words)
+    assert run.returncode == 1 and run.stdout == "", run.stderr
+    [error] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert "too little space" in error and "--ignore-space" in error
+    assert not (tmp_path / "second").exists()
+    assert subprocess.run([*tool, "--ignore-space"], **words).returncode == 0
+
+
 def test_a_source_that_vanishes_is_one_line_and_resumable(
     run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
 ) -> None:
@@ -704,6 +746,17 @@ def test_a_start_far_behind_the_end_of_a_film_without_a_length(
     make_clip("s.h264", "libx264", **seconds(3))
     run = run_cli("video", "s.h264", "-o", "r.mkv", "--start", "99999:9999999:999999999.999999")
     assert run.returncode == 2 and "has no frames in this part" in run.stderr, run.stderr
+
+
+def test_advice_is_not_taken_from_a_name(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path]
+) -> None:
+    """A film that is called as a message about streams reads is refused with its own reason."""
+    source = make_clip("b cannot hold its audio (pcm).mkv", "ffv1", "gray10le")
+    more = ["--codec", "libx264", "--pix-fmt", "yuv420p"]
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, *more)
+    assert run.returncode == 2 and "10 bits do not fit" in run.stderr
+    assert "--drop-unsupported" not in run.stderr and "kinds of sound" not in run.stderr
 
 
 def test_streams_are_left_out_when_told(
@@ -1086,11 +1139,41 @@ def test_ctrl_c_is_one_line_and_resumable(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    assert "interrupted: 0 colored, 1 not begun" in said and "Traceback" not in said
+    assert "interrupted: 0 colored, 1 unfinished" in said and "Traceback" not in said
     made = segments(folder)
+    frames = sum(part.segment.frames for part in read(folder).parts)
+    assert frames > 0 and f": {frames} of about " in said
     again = run_cli(*arguments)
     assert again.returncode == 0, again.stderr
     assert segments(folder)[: len(made)] == made
+
+
+STOPPED = """
+import signal
+from colorbatch import proof
+real = proof.prove_luma
+def prove_luma(*arguments):
+    signal.raise_signal(signal.SIGINT)
+    return real(*arguments)
+proof.prove_luma = prove_luma
+from colorbatch.cli import main
+main()
+"""
+"""The program, with a Ctrl-C when a film is complete and its proof begins."""
+
+
+def test_ctrl_c_while_luma_is_proved(
+    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The film is told of as made, and not as proved; exit 130, as that was asked for."""
+    make_clip("s.mkv")
+    arguments = ["video", "s.mkv", "-o", "r.mkv", "-m", tiny_model, "--prove-luma", "--json"]
+    command = [sys.executable, "-c", STOPPED, *map(str, arguments)]
+    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 130 and "interrupted: 1 colored" in run.stderr, run.stderr
+    outcome = first_json(run)
+    assert (outcome["status"], outcome["frames"], outcome["luma"]) == ("colored", 12, None)
+    assert "its luma is not proved" in outcome["notes"][-1]
 
 
 def test_a_second_ctrl_c_ends_at_once_with_an_account(

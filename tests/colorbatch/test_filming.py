@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from colorbatch import avio, filmbook, filming, video
@@ -99,3 +101,72 @@ def test_a_damaged_segment_is_made_again(
     again = [json.loads(each) for each in path.read_bytes()[made:].splitlines()]
     assert sum(each["state"] == "segment" for each in again) == 3 - kept
     assert decoded(one.job.target) == decoded(tmp_path / "whole.mkv")
+
+
+def test_what_an_earlier_run_made_is_told_as_such(
+    one: FilmJob, maker: Maker, tiny_model: Path
+) -> None:
+    """Frames found and frames made are told apart, and are all frames together."""
+    import dataclasses
+
+    folder = filmbook.folder_of(one.job)
+    with pytest.raises(StoppedError):
+        single = Engine(str(tiny_model), "cpu", batch_size=1)
+        stopped = dataclasses.replace(
+            maker, engine=single, workers=1, stop=lambda: bool(filmbook.read(folder).parts)
+        )
+        filming.color_film(one, stopped)
+    there = sum(part.segment.frames for part in filmbook.read(folder).parts)
+    found: list[int] = []
+    made: list[int] = []
+    again = dataclasses.replace(maker, found=found.append, progress=made.append)
+    assert filming.color_film(one, again).status == "colored"
+    assert 0 < sum(found) == there < 25 and sum(made) == 25 - there
+
+
+@pytest.mark.parametrize(
+    ("memory", "size", "held"),
+    [(64, (50, 66), 65), (64, (2160, 3840), 65), (16, (2160, 3840), 33), (4, (2160, 3840), 2)],
+)
+def test_what_is_held_at_once_fits_into_memory(
+    make_clip: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    size: tuple[int, int],
+    held: int,
+) -> None:
+    """64 cores are all at work on small pictures; of RGB with 16 bits at 2160 lines (49.8 MB a
+    frame) as many frames are held as half of the memory has room for."""
+    machine = SimpleNamespace(total=memory * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    source = make_clip("s.mkv", "ffv1", "gbrp16le", size=size, times=(0, 1001))
+    plan = video.plan_film(avio.probe(source), FilmSettings())
+    limits = filming.limits_of(plan, 8, 64)
+    assert (limits.workers, limits.in_flight) == (held - 1, held)
+    if held > 2 and size == (2160, 3840):
+        assert (held + 8) * 4 * 2160 * 3840 * 6 <= memory * 2**29  # 8 beside, 4 bytes a byte
+
+
+def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
+    """The joined film is recorded, stays as it is, and is the one that gets the name; what is
+    hashed is told byte for byte."""
+    import dataclasses
+
+    folder = filmbook.folder_of(one.job)
+    stop = dataclasses.replace(maker, stop=lambda: filmbook.read(folder).joined is not None)
+    with pytest.raises(StoppedError):
+        filming.color_film(one, stop)
+    place = (folder / "joined.mkv").stat().st_ino
+    told: dict[tuple[str, int], list[int]] = {}
+    again = dataclasses.replace(
+        maker, read=lambda what, size: told.setdefault((what, size), []).append
+    )
+    outcome = filming.color_film(one, again)
+    assert one.job.target.stat().st_ino == place
+    assert outcome.target_sha256 == sha256(one.job.target)
+    assert outcome.source_sha256 == sha256(one.job.source)
+    assert outcome.frames == 25
+    size = one.job.source.stat().st_size
+    assert {key: sum(sizes) for key, sizes in told.items()} == {
+        ("the source is hashed", size): size
+    }

@@ -250,3 +250,25 @@ def test_chroma_is_made_with_the_matrix_that_the_codec_can_tell(
         assert plan.encoding.color.matrix in (2, {"bt709": 1, "bt601": 6}[matrix])
     if pix_fmt != "yuv422p":
         assert plan.made.levels == "full"
+
+
+@pytest.mark.parametrize(
+    ("start", "span", "count"),
+    [
+        (0, (None, None), 30),
+        (-240, (0, None), 20),  # tick 0 is the eleventh frame
+        (-240, (None, 0), 10),
+        (240, (480, 600), 5),
+    ],
+)
+def test_how_many_frames_a_part_has(
+    make_clip: Callable[..., Path],
+    start: int,
+    span: tuple[int | None, int | None],
+    count: int,
+) -> None:
+    """30 frames, one a second, whose first tick is `start`, 24 ticks a second."""
+    film = probe(make_clip("s.mov", "mjpeg", "yuvj420p", **TICKS))
+    assert (film.video.time_base, film.video.frames) == (Fraction(1, 24), 30)
+    film = replace(film, video=replace(film.video, start=start, duration=Fraction(30)))
+    assert replace(plan_film(film, FilmSettings()), span=span).count == count
