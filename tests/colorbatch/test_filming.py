@@ -121,7 +121,7 @@ def test_what_an_earlier_run_made_is_told_as_such(
     made: list[int] = []
     again = dataclasses.replace(maker, found=found.append, progress=made.append)
     assert filming.color_film(one, again).status == "colored"
-    assert 0 < sum(found) == there < 25 and sum(made) == 25 - there
+    assert 0 < sum(found) == there < 35 and sum(made) == 35 - there
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
     assert one.job.target.stat().st_ino == place
     assert outcome.target_sha256 == sha256(one.job.target)
     assert outcome.source_sha256 == sha256(one.job.source)
-    assert outcome.frames == 25
+    assert outcome.frames == 35
     size = one.job.source.stat().st_size
     assert {key: sum(sizes) for key, sizes in told.items()} == {
         ("the source is hashed", size): size
