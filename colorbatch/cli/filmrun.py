@@ -252,6 +252,8 @@ def _unfinished(film: Work, maker: Maker) -> FilmOutcome:
         account = filmbook.read(filmbook.folder_of(film.job))
     except ColorbatchError as error:
         return filmplan.failed(film.job.source, film.job.target, error)
+    except KeyboardInterrupt:  # nobody waits for a count
+        return FilmOutcome(film.job.source, film.job.target, "unfinished", GOES_ON)
     made = sum(part.segment.frames for part in account.parts)
     about = f" of about {film.plan.count:,}" if film.plan.count else ""
     reason = f"{made:,}{about} frames are made; {GOES_ON}"
