@@ -46,6 +46,13 @@ class Found:
     named: bool
     sequence: FrameSequence | None = None
 
+    @property
+    def shared_by(self) -> str:
+        """What --shard chooses by, the same on every system: the place below the sources, of a
+        sequence with its pattern, in Unicode's NFC."""
+        place = self.below / self.sequence.pattern if self.sequence else self.below
+        return unicodedata.normalize("NFC", place.as_posix())
+
 
 def find_films(
     sources: Sequence[Path],

@@ -32,7 +32,8 @@ from colorbatch.ycbcr import Encoding, Region
 
 @dataclass(frozen=True)
 class FramePlan:
-    """What a sequence becomes: frames of the same names in `folder`.
+    """What a sequence becomes: frames of the same names in `folder`. home: that folder, or one
+    above it, that keeps the account.
 
     numbers: of the frames that are meant, all but for --start and --end. named: as `Job.named`.
     traits: of the first frame that can be read, and of all. rate: frames per second, None if
@@ -43,6 +44,7 @@ class FramePlan:
     sequence: FrameSequence
     numbers: tuple[int, ...]
     folder: Path
+    home: Path
     named: bool
     traits: Traits
     rate: Fraction | None = None
@@ -55,7 +57,7 @@ class FramePlan:
     def job(self) -> Job:
         """The whole sequence as one job, by its patterns."""
         pattern = self.sequence.pattern
-        return Job(self.sequence.folder / pattern, self.folder / pattern, self.named, self.folder)
+        return Job(self.sequence.folder / pattern, self.folder / pattern, self.named, self.home)
 
     @property
     def count(self) -> int:
@@ -63,9 +65,9 @@ class FramePlan:
         return len(self.numbers)
 
     def jobs(self) -> list[Job]:
-        """One for each frame, in order; the folder of the results has their journal."""
+        """One for each frame, in order."""
         own, names = self.sequence, map(self.sequence.name, self.numbers)
-        return [Job(own.folder / n, self.folder / n, self.named, self.folder) for n in names]
+        return [Job(own.folder / n, self.folder / n, self.named, self.home) for n in names]
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides a result's bytes."""
@@ -93,11 +95,15 @@ def plan_frames(
     folder: Path,
     settings: FilmSettings,
     *,
+    home: Path | None = None,
     named: bool = True,
     allow_gaps: bool = False,
 ) -> FramePlan:
-    """What a sequence becomes in `folder`. Raises UsageError for gaps, for codes of which nothing
-    tells what they mean, for a part that there is not; SourceError where no frame can be read."""
+    """What a sequence becomes in `folder`. home: see `FramePlan`, the folder if not given.
+
+    Raises UsageError for gaps, for codes of which nothing tells what they mean, for a part that
+    there is not; SourceError where no frame can be read.
+    """
     gaps = check_gaps(sequence, allowed=allow_gaps)
     first = _first(sequence, settings)
     marked = first.marked
@@ -114,6 +120,7 @@ def plan_frames(
         sequence,
         _within(sequence, settings, rate),
         folder,
+        home or folder,
         named,
         first.traits,
         rate,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from colorbatch.filmjobs import Found
     from colorbatch.footage import Footage
     from colorbatch.framejobs import FrameJob
+    from colorbatch.journal import Journals
     from colorbatch.video import FilmPlan, FilmSettings
 
     Work = FilmJob | FrameJob
@@ -45,6 +46,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
     found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
     _refuse_options_of_frames(found, asked)
+    everything: list[Work] = []  # also what other machines make, by --shard
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[str] = []
@@ -54,22 +56,23 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
         except UsageError as error:
             wrong.append(one_line(error))
         except (SourceError, TargetError) as error:
-            if is_mine(one.below.as_posix(), part):
+            if is_mine(one, part):
                 outcomes.append(failed(one.source, one.source, error))
         else:
-            planned.append(made)
-            if _is_marked(made):
-                planned.pop()
-                if is_mine(made.job.place, part):
-                    outcomes.append(_skipped(made, OURS_ALREADY))
-    filmjobs.refuse_clashes([one.job for one in planned])
-    sequences = [one for one in planned if isinstance(one, framejobs.FrameJob)]
+            mine = is_mine(one, part)
+            if not _is_marked(made):
+                everything.append(made)
+                planned += [made] if mine else []
+            elif mine:
+                outcomes.append(_skipped(made, OURS_ALREADY))
+    filmjobs.refuse_clashes([one.job for one in everything])
+    sequences = [one for one in everything if isinstance(one, framejobs.FrameJob)]
     framejobs.refuse_clashes([one.plan for one in sequences])
-    planned = [one for one in planned if is_mine(one.job.place, part)]
     todo, finished = [], []
+    journals = frameplan.journals_of(planned, asked)
     for film in planned:
         try:
-            film, ended = _judged(film, asked, settings, model)
+            film, ended = _judged(film, asked, settings, journals, model)
         except SourceError as error:
             outcomes.append(failed(film.job.source, film.job.target, error))
             continue
@@ -84,11 +87,11 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     return Planned(todo, finished, outcomes)
 
 
-def is_mine(place: str, part: tuple[int, int] | None) -> bool:
+def is_mine(found: Found, part: tuple[int, int] | None) -> bool:
     """Whether a film is one of this machine's, by --shard."""
     from colorbatch.finding import part_of
 
-    return part is None or part_of(place, part[1]) == part[0]
+    return part is None or part_of(found.shared_by, part[1]) == part[0]
 
 
 def _is_marked(one: Work) -> bool:
@@ -157,14 +160,18 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
 
 
 def _judged(
-    film: Work, asked: Asked, settings: FilmSettings, model: Callable[[], str]
+    film: Work,
+    asked: Asked,
+    settings: FilmSettings,
+    journals: Journals,
+    model: Callable[[], str],
 ) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
     from colorbatch import framejobs, verdicts
     from colorbatch.judging import kind_of_film
 
     if isinstance(film, framejobs.FrameJob):
-        return frameplan.judge(film, asked, settings, model, _left_alone)
+        return frameplan.judge(film, asked, settings, journals, model, _left_alone)
     reason, outdated, _ = verdicts.verdict(film, settings, model)
     if reason and not (asked.redo_all or (outdated and asked.overwrite)):
         return film, replace(_skipped(film, reason), outdated=outdated)

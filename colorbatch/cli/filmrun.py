@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from colorbatch.cli.video import Asked
     from colorbatch.filming import FilmJob, Maker
     from colorbatch.filmsample import Estimate
+    from colorbatch.journal import Journals
     from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
@@ -81,8 +82,9 @@ def _work(
     if asked.preview is not None:
         return _preview(asked, settings, planned.todo, engine, show)
     _refuse_locked(planned.todo)
+    journals = framerun.locked(planned.todo, asked)
     with interrupt_flag() as interrupted:
-        run = _Run(asked, show, interrupted)
+        run = _Run(asked, show, journals, interrupted)
         if run.ended_before(planned) and engine is not None:
             from colorbatch.filming import Maker
 
@@ -102,23 +104,22 @@ def _work(
 def _refuse_locked(todo: Sequence[Work]) -> None:
     """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
     from colorbatch import filmbook
-    from colorbatch.books import refuse_if_at_work
     from colorbatch.framejobs import FrameJob
 
     for film in todo:
         if isinstance(film, FrameJob):
-            refuse_if_at_work(film.plan.folder)
             continue
         filmbook.refuse_if_held(filmbook.folder_of(film.job), film.job.target)
 
 
 @dataclass
 class _Run:
-    """The films that are made. stop: asked often; full: why nothing more can be written, None as
-    long as it can."""
+    """The films that are made. journals: of sequences that become frames; stop: asked often; full:
+    why nothing more can be written, None as long as it can."""
 
     asked: Asked
     show: Shower
+    journals: Journals
     stop: Callable[[], bool]
     full: OutputFullError | None = None
 
@@ -170,7 +171,7 @@ class _Run:
         with _progress(film, self.asked.quiet) as progress:
             maker = replace(maker, progress=progress)
             if isinstance(film, FrameJob):
-                outcome = framerun.make(film, maker, self.asked)
+                outcome = framerun.make(film, maker, self.asked, self.journals)
             else:
                 outcome = color_film(film, maker)
         return self._proved(film, outcome) if self.asked.prove_luma else outcome

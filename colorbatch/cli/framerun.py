@@ -3,41 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from colorbatch.cli import frameplan
 from colorbatch.errors import StoppedError
 from colorbatch.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filming import Maker
     from colorbatch.framejobs import FrameJob
-
-
-def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
-    """Color what is left of a sequence. Raises ColorbatchError and StoppedError."""
-    from colorbatch import framejobs, framesample, framing
     from colorbatch.journal import Journals
+
+
+def locked(todo: Iterable[Work], asked: Asked) -> Journals:
+    """The journals of the sequences that are to be made, until the command ends. Raises LockedError
+    where another run is at work, but for one of --shard's other machines, and TargetError."""
+    journals = click.get_current_context().with_resource(frameplan.journals_of(todo, asked))
+    journals.lock()
+    return journals
+
+
+def make(one: FrameJob, maker: Maker, asked: Asked, journals: Journals) -> FilmOutcome:
+    """Color what is left of a sequence. journals: locked. Raises ColorbatchError and
+    StoppedError."""
+    from colorbatch import framejobs, framesample, framing
 
     if not asked.ignore_space:
         framesample.space(one, maker.workers).refuse_if_too_large()
-    with Journals(one.plan.jobs()) as journals:
-        journals.lock()
-        # until the lock was taken, another run may have made some
-        kind, settings = one.kind, maker.settings
-        one = framejobs.what_is_left(
-            one.plan, settings, journals, lambda: maker.model_sha256, redo=asked.redo()
-        )
-        one = replace(one, kind=kind)
-        maker.progress(one.done)
-        return framing.color_frames(
-            one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
-        )
+    # until the lock was taken, another run may have made some
+    now = framejobs.what_is_left(
+        one.plan, maker.settings, journals, lambda: maker.model_sha256, redo=asked.redo()
+    )
+    one = replace(now, kind=one.kind)
+    maker.progress(one.done)
+    return framing.color_frames(one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame)
 
 
 def _failed_frame(line: str) -> None:
