@@ -13,14 +13,17 @@ repeats the one before and counts as damaged.
 from __future__ import annotations
 
 import bisect
+import contextlib
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from colorbatch import avio, color, filmbook, frames
+from colorbatch import avio, color, files, filmbook, frames
 from colorbatch.avio import Ending, Film, PixelFormat, Planes
 from colorbatch.color import Codes
 from colorbatch.errors import ColorbatchError, SourceError, StoppedError
@@ -32,9 +35,17 @@ from colorbatch.still import upright
 from colorbatch.ycbcr import Encoding
 
 UNREADABLE = "cannot be read: the one before is repeated"
+REFUSED = "not given by the disk: the one before is repeated; the source's hash is without"
 UNLIKE = "unlike the first: the one before is repeated"
 IN_COLOR = "in color: their luma is taken"
 """What frames' notes say, after the number of frames."""
+NO_BYTES = b"colorbatch: no bytes"
+"""What counts as the bytes of a frame that is there and that the system does not give (a bad
+sector, no permission)."""
+GONE = (errno.ENOENT, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT)
+"""What a share or a disk says that is not there any more."""
+PASSING = (0.2, 0.5, 1.0)
+"""Seconds to wait before such a frame is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Reel:
             line = f"{self.sequence.name(number)} {size} {mtime_ns // 1000}\n"
             state.update(line.encode("utf-8", "surrogateescape"))
         for number in sorted({numbers[0], numbers[len(numbers) // 2], numbers[-1]}):
-            state.update(filmbook.sample_of(self.sequence.path(number))[2].encode())
+            state.update(_sample_of(self.sequence.path(number)))
         return total, latest, state.hexdigest()
 
     def sound_identity(self) -> str:
@@ -80,17 +91,21 @@ class Reel:
         return filmbook.sample_of(self.film.sound)[2] if self.film.sound else ""
 
     def sha256(self, stop: Callable[[], bool]) -> str:
-        """SHA-256 over the bytes of all frames in order, as of one file."""
+        """SHA-256 over the bytes of all frames in order, as of one file; `NO_BYTES` stand for a
+        frame that cannot be opened or read to its end."""
         state = hashlib.sha256()
         for path in self.sequence.paths():
             if stop():
                 raise StoppedError
+            before = state.copy()
             try:
                 with reachable(path).open("rb") as file:
                     while data := file.read(1 << 20):
                         state.update(data)
             except OSError as error:
-                raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+                _refuse_if_gone(path, error)
+                state = before
+                state.update(NO_BYTES)
         return state.hexdigest()
 
     def name(self, pts: int) -> str:
@@ -100,16 +115,49 @@ class Reel:
     def frame(self, number: int) -> tuple[Planes | None, str]:
         """The picture of a frame, and what is to be said of it; None where there is none to use.
         Raises SourceError for a frame that is no longer there."""
-        path = self.sequence.path(number)
-        try:
-            frame = frames.read(path, self.asked)
-        except ColorbatchError as error:
-            if not reachable(path).exists():
-                raise SourceError(f"{path}: has gone while it was read") from error
-            return None, UNREADABLE
+        frame = _read(self.sequence.path(number), self.asked)
+        if isinstance(frame, str):
+            return None, frame
         if frame.unlike(self.traits):
             return None, UNLIKE
         return planes_of(frame, self.film.video.pixels)
+
+
+def _read(path: Path, asked: frames.Asked) -> frames.Frame | str:
+    """A frame, or why there is none. What may have been a moment of a bad line is read again:
+    a repeated picture stays in the film."""
+    with contextlib.suppress(ColorbatchError, OSError):
+        return frames.read(path, asked)
+    try:
+        files.patiently(lambda: files.sha256(path), held=_may_pass, waits=PASSING)
+        return frames.read(path, asked)
+    except OSError as error:
+        _refuse_if_gone(path, error)
+        return REFUSED
+    except ColorbatchError:
+        return UNREADABLE
+
+
+def _may_pass(error: OSError) -> bool:
+    return files.is_held(error) or error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+
+
+def _refuse_if_gone(path: Path, error: OSError) -> None:
+    """Raises SourceError where not this frame is bad: it has gone, or what it is on."""
+    if error.errno in GONE or not reachable(path).exists():
+        raise SourceError(f"{path}: has gone while it was read") from error
+
+
+def _sample_of(path: Path) -> bytes:
+    """SHA-256 of a frame's samples (`filmbook.sample_of`), or `NO_BYTES`. Raises SourceError for
+    one that has gone."""
+    try:
+        return filmbook.sample_of(path)[2].encode()
+    except SourceError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        _refuse_if_gone(path, error.__cause__)
+        return NO_BYTES
 
 
 class ReelFrames(Iterator[avio.Frame]):

@@ -198,6 +198,48 @@ def test_a_damaged_frame_repeats_the_one_before(
     np.testing.assert_array_equal(found[6], picture(6)[..., 0])
 
 
+BAD_SECTOR = """
+import errno, pathlib, sys
+bad = sys.argv.pop(1).split(",")
+real = pathlib.Path.open
+def opened(self, *arguments, **options):
+    if self.name in bad:
+        raise OSError(errno.EIO, "Input/output error")
+    return real(self, *arguments, **options)
+pathlib.Path.open = opened
+from colorbatch.cli import main
+main()
+"""
+"""The program, on a disk that does not give some frames."""
+
+
+@pytest.mark.parametrize("number", [5, 15, 16, 31])
+def test_a_frame_that_the_disk_does_not_give(
+    tiny_model: Path, clean_env: dict[str, str], slow: Path, tmp_path: Path, number: int
+) -> None:
+    """It repeats the one before, is named, and counts without its bytes, also where the source is
+    known again by it; the film is finished, and stays so."""
+    bad = f"s{number:04d}.dpx"
+    command = [sys.executable, "-c", BAD_SECTOR, bad, "video", str(slow), "-o", "r.mkv", "-m"]
+
+    def run() -> dict[str, Any]:
+        done = subprocess.run(
+            [*command, str(tiny_model), "--json"], cwd=tmp_path, env=clean_env,
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return first_json(done)
+
+    told = run()
+    assert (told["frames"], told["corrupt"]) == (32, 1)
+    assert any("not given by the disk" in note and bad in note for note in told["notes"])
+    given = [b"colorbatch: no bytes" if path.name == bad else path.read_bytes()
+             for path in sorted(slow.iterdir())]  # fmt: skip
+    assert told["source_sha256"] == hashlib.sha256(b"".join(given)).hexdigest()
+    np.testing.assert_array_equal(luma(tmp_path / "r.mkv")[number], picture(number - 1)[..., 0])
+    assert run()["reason"] == "finished"
+
+
 def test_gaps_stay_in_time(run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path) -> None:
     """Without --allow-gaps nothing is made; with it the frames behind a gap keep their times."""
     (slow / "s0002.dpx").unlink()
