@@ -123,12 +123,15 @@ def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJo
 
 
 def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
-    """Raises UsageError for options that say something about frames where there are none."""
-    if any(one.sequence for one in found):
-        return
-    for name, value in (("transfer", asked.transfer), ("fps", asked.fps), ("audio", asked.audio)):
-        if value not in (None, "auto"):
-            raise UsageError(f"--{name} is for numbered frames, and there are none")
+    """Raises UsageError for options that say something about frames where there are none, and for
+    the sound of one film where there are several."""
+    names = ("transfer", "fps", "audio", "allow_gaps")
+    given = [name for name in names if getattr(asked, name) not in (None, "auto", False)]
+    if given and not any(one.sequence for one in found):
+        option = given[0].replace("_", "-")
+        raise UsageError(f"--{option} is for numbered frames, and there are none")
+    if "audio" in given and len(found) > 1:
+        raise UsageError(f"--audio is the sound of one film, but there are {len(found)}")
 
 
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:

@@ -290,6 +290,21 @@ def test_sound_that_is_none(
     assert not (tmp_path / "r.mkv").exists()
 
 
+def test_sound_is_of_one_film(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], reel: Path, slow: Path
+) -> None:
+    """With two sequences, or a film beside the frames, it is refused; and so are options of frames
+    where there are none."""
+    film, added = make_clip("f.mkv", "ffv1"), sound(reel.with_name("sound.wav"), Fraction(1))
+    base = ["-o", "out", "--container", "mkv", "-m", tiny_model]
+    for sources in ([reel, slow], [reel, film]):
+        run = run_cli("video", *sources, *base, "--audio", added)
+        assert run.returncode == 2 and "one film, but there are 2" in run.stderr, run.stderr
+    run = run_cli("video", film, *base, "--allow-gaps")
+    assert run.returncode == 2 and "--allow-gaps is for numbered frames" in run.stderr
+    assert not reel.with_name("out").exists()
+
+
 def test_sound_that_the_container_does_not_hold(
     run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
 ) -> None:
