@@ -161,14 +161,16 @@ def _sample_of(path: Path) -> bytes:
 
 
 class ReelFrames(Iterator[avio.Frame]):
-    """The frames of a reel from the tick `start` on, as `avio.Frames`; a context manager. A damaged
+    """The frames of a reel from the tick `start` on, as `avio.Frames`; a context manager. Where
+    `start` is in a gap, the frame before it is the first, for what is left of the gap. A damaged
     frame repeats the last good one before it, wherever reading begins."""
 
     def __init__(self, reel: Reel, start: int | None = None) -> None:
         self.ending: Ending | None = None
         numbers, first = reel.sequence.numbers, reel.sequence.first
-        begin = bisect.bisect_left(numbers, first + (start or 0))
-        self._source = self._read(reel, begin)
+        start = max(0, start or 0)
+        begin = bisect.bisect_right(numbers, first + start) - 1
+        self._source = self._read(reel, begin, start)
         self._given = self._corrupt = 0
 
     def __enter__(self) -> ReelFrames:
@@ -197,7 +199,7 @@ class ReelFrames(Iterator[avio.Frame]):
         raise StopIteration
 
     @staticmethod
-    def _read(reel: Reel, begin: int) -> Iterator[avio.Frame]:
+    def _read(reel: Reel, begin: int, start: int) -> Iterator[avio.Frame]:
         numbers, first = reel.sequence.numbers, reel.sequence.first
         good: Planes | None = None
         for at in range(begin, len(numbers)):
@@ -211,7 +213,7 @@ class ReelFrames(Iterator[avio.Frame]):
             shown = planes or good
             assert shown is not None
             good = shown
-            pts = numbers[at] - first
+            pts = max(start, numbers[at] - first)
             until = numbers[at + 1] - first if at + 1 < len(numbers) else pts + 1
             bad = planes is None
             yield avio.Frame(pts, until - pts, shown, True, bad, False, repeated=bad, note=note)

@@ -252,6 +252,30 @@ def test_gaps_stay_in_time(run_cli: Run, tiny_model: Path, slow: Path, tmp_path:
     assert any("frame 2 is missing" in note for note in first_json(run)["notes"])
 
 
+@pytest.mark.parametrize(
+    ("part", "ticks", "length"),
+    [(["--end", "15"], [*range(11)], 15), (["--start", "15"], [0, *range(6, 17)], 17),
+     (["--start", "13", "--end", "18"], [0], 5)],
+)  # fmt: skip
+def test_a_part_that_begins_or_ends_in_a_gap(
+    run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path, part: list[str],
+    ticks: list[int], length: int,
+) -> None:  # fmt: skip
+    """It is as long as was asked, and shows there what the whole film does: frame 10, as 11 to 20
+    are missing; so does its sound last."""
+    for number in range(11, 21):
+        (slow / f"s{number:04d}.dpx").unlink()
+    added = sound(tmp_path / "sound.mov", Fraction(32))
+    run = run_cli("video", slow, "-o", "r.mp4", "-m", tiny_model, "--allow-gaps", "--audio", added,
+                  "--codec", "ffv1", "--prove-luma", *part)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert times(tmp_path / "r.mp4") == ticks
+    film = probe(tmp_path / "r.mp4")
+    assert film.video.duration == length
+    for stream in film.others:
+        assert abs(stream.duration * stream.time_base - length) < Fraction(1, 20)
+
+
 def test_a_part_has_its_time_code_and_sound(
     run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path
 ) -> None:

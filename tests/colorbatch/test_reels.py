@@ -197,7 +197,10 @@ def test_gaps_keep_everything_in_its_place(dpx_reel):
     reel = reel_of(folder, Wish(allow_gaps=True))
     found = [(frame.pts, frame.duration) for frame in reel.frames()]
     assert found == [(0, 1), (1, 3), (4, 1), (5, 1)]
-    assert [frame.pts for frame in reel.frames(2)] == [4, 5]
+    assert [frame.pts for frame in reel.frames(2)] == [2, 4, 5]
+    [shown, *_] = reel.frames(2)
+    np.testing.assert_array_equal(shown.planes.luma, next(reel.frames(1)).planes.luma)
+    assert shown.duration == 2
     assert reel.film.video.duration == 6 * Fraction(1001, 24000)
     assert (reel.name(4), any("103-104" in loss for loss in reel.losses)) == ("r_0105.dpx", True)
 
