@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import SourceError, TargetError, UsageError, one_line
@@ -46,6 +47,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
     found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
     _refuse_options_of_frames(found, asked)
+    _refuse_options_of_films(found, asked)
     everything: list[Work] = []  # also what other machines make, by --shard
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
@@ -101,15 +103,11 @@ def _is_marked(one: Work) -> bool:
 
 
 def wants_a_film(asked: Asked) -> bool:
-    """Whether numbered frames are to become a film: its name is the output, or there is an option
-    that films alone have. Otherwise they become frames. Raises UsageError for a name that is not
-    written."""
+    """Whether numbered frames are to become a film: its name is the output, or its container is
+    given. Otherwise they become frames. Raises UsageError for a name that is not written."""
     from colorbatch.filmjobs import names_a_film
 
-    of_films = (asked.codec, asked.crf, asked.preset, asked.pix_fmt, asked.encoder_options)
-    if any(value not in ("", None, ()) for value in (*of_films, asked.container)):
-        return True
-    return asked.output is not None and names_a_film(asked.output)
+    return bool(asked.container) or (asked.output is not None and names_a_film(asked.output))
 
 
 def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
@@ -132,6 +130,19 @@ def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
         raise UsageError(f"--{option} is for numbered frames, and there are none")
     if "audio" in given and len(found) > 1:
         raise UsageError(f"--audio is the sound of one film, but there are {len(found)}")
+
+
+def _refuse_options_of_films(found: Sequence[Found], asked: Asked) -> None:
+    """Raises UsageError for an encoder's options on the command line where all there is are frames
+    that stay frames. In the environment they are for the films that there may be."""
+    if any(one.sequence is None for one in found) or wants_a_film(asked):
+        return
+    context = click.get_current_context()
+    for name in ("codec", "crf", "preset", "pix_fmt", "encoder_options"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "-x" if name == "encoder_options" else f"--{name.replace('_', '-')}"
+            advice = "-o NAME.mkv or --container mkv makes a film of them"
+            raise UsageError(f"{option} is for films, and these frames become frames", advice)
 
 
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:

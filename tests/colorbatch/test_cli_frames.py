@@ -544,6 +544,26 @@ def test_region_stays_neutral_outside(
     assert (spread[~inside] == 0).all() and (spread[inside] > 0).mean() > 0.9
 
 
+def test_options_of_films_leave_frames_as_they_are(
+    run_cli: Run, tiny_model: Path, reel: Path, make_clip: Any, tmp_path: Path
+) -> None:
+    """In the environment, and beside a film, which alone they are for; on the command line without
+    a film they are refused, with what makes one."""
+    run = run_cli("video", reel, "-o", "out", "-m", tiny_model, env={"COLORBATCH_PRESET": "slow"})
+    assert run.returncode == 0, run.stderr
+    assert files(tmp_path / "out").keys() == files(reel).keys()
+    clip = make_clip("film.mkv", "ffv1", "gray")
+    both = ["video", reel, clip, "-o", "both", "-m", tiny_model, "--codec", "libx264"]
+    run = run_cli(*both)
+    assert run.returncode == 0, run.stderr
+    assert files(tmp_path / "both").keys() == files(reel).keys() | {"film.mkv"}
+    assert "-> libx264" in run.stderr
+    for option in (["--codec", "ffv1"], ["--crf", "20"], ["-x", "g=1"], ["--pix-fmt", "gray"]):
+        run = run_cli("video", reel, "-o", "none", "-m", tiny_model, *option)
+        assert run.returncode == 2 and f"{option[0]} is for films" in run.stderr
+        assert "--container" in run.stderr and not (tmp_path / "none").exists()
+
+
 def test_color_found_in_a_folder_is_left_alone(
     run_cli: Run, tiny_model: Path, dpx_file: Any, photograph: Any, tmp_path: Path
 ) -> None:
