@@ -63,7 +63,8 @@ def proved(
     from colorbatch import frameproof, framing
 
     limits = framing.limits_of(asked.batch_size, asked.workers)
-    proof = frameproof.prove_frames(one.plan, limits, stop)
+    with frameplan.journals_of([one], asked) as journals:
+        proof = frameproof.prove_frames(one.plan, journals, limits, stop)
     if stop():
         raise StoppedError
     if not asked.quiet:

@@ -90,7 +90,8 @@ ALLOWED = {
     | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
     | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
-    "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
+    "frameproof": {"framejobs", "framing", "frames", "pipeline", "journal", "records", "costs"}
+    | {"formats", "color", "files", "errors"},
     "proof": {"video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,

@@ -637,3 +637,23 @@ def test_prove_luma_tells_what_is_not_equal(
     again = run_cli(*base)
     assert again.returncode == 3 and "r_001009.dpx is off by" in again.stderr
     assert path.read_bytes() == data
+
+
+def test_only_our_results_are_proved(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """What is somebody's, or was retouched, is counted and fails no run; nothing to compare is no
+    proof."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "r_001005.dpx").write_bytes(b"somebody's")
+    base = ["video", reel, "-o", "out", "-m", tiny_model, "--prove-luma"]
+    run = run_cli(*base)
+    assert run.returncode == 0 and "luma of 23 frames is within 0.2" in run.stderr, run.stderr
+    assert "1 are not as we made them" in run.stderr
+    for path in reel.iterdir():
+        (out / path.name).write_bytes(b"retouched")
+    (out / "r_001004.dpx").unlink()
+    (reel / "r_001004.dpx").write_bytes(b"no picture")
+    none = run_cli(*base)
+    assert none.returncode == 3 and "there is no result to compare" in none.stderr
