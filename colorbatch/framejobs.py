@@ -105,7 +105,7 @@ def plan_frames(
     there is not; SourceError where no frame can be read.
     """
     gaps = check_gaps(sequence, allowed=allow_gaps)
-    first = _first(sequence, settings)
+    first = frames.first_of(sequence.paths(), settings.transfer)
     marked = first.marked
     if marked:  # or is it one that got among others?
         other = next((one for one in _spread(sequence, settings) if not one.marked), None)
@@ -129,17 +129,6 @@ def plan_frames(
         gaps,
         marked,
     )
-
-
-def _first(sequence: FrameSequence, settings: FilmSettings) -> Frame:
-    """The first frame that can be read. Raises SourceError, and UsageError as `frames.read`."""
-    failed: SourceError | None = None
-    for path in sequence.paths():
-        try:
-            return frames.read(path, settings.transfer)
-        except SourceError as error:
-            failed = failed or error
-    raise SourceError(f"no frame can be read: {failed}")
 
 
 def spread(numbers: Sequence[int], count: int) -> list[int]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from colorbatch import chroma, color, encoding, floats, icc, images, scans, ycbcr
 from colorbatch.color import Codes, Float, Space
-from colorbatch.errors import UsageError
+from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
@@ -170,6 +170,18 @@ def read(path: Path, asked: Asked = "auto", max_pixels: int = MAX_PIXELS) -> Fra
     if header is None:
         return Frame(path, shown, still=images.read(path, max_pixels))
     return Frame(path, shown, scan=scans.read(path, max_pixels))
+
+
+def first_of(paths: Iterable[Path], asked: Asked = "auto") -> Frame:
+    """The first frame that can be read: what a sequence is, is told by it. Raises SourceError where
+    there is none, and UsageError as `read`."""
+    failed: SourceError | None = None
+    for path in paths:
+        try:
+            return read(path, asked)
+        except SourceError as error:
+            failed = failed or error
+    raise SourceError(f"no frame can be read: {failed}")
 
 
 def code_planes(frame: Frame) -> tuple[Codes, ...] | None:

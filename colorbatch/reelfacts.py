@@ -44,8 +44,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a sequence is as a film. traits: of its first frame, which the others have to share;
-    marked: whether that is a result of ours; notes, losses: in words, see
+    """What a sequence is as a film. traits: of its first frame that can be read, which the others
+    have to share; marked: whether that is a result of ours; notes, losses: in words, see
     `footage.Footage`."""
 
     film: Film
@@ -60,13 +60,13 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
     """What a sequence is as a film.
 
     Raises UsageError for gaps that are not allowed, a rate or a meaning of codes that nothing
-    tells, floating-point frames, and sound that cannot be read or is none; SourceError for a first
-    frame that cannot be read.
+    tells, floating-point frames, and sound that cannot be read or is none; SourceError where no
+    frame can be read.
     """
     pattern = sequence.folder / sequence.pattern
     gaps = sequences.check_gaps(sequence, allowed=wish.allow_gaps)
     sound = _sound(wish.sound)
-    first = frames.read(sequence.path(sequence.first), wish.transfer)
+    first = frames.first_of(sequence.paths(), wish.transfer)
     if first.scan.header.is_float if first.scan else _still(first).is_float:
         raise UsageError(
             f"{pattern}: its samples are floating point, which films here do not hold",
@@ -81,6 +81,7 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         codes = replace(codes, matrix=guessed_matrix(size))
     timecode = first.scan.header.timecode if first.scan else ""
     right = fits(timecode, rate)
+    begins = first.path == sequence.path(sequence.first)
     facts = avio.Reeled(
         codec=FORMATS.get(first.path.suffix.lower(), first.path.suffix[1:]).lower(),
         size=size,
@@ -95,13 +96,15 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
             matrix=0 if rgb else 2,
         ),
         sample_aspect=_aspect(first),
-        timecode=timecode if right else "",
+        timecode=timecode if right and begins else "",
     )
     film = avio.of_frames(pattern, facts, sound)
     unequal, losses = _unequal(film, sound), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
     notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")
+    elif timecode and not begins:
+        losses.append("its time code is left out, as the first frame cannot be read")
     if not first.scan and _still(first).icc and first.shown.asked == "srgb":
         losses.append("its color profile is left out, codes are taken as sRGB")
     return Facts(film, codes, first.traits, first.marked, tuple(notes), tuple(losses))

@@ -4,10 +4,10 @@ Flows in: a sequence of names, a rate, what its codes mean, and a file with soun
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
 number. Frames are turned upright, sample by sample. One of them is held.
 
-In a film that is grey by its facts (`reelfacts`) a frame
-in color gives its luma (BT.601's weights, rounded); in an RGB film a grey frame is R, G and B
-alike. A frame that cannot be read, or is unlike the first (size, depth, orientation, transfer),
-repeats the one before and counts as damaged.
+In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's
+weights, rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or
+is unlike the first that can (size, depth, orientation, transfer), repeats the one before and counts
+as damaged; where all before it are bad as well, it shows the first good one.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from colorbatch.sequences import FrameSequence
 from colorbatch.still import upright
 from colorbatch.ycbcr import Encoding
 
-UNREADABLE = "cannot be read: the one before is repeated"
-REFUSED = "not given by the disk: the one before is repeated; the source's hash is without"
-UNLIKE = "unlike the first: the one before is repeated"
+BEFORE, BEHIND = "the one before is repeated", "the first good one is shown"
+UNREADABLE = f"cannot be read: {BEFORE}"
+REFUSED = f"not given by the disk: {BEFORE}; the source's hash is without"
+UNLIKE = f"unlike the first: {BEFORE}"
 IN_COLOR = "in color: their luma is taken"
-"""What frames' notes say, after the number of frames."""
+"""What frames' notes say, after the number of frames; at the begin BEHIND instead of BEFORE."""
 NO_BYTES = b"colorbatch: no bytes"
 """What counts as the bytes of a frame that is there and that the system does not give (a bad
 sector, no permission)."""
@@ -202,14 +203,13 @@ class ReelFrames(Iterator[avio.Frame]):
     def _read(reel: Reel, begin: int, start: int) -> Iterator[avio.Frame]:
         numbers, first = reel.sequence.numbers, reel.sequence.first
         good: Planes | None = None
+        ahead = False  # whether it is of a frame behind
         for at in range(begin, len(numbers)):
             planes, note = reel.frame(numbers[at])
-            before = at
-            while planes is None and good is None and before > 0:
-                before -= 1
-                good = reel.frame(numbers[before])[0]
             if planes is None and good is None:
-                raise SourceError(f"{reel.sequence.path(first)}: cannot be read any more")
+                good, ahead = _nearest(reel, at)
+            ahead = ahead and planes is None
+            note = note.replace(BEFORE, BEHIND) if ahead else note
             shown = planes or good
             assert shown is not None
             good = shown
@@ -217,6 +217,16 @@ class ReelFrames(Iterator[avio.Frame]):
             until = numbers[at + 1] - first if at + 1 < len(numbers) else pts + 1
             bad = planes is None
             yield avio.Frame(pts, until - pts, shown, True, bad, False, repeated=bad, note=note)
+
+
+def _nearest(reel: Reel, at: int) -> tuple[Planes, bool]:
+    """The good picture that is shown for the bad one at this place: that of the last good frame
+    before it, or else of the first behind it, and which it is. Raises SourceError for none."""
+    numbers = reel.sequence.numbers
+    for number in (*reversed(numbers[:at]), *numbers[at + 1 :]):
+        if (planes := reel.frame(number)[0]) is not None:
+            return planes, number > numbers[at]
+    raise SourceError(f"{reel.sequence.path(numbers[at])}: cannot be read any more")
 
 
 # --- one frame ---------------------------------------------------------------------------------

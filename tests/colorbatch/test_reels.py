@@ -167,11 +167,26 @@ def test_damaged_frames_repeat_the_one_before(dpx_reel, dpx_file):
         assert reading.ending is not None and reading.ending.frames == 6 - start
 
 
-def test_a_first_frame_that_cannot_be_read(dpx_reel):
-    """There is nothing to repeat."""
-    folder = dpx_reel([codes() for _ in range(3)])
-    (folder / "r_0101.dpx").write_bytes(b"no picture")
-    with pytest.raises(SourceError, match=r"r_0101\.dpx"):
+def test_first_frames_that_cannot_be_read(dpx_reel):
+    """The first good one tells what the film is, and is shown for those before it, at their places;
+    its time code is not theirs. Without a good one there is no film."""
+    pictures = [codes() for _ in range(4)]
+    folder = dpx_reel(pictures)
+    for number in (101, 102):
+        (folder / f"r_0{number}.dpx").write_bytes(b"no picture")
+    reel = reel_of(folder)
+    assert (reel.film.video.frames, reel.film.video.timecode) == (4, "")
+    assert any("time code is left out" in loss for loss in reel.losses)
+    for start in range(3):
+        found = list(reel.frames(start))
+        assert [frame.pts for frame in found] == list(range(start, 4))
+        assert [frame.corrupt for frame in found] == [True, True, False, False][start:]
+        assert all("first good one is shown" in frame.note for frame in found if frame.corrupt)
+        for frame, number in zip(found, [2, 2, 2, 3][start:], strict=True):
+            np.testing.assert_array_equal(frame.planes.luma, pictures[number][..., 0])
+    for path in folder.iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(SourceError, match="no frame can be read"):
         reel_of(folder)
 
 
