@@ -24,7 +24,7 @@ from colorbatch.files import Job
 from colorbatch.frames import Frame, Traits
 from colorbatch.journal import Journals
 from colorbatch.judging import JUDGED_FRAMES
-from colorbatch.records import Made, Redo, verdict
+from colorbatch.records import Made, Record, Redo, source_stamp, verdict
 from colorbatch.sequences import FrameSequence, check_gaps
 from colorbatch.video import FilmSettings
 from colorbatch.ycbcr import Encoding, Region
@@ -233,6 +233,13 @@ def what_is_left(
             left[reason] += 1
             stale += outdated
     return FrameJob(plan, tuple(todo), tuple(left.most_common()), stale)
+
+
+def ours(job: Job, journals: Journals) -> Record | None:
+    """The record of a frame's result, if there is one, and the result is of the size it had."""
+    record = journals.find_file(job)
+    size, _ = source_stamp(job.target)
+    return record if record is not None and record.target_size == size else None
 
 
 def refuse_clashes(plans: Sequence[FramePlan]) -> None:

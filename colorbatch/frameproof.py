@@ -14,9 +14,8 @@ from colorbatch.color import Float
 from colorbatch.errors import one_line
 from colorbatch.files import Job, reachable
 from colorbatch.formats import FORMATS
-from colorbatch.framejobs import FramePlan
+from colorbatch.framejobs import FramePlan, ours
 from colorbatch.journal import Journals
-from colorbatch.records import source_stamp
 
 CODES, HALF, SINGLE = 0.31, 2.0**-10, 2.0**-23
 """What docs/film-sequences.md promises: 0.294 of a code, with float32's share at 16 bits; the last
@@ -71,7 +70,7 @@ def prove_frames(
     not counted."""
     asked = plan.traits.shown.asked
     there = [job for job in plan.jobs() if reachable(job.target).exists()]
-    jobs = [job for job in there if is_ours(job, journals)]
+    jobs = [job for job in there if ours(job, journals)]
     kinds: set[str] = set()
 
     def read(job: Job) -> pipeline.Loaded[tuple[float, float, bool]]:
@@ -104,12 +103,6 @@ def prove_frames(
     unit = kinds.pop() if len(kinds) == 1 else "codes"
     others = len(there) - len(jobs)
     return FrameProof(compared, largest, tuple(failed), unit, any_lossy, others)
-
-
-def is_ours(job: Job, journals: Journals) -> bool:
-    """Whether a result is in the journal, and still of the size that it had."""
-    record = journals.find_file(job)
-    return record is not None and source_stamp(job.target)[0] == record.target_size
 
 
 def _cost(plan: FramePlan) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,28 @@ def test_fail_fast_begins_no_more(
     run = run_cli("video", reel, "-o", "out", "-m", tiny_model, *more)
     assert run.returncode == 3 and "were not begun" in run.stderr
     assert len(files(tmp_path / "out")) < 10
+
+
+def listed(folder: Path, names: Iterable[str]) -> str:
+    """SHA-256 of what `sha256sum` prints of these files, in order."""
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+             for name in sorted(names)]  # fmt: skip
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_hashes_of_sources_and_results_are_told(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """Those of all frames that have a result, made now or before."""
+    good = (reel / "r_001007.dpx").read_bytes()
+    base = ["video", reel, "-o", "out", "-m", tiny_model, "--json"]
+    for data, count in ((b"bad", 23), (good, 24)):
+        (reel / "r_001007.dpx").write_bytes(data)
+        outcome = told(run_cli(*base))[0]
+        made = files(tmp_path / "out")
+        assert len(made) == outcome["frames"] == count
+        assert outcome["source_sha256"] == listed(reel, made)
+        assert outcome["target_sha256"] == listed(tmp_path / "out", made)
 
 
 # --- no work lost ------------------------------------------------------------------------------
