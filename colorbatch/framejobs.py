@@ -7,6 +7,7 @@ the frames that are missing. A few frames are decoded, one at a time; nothing is
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import unicodedata
@@ -64,10 +65,15 @@ class FramePlan:
         """How many frames the result has."""
         return len(self.numbers)
 
-    def jobs(self) -> list[Job]:
-        """One for each frame, in order."""
+    def jobs(self) -> Sequence[Job]:
+        """One for each frame, in order; made once."""
+        return self._jobs
+
+    @functools.cached_property
+    def _jobs(self) -> tuple[Job, ...]:
         own, names = self.sequence, map(self.sequence.name, self.numbers)
-        return [Job(own.folder / n, self.folder / n, self.named, self.home) for n in names]
+        jobs = (Job(own.folder / n, self.folder / n, self.named, self.home) for n in names)
+        return tuple(jobs)
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides a result's bytes."""
