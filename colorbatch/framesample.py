@@ -31,8 +31,8 @@ HEADERS = 50
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """One frame before and after: sRGB codes (H, W, 3), uint8, upright. seconds: that one core took
-    to make it."""
+    """One frame before and after: sRGB codes (H, W, 3), uint8, upright. seconds: that it took to
+    make it, with no other beside it."""
 
     number: int
     before: Codes
@@ -102,7 +102,7 @@ def _made(
 
 def write_pairs(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], float]:
     """`pairs` as PNG files NAME-before.png and -after.png in the folder of the results, and the
-    seconds that one core takes for one frame. Raises TargetError, and SourceError where no frame
+    seconds that one frame alone takes. Raises TargetError, and SourceError where no frame
     can be read."""
     files.make_folder(one.plan.folder)
     written, took = [], []

@@ -19,7 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch import budget, color, costs, files, frames, pipeline
+from colorbatch import __version__, budget, color, costs, files, frames, pipeline
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, one_line
 from colorbatch.files import Job, check_target, make_folder
@@ -42,7 +42,7 @@ Stamp = tuple[int, int]
 def style_of(maker: Maker) -> Style:
     """How results are written, and what they say of their origin."""
     card = maker.engine.card
-    mark = f"colorbatch; model {card.name} {card.weights_sha256[:16]}".strip()
+    mark = f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
     return Style(mark, maker.settings.saturation)
 
 
@@ -93,8 +93,8 @@ def color_frames(
 def _list_hashes(
     plan: FramePlan, made: Mapping[str, tuple[str, str]], journals: Journals
 ) -> tuple[str, str]:
-    """SHA-256 of the lists `sha256sum` gives of sources and of results, of all frames that have one;
-    "" where the journal does not know a frame's. made: name -> both of what this run made."""
+    """SHA-256 of the lists that `sha256sum` gives of sources and results, of all frames that have
+    one; "" where the journal does not know a frame's. made: name -> both, of what this run made."""
     lists = hashlib.sha256(), hashlib.sha256()
     known = [True, True]
     for job in plan.jobs():
@@ -105,7 +105,9 @@ def _list_hashes(
             known[index] &= bool(digest)
             line = f"{digest}  {job.target.name}\n"
             lists[index].update(line.encode("utf-8", "surrogateescape"))
-    source, target = (state.hexdigest() if is_so else "" for state, is_so in zip(lists, known))
+    source, target = (
+        state.hexdigest() if whole else "" for state, whole in zip(lists, known, strict=True)
+    )
     return source, target
 
 

@@ -34,12 +34,14 @@ BT709 = 1
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for: `--transfer`, `--fps`, `--allow-gaps` and `--audio`."""
+    """What was asked for: `--transfer`, `--fps`, `--allow-gaps`, `--audio`, and `--end` in seconds,
+    behind which no sound is missed."""
 
     transfer: frames.Asked = "auto"
     fps: Fraction | None = None
     allow_gaps: bool = False
     sound: Path | None = None
+    end: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         timecode=timecode if right and begins else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    unequal, losses = _unequal(film, sound), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    unequal, losses = _unequal(film, sound, wish.end), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
     notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")
@@ -176,11 +178,14 @@ def _remarks(first: frames.Frame, rgb: bool) -> list[str]:
     return found
 
 
-def _unequal(film: Film, sound: avio.Sound | None) -> str:
-    """In words, sound and pictures that are not equally long."""
+def _unequal(film: Film, sound: avio.Sound | None, end: Fraction | None) -> str:
+    """In words, sound and pictures that are not equally long, up to the end of what is made."""
     if sound is None or sound.duration is None or film.video.duration is None:
         return ""
-    more = sound.duration - film.video.duration
+    heard, seen = sound.duration, film.video.duration
+    if end is not None:
+        heard, seen = min(heard, end), min(seen, end)
+    more = heard - seen
     if abs(more) <= SOUND_OFF * film.video.time_base:
         return ""
     which = "longer" if more > 0 else "shorter"

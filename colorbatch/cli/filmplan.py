@@ -116,7 +116,7 @@ def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJo
     from colorbatch.reels import open_reel
 
     assert found.sequence is not None
-    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio)
+    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio, settings.end)
     return _film(found, open_reel(found.sequence, wish), asked, settings)
 
 

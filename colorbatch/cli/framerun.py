@@ -81,4 +81,4 @@ def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], str]:
 
     written, seconds = framesample.write_pairs(one, maker, count)
     whole = framesample.space(one, maker.workers).timed(seconds * len(one.todo))
-    return written, f"{len(one.todo):,} frames to do on one core: {whole.text}"
+    return written, f"{len(one.todo):,} frames to do, one after the other: {whole.text}"

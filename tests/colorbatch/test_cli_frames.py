@@ -20,7 +20,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorbatch import scans
+from colorbatch import __version__, scans
 from colorbatch.framejobs import plan_frames
 from colorbatch.journal import Journals
 from colorbatch.sequences import of_pattern
@@ -150,7 +150,9 @@ def test_jpeg_png_and_exr(
         assert run.returncode == 0, run.stderr
         assert ("JPEG is lossy" in run.stderr) == (kind == "jpg")
         assert "luma of 3 frames is within" in run.stderr
-        assert files(tmp_path / f"{kind}-out").keys() == files(tmp_path / kind).keys()
+        made = files(tmp_path / f"{kind}-out")
+        assert made.keys() == files(tmp_path / kind).keys()
+        assert all(f"colorbatch {__version__}; model tiny".encode() in each for each in made.values())
 
 
 # --- frames that cannot be made ----------------------------------------------------------------
@@ -634,7 +636,7 @@ def test_preview_shows_before_and_after(
     """Stills of spread frames: grey before, colored after, time and space, and no frame."""
     run = run_cli("video", reel, "-o", "stills", "-m", tiny_model, "--preview", "3")
     assert run.returncode == 0, run.stderr
-    assert "24 frames to do on one core: about " in run.stderr and "344 kB" in run.stderr
+    assert "24 frames to do, one after the other: about " in run.stderr and "344 kB" in run.stderr
     names = sorted(files(tmp_path / "stills"))
     expected = [f"r_{number:06d}-{which}.png" for number in (1005, 1013, 1021)
                 for which in ("after", "before")]  # fmt: skip
