@@ -2,7 +2,8 @@
 
 Flows in: a sequence of names, a rate, what its codes mean, and a file with sound or none. Flows
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
-number. Frames are turned upright, sample by sample. One of them is held.
+number. Frames are turned upright, sample by sample. Some are read ahead, on threads of their own,
+within AHEAD_BYTES.
 
 In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's
 weights, rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or
@@ -16,8 +17,12 @@ import bisect
 import contextlib
 import errno
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -40,6 +45,8 @@ REFUSED = f"not given by the disk: {BEFORE}; the source's hash is without"
 UNLIKE = f"unlike the first: {BEFORE}"
 IN_COLOR = "in color: their luma is taken"
 """What frames' notes say, after the number of frames; at the begin BEHIND instead of BEFORE."""
+AHEAD_BYTES = 256 << 20
+"""Samples of the frames that are read before they are asked for: one for each core, or fewer."""
 NO_BYTES = b"colorbatch: no bytes"
 """What counts as the bytes of a frame that is there and that the system does not give (a bad
 sector, no permission)."""
@@ -204,8 +211,7 @@ class ReelFrames(Iterator[avio.Frame]):
         numbers, first = reel.sequence.numbers, reel.sequence.first
         good: Planes | None = None
         ahead = False  # whether it is of a frame behind
-        for at in range(begin, len(numbers)):
-            planes, note = reel.frame(numbers[at])
+        for at, (planes, note) in enumerate(_ahead(reel, numbers[begin:]), begin):
             if planes is None and good is None:
                 good, ahead = _nearest(reel, at)
             ahead = ahead and planes is None
@@ -217,6 +223,26 @@ class ReelFrames(Iterator[avio.Frame]):
             until = numbers[at + 1] - first if at + 1 < len(numbers) else pts + 1
             bad = planes is None
             yield avio.Frame(pts, until - pts, shown, True, bad, False, repeated=bad, note=note)
+
+
+def _ahead(reel: Reel, numbers: Sequence[int]) -> Iterator[tuple[Planes | None, str]]:
+    """`Reel.frame` of each, in order; read ahead once there was one, as some want no more."""
+    yield reel.frame(numbers[0])
+    video = reel.film.video
+    each = video.size[0] * video.size[1] * (3 if video.pixels.kind == "rgb" else 1)
+    each *= -(-video.pixels.depth // 8)
+    count = max(1, min(os.cpu_count() or 1, AHEAD_BYTES // each))
+    with ThreadPoolExecutor(count, "colorbatch-frames") as pool:
+        rest = iter(numbers[1:])
+        waiting = deque(pool.submit(reel.frame, number) for number in islice(rest, count))
+        try:
+            while waiting:
+                found = waiting.popleft().result()
+                waiting.extend(pool.submit(reel.frame, number) for number in islice(rest, 1))
+                yield found
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _nearest(reel: Reel, at: int) -> tuple[Planes, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 from fractions import Fraction
 
 import cv2
@@ -188,6 +189,24 @@ def test_first_frames_that_cannot_be_read(dpx_reel):
         path.write_bytes(b"no picture")
     with pytest.raises(SourceError, match="no frame can be read"):
         reel_of(folder)
+
+
+def test_frames_are_read_ahead(dpx_reel):
+    """Once the second is asked for, on threads that end with the reading; a single one starts
+    none."""
+
+    def readers():
+        return [one for one in threading.enumerate() if one.name.startswith("colorbatch-frames")]
+
+    pictures = [codes() for _ in range(20)]
+    reel = reel_of(dpx_reel(pictures))
+    with reel.frames(3) as reading:
+        next(reading)
+        assert not readers()
+        found = next(reading)
+        assert readers()
+        np.testing.assert_array_equal(found.planes.luma, pictures[4][..., 0])
+    assert not readers()
 
 
 def test_a_frame_that_has_gone_ends_the_reading(dpx_reel):
