@@ -229,9 +229,7 @@ class _Work:
             raise SourceError(f"{job.source}: cannot be read: {reason}") from error
         return pipeline.Loaded((frame, stamp, digest), view)
 
-    def finish(
-        self, job: Job, read: tuple[Frame, Stamp, str], ab: Float | None
-    ) -> tuple[str, ...]:
+    def finish(self, job: Job, read: tuple[Frame, Stamp, str], ab: Float | None) -> tuple[str, ...]:
         frame, stamp, source = read
         plan = self.one.plan
         assert ab is not None

@@ -101,7 +101,10 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         timecode=timecode if right and begins else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    unequal, losses = _unequal(film, sound, wish.end), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    unequal, losses = (
+        _unequal(film, sound, wish.end),
+        [gaps.removeprefix(f"{pattern}: ")] if gaps else [],
+    )
     notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")

@@ -152,7 +152,9 @@ def test_jpeg_png_and_exr(
         assert "luma of 3 frames is within" in run.stderr
         made = files(tmp_path / f"{kind}-out")
         assert made.keys() == files(tmp_path / kind).keys()
-        assert all(f"colorbatch {__version__}; model tiny".encode() in each for each in made.values())
+        assert all(
+            f"colorbatch {__version__}; model tiny".encode() in each for each in made.values()
+        )
 
 
 # --- frames that cannot be made ----------------------------------------------------------------
