@@ -86,7 +86,8 @@ ALLOWED = {
         "records",
     }
     | {"files", "errors"},
-    "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
+    "framing": {"__init__", "framejobs", "frames", "filming", "pipeline", "budget", "costs"}
+    | {"ycbcr", "join"}
     | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
     | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
