@@ -26,7 +26,7 @@ from colorbatch.frames import Frame, Traits
 from colorbatch.journal import Journals
 from colorbatch.judging import JUDGED_FRAMES
 from colorbatch.records import Made, Record, Redo, source_stamp, verdict
-from colorbatch.sequences import FrameSequence, check_gaps
+from colorbatch.sequences import FrameSequence, check_gaps, spread
 from colorbatch.video import FilmSettings
 from colorbatch.ycbcr import Encoding, Region
 
@@ -135,12 +135,6 @@ def plan_frames(
         gaps,
         marked,
     )
-
-
-def spread(numbers: Sequence[int], count: int) -> list[int]:
-    """`count` of the numbers, at even distances; all where there are fewer."""
-    chosen = {len(numbers) * (2 * i + 1) // (2 * count) for i in range(count) if numbers}
-    return [numbers[index] for index in sorted(chosen)]
 
 
 def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[Frame]:

@@ -127,13 +127,11 @@ def _sound(path: Path | None) -> avio.Sound | None:
 
 def _has_color(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame) -> bool:
     """Whether the first frame, or any of some spread over the sequence, is not grey."""
-    count = len(sequence.numbers)
-    places = {count * (2 * i + 1) // (2 * JUDGED_FRAMES) for i in range(JUDGED_FRAMES)}
     if _in_color(first):
         return True
-    for place in sorted(places):
+    for number in sequences.spread(sequence.numbers, JUDGED_FRAMES):
         try:
-            frame = frames.read(sequence.path(sequence.numbers[place]), asked)
+            frame = frames.read(sequence.path(number), asked)
         except ColorbatchError:
             continue  # it is met again, and counted, when the film is made
         if not frame.unlike(first.traits) and _in_color(frame):

@@ -204,6 +204,12 @@ def check_gaps(sequence: FrameSequence, *, allowed: bool = False) -> str:
     return line
 
 
+def spread(numbers: Sequence[int], count: int) -> list[int]:
+    """`count` of the numbers, at even distances; all where there are fewer."""
+    chosen = {len(numbers) * (2 * i + 1) // (2 * count) for i in range(count) if numbers}
+    return [numbers[index] for index in sorted(chosen)]
+
+
 # --- names -------------------------------------------------------------------------------------
 
 

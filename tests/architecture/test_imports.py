@@ -90,7 +90,7 @@ ALLOWED = {
     | {"ycbcr", "join"}
     | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
-    | {"estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
+    | {"sequences", "estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
     "frameproof": {"framejobs", "framing", "frames", "pipeline", "journal", "records", "costs"}
     | {"formats", "color", "files", "errors"},
     "proof": {"video", "avio", "chroma", "color", "files", "errors"},

@@ -232,3 +232,9 @@ def test_no_gaps_no_line():
     made = FrameSequence(Path("r"), "f", 1, ".dpx", (4, 5, 6))
     assert sequences.check_gaps(made) == ""
     assert "frames 4 to 6" in str(made)
+
+
+def test_stills_are_chosen_evenly() -> None:
+    """And each once where there are fewer than asked for."""
+    assert sequences.spread(range(100, 160), 3) == [110, 130, 150]
+    assert sequences.spread((4, 9), 7) == [4, 9]
