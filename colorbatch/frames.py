@@ -118,7 +118,7 @@ class Frame:
         """What the frames that follow it have to have as well."""
         return Traits(self.size, self.bits, self.orientation, self.shown)
 
-    def unlike(self, first: Frame | Traits) -> str:
+    def unlike(self, first: Traits) -> str:
         """Why it cannot follow the first frame of a film, "" if it can: another size, depth or
         orientation, or codes that mean something else."""
         pairs = {
@@ -288,11 +288,10 @@ def transfer_space(transfer: Transfer) -> Space:
 
 @dataclass(frozen=True)
 class Style:
-    """How results are written. mark: tool and model; quality: of JPEG, None for the source's."""
+    """How results are written. mark: tool and model."""
 
     mark: str
     saturation: float = 1.0
-    quality: int | None = None
 
 
 Writing = Callable[[Path], AbstractContextManager[IO[bytes]]]
@@ -318,7 +317,7 @@ def write(
             return ()
         ab = stored(np.asarray(ab, np.float32), frame.orientation)
         if frame.scan is None:
-            mode = encoding.Style(style.mark, style.saturation, style.quality)
+            mode = encoding.Style(style.mark, style.saturation)
             still = frame._still.for_coloring()
             if frame.shown.transfer != "display":
                 mode = replace(mode, space=_space(frame))

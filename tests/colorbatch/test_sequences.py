@@ -42,7 +42,7 @@ def test_a_folder_of_numbered_frames(tmp_path):
     assert shape(sequence) == ("reel1_%06d.dpx", (86400, 86401, 86402))
     assert (sequence.first, sequence.last, sequence.digits) == (86400, 86402, 6)
     assert list(sequence.paths()) == [tmp_path / f"reel1_0{n}.dpx" for n in range(86400, 86403)]
-    assert sequence.path(86401, Path("out")) == Path("out/reel1_086401.dpx")
+    assert sequence.path(86401) == sequence.folder / "reel1_086401.dpx"
     assert found.others == ()
 
 
