@@ -30,13 +30,16 @@ CONFIRM_SECONDS, CONFIRM_COUNT = 1.0, 64
 after so many seconds or results, and at the end."""
 
 
-def values_of(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a journal that are whole. Raises ColorbatchError for one of a later version."""
+def values_of(path: Path, having: bytes = b"") -> Iterator[dict[str, Any]]:
+    """The lines of a journal that are whole, and hold what they should be `having`. Raises
+    ColorbatchError for one of a later version."""
     try:
         lines = path.read_bytes().split(b"\n")[:-1]  # behind the last line break it is torn
     except OSError:
         return
     for line in lines:
+        if having not in line:
+            continue
         try:
             values = json.loads(line)
         except ValueError:
@@ -49,7 +52,7 @@ def values_of(path: Path) -> Iterator[dict[str, Any]]:
 
 def _owners(path: Path) -> list[str]:
     """The names that a journal's runs give their temporaries; one, unless its head was lost."""
-    heads = (line for line in values_of(path) if line.get("state") == "journal")
+    heads = (line for line in values_of(path, b'"owner"') if line.get("state") == "journal")
     owners = (line.get("owner") for line in heads)
     return [owner for owner in owners if isinstance(owner, str) and owner.isalnum()]
 
@@ -98,13 +101,16 @@ class Book:
     def _is_torn(self) -> bool:
         """Whether the last line has no end. Raises TargetError for what cannot be read."""
         try:
-            data = self._path.read_bytes()
+            with self._path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) == 0:
+                    return False
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) != b"\n"
         except FileNotFoundError:
             return False
         except OSError as error:
             message = f"{self._path}: cannot read this journal: {error.strerror or error}"
             raise TargetError(message) from error
-        return data != b"" and not data.endswith(b"\n")
 
     def append(self, line: bytes = b"") -> None:
         """Add a line and bring it to the disk, together with those of other threads that wait.

@@ -145,7 +145,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook, parts: list[Part]
     maker.found(sum(part.segment.frames for part in parts))
     with reading:
         behind = parts[-1].segment.last if parts else None
-        frames = video.within(_after(reading, behind), plan.span)
+        frames = video.within(_after(reading, behind), plan.span, plan.step)
         source = video.batches(frames, plan, maker.engine.batch_size, good, len(parts))
         with contextlib.closing(_colored(source, plan, maker)) as results:
             _encode(results, one, maker, book)

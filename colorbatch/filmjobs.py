@@ -46,6 +46,13 @@ class Found:
     named: bool
     sequence: FrameSequence | None = None
 
+    @property
+    def shared_by(self) -> str:
+        """What --shard chooses by, the same on every system: the place below the sources, of a
+        sequence with its pattern, in Unicode's NFC."""
+        place = self.below / self.sequence.pattern if self.sequence else self.below
+        return unicodedata.normalize("NFC", place.as_posix())
+
 
 def find_films(
     sources: Sequence[Path],
@@ -150,6 +157,8 @@ def _of_folder(
     ]  # fmt: skip
     if not films and not reels and patterns == EVERYTHING:
         sequences.of_folder(source)  # says why
+    if single and reels:  # what an earlier run made of its films is none of its sources
+        films = [one for one in films if not one.source.stem.endswith(finding.DEFAULT_SUFFIX)]
     if single and films:
         raise UsageError(f"{output} names one film, but there may be several")
     # a sequence is all of its frames: its first one speaks for it
@@ -185,8 +194,12 @@ def folder_of_frames(found: Found, output: Path | None) -> Path:
         return output / found.below
     assert found.sequence is not None
     own = found.sequence.folder
-    own = own if own.name not in ("", "..") else real(own)
-    return own.with_name(own.name + finding.DEFAULT_SUFFIX)
+    return _beside(own) / f"{real(own).name}{finding.DEFAULT_SUFFIX}"
+
+
+def _beside(folder: Path) -> Path:
+    """The folder that holds a folder."""
+    return folder.parent if folder.name not in ("", "..") else real(folder).parent
 
 
 def names_a_film(output: Path) -> bool:
@@ -203,15 +216,21 @@ def names_a_film(output: Path) -> bool:
 
 def job_of(found: Found, output: Path | None, container: str) -> Job:
     """The job of a film that becomes a file of `container`; the source's own suffix stays where it
-    means that container. Of frames it has their name without the number, or their folder's."""
+    means that container. Of frames it has their name without the number, or their folder's; without
+    an output both, beside their folder."""
     if output is not None and names_a_film(output):
         return Job(found.source, output, named=True)
     if found.sequence is not None:
-        own_folder = found.sequence.folder
-        name = found.sequence.prefix.rstrip(" ._-") or real(own_folder).name
-        name += f".{container}" if output else f"{finding.DEFAULT_SUFFIX}.{container}"
-        folder = output / found.below if output is not None else own_folder
-        return Job(found.source, folder / name, found.named, output or found.place)
+        frames = real(found.sequence.folder).name
+        name = found.sequence.prefix.rstrip(" ._-") or frames
+        if output is not None:
+            target = output / found.below / f"{name}.{container}"
+            return Job(found.source, target, found.named, output)
+        name = frames if name == frames else f"{frames}_{name}"
+        beside = _beside(found.sequence.folder)
+        home = beside if found.place == found.sequence.folder else found.place
+        target = beside / f"{name}{finding.DEFAULT_SUFFIX}.{container}"
+        return Job(found.source, target, found.named, home)
     own = container_of(found.below.name) == container
     name = found.below.stem + ("" if output is not None else finding.DEFAULT_SUFFIX)
     name += found.below.suffix if own else f".{container}"

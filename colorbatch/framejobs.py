@@ -7,6 +7,7 @@ the frames that are missing. A few frames are decoded, one at a time; nothing is
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import unicodedata
@@ -24,15 +25,16 @@ from colorbatch.files import Job
 from colorbatch.frames import Frame, Traits
 from colorbatch.journal import Journals
 from colorbatch.judging import JUDGED_FRAMES
-from colorbatch.records import Made, Redo, verdict
-from colorbatch.sequences import FrameSequence, check_gaps
+from colorbatch.records import Made, Record, Redo, source_stamp, verdict
+from colorbatch.sequences import FrameSequence, check_gaps, spread
 from colorbatch.video import FilmSettings, refuse_no_part
 from colorbatch.ycbcr import Encoding, Region
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """What a sequence becomes: frames of the same names in `folder`.
+    """What a sequence becomes: frames of the same names in `folder`. home: that folder, or one
+    above it, that keeps the account.
 
     numbers: of the frames that are meant, all but for --start and --end. named: as `Job.named`.
     traits: of the first frame that can be read, and of all. rate: frames per second, None if
@@ -43,6 +45,7 @@ class FramePlan:
     sequence: FrameSequence
     numbers: tuple[int, ...]
     folder: Path
+    home: Path
     named: bool
     traits: Traits
     rate: Fraction | None = None
@@ -55,17 +58,22 @@ class FramePlan:
     def job(self) -> Job:
         """The whole sequence as one job, by its patterns."""
         pattern = self.sequence.pattern
-        return Job(self.sequence.folder / pattern, self.folder / pattern, self.named, self.folder)
+        return Job(self.sequence.folder / pattern, self.folder / pattern, self.named, self.home)
 
     @property
     def count(self) -> int:
         """How many frames the result has."""
         return len(self.numbers)
 
-    def jobs(self) -> list[Job]:
-        """One for each frame, in order; the folder of the results has their journal."""
+    def jobs(self) -> Sequence[Job]:
+        """One for each frame, in order; made once."""
+        return self._jobs
+
+    @functools.cached_property
+    def _jobs(self) -> tuple[Job, ...]:
         own, names = self.sequence, map(self.sequence.name, self.numbers)
-        return [Job(own.folder / n, self.folder / n, self.named, self.folder) for n in names]
+        jobs = (Job(own.folder / n, self.folder / n, self.named, self.home) for n in names)
+        return tuple(jobs)
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides a result's bytes."""
@@ -93,13 +101,17 @@ def plan_frames(
     folder: Path,
     settings: FilmSettings,
     *,
+    home: Path | None = None,
     named: bool = True,
     allow_gaps: bool = False,
 ) -> FramePlan:
-    """What a sequence becomes in `folder`. Raises UsageError for gaps, for codes of which nothing
-    tells what they mean, for a part that there is not; SourceError where no frame can be read."""
+    """What a sequence becomes in `folder`. home: see `FramePlan`, the folder if not given.
+
+    Raises UsageError for gaps, for codes of which nothing tells what they mean, for a part that
+    there is not; SourceError where no frame can be read.
+    """
     gaps = check_gaps(sequence, allowed=allow_gaps)
-    first = _first(sequence, settings)
+    first = frames.first_of(sequence.paths(), settings.transfer)
     marked = first.marked
     if marked:  # or is it one that got among others?
         other = next((one for one in _spread(sequence, settings) if not one.marked), None)
@@ -114,6 +126,7 @@ def plan_frames(
         sequence,
         _within(sequence, settings, rate),
         folder,
+        home or folder,
         named,
         first.traits,
         rate,
@@ -122,23 +135,6 @@ def plan_frames(
         gaps,
         marked,
     )
-
-
-def _first(sequence: FrameSequence, settings: FilmSettings) -> Frame:
-    """The first frame that can be read. Raises SourceError, and UsageError as `frames.read`."""
-    failed: SourceError | None = None
-    for path in sequence.paths():
-        try:
-            return frames.read(path, settings.transfer)
-        except SourceError as error:
-            failed = failed or error
-    raise SourceError(f"no frame can be read: {failed}")
-
-
-def spread(numbers: Sequence[int], count: int) -> list[int]:
-    """`count` of the numbers, at even distances; all where there are fewer."""
-    chosen = {len(numbers) * (2 * i + 1) // (2 * count) for i in range(count) if numbers}
-    return [numbers[index] for index in sorted(chosen)]
 
 
 def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[Frame]:
@@ -236,6 +232,13 @@ def what_is_left(
             left[reason] += 1
             stale += outdated
     return FrameJob(plan, tuple(todo), tuple(left.most_common()), stale)
+
+
+def ours(job: Job, journals: Journals) -> Record | None:
+    """The record of a frame's result, if there is one, and the result is of the size it had."""
+    record = journals.find_file(job)
+    size, _ = source_stamp(job.target)
+    return record if record is not None and record.target_size == size else None
 
 
 def refuse_clashes(plans: Sequence[FramePlan]) -> None:

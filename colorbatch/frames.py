@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from colorbatch import chroma, color, encoding, floats, icc, images, scans, ycbcr
 from colorbatch.color import Codes, Float, Space
-from colorbatch.errors import UsageError
+from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
@@ -118,7 +118,7 @@ class Frame:
         """What the frames that follow it have to have as well."""
         return Traits(self.size, self.bits, self.orientation, self.shown)
 
-    def unlike(self, first: Frame | Traits) -> str:
+    def unlike(self, first: Traits) -> str:
         """Why it cannot follow the first frame of a film, "" if it can: another size, depth or
         orientation, or codes that mean something else."""
         pairs = {
@@ -170,6 +170,18 @@ def read(path: Path, asked: Asked = "auto", max_pixels: int = MAX_PIXELS) -> Fra
     if header is None:
         return Frame(path, shown, still=images.read(path, max_pixels))
     return Frame(path, shown, scan=scans.read(path, max_pixels))
+
+
+def first_of(paths: Iterable[Path], asked: Asked = "auto") -> Frame:
+    """The first frame that can be read: what a sequence is, is told by it. Raises SourceError where
+    there is none, and UsageError as `read`."""
+    failed: SourceError | None = None
+    for path in paths:
+        try:
+            return read(path, asked)
+        except SourceError as error:
+            failed = failed or error
+    raise SourceError(f"no frame can be read: {failed}")
 
 
 def code_planes(frame: Frame) -> tuple[Codes, ...] | None:
@@ -276,11 +288,10 @@ def transfer_space(transfer: Transfer) -> Space:
 
 @dataclass(frozen=True)
 class Style:
-    """How results are written. mark: tool and model; quality: of JPEG, None for the source's."""
+    """How results are written. mark: tool and model."""
 
     mark: str
     saturation: float = 1.0
-    quality: int | None = None
 
 
 Writing = Callable[[Path], AbstractContextManager[IO[bytes]]]
@@ -306,7 +317,7 @@ def write(
             return ()
         ab = stored(np.asarray(ab, np.float32), frame.orientation)
         if frame.scan is None:
-            mode = encoding.Style(style.mark, style.saturation, style.quality)
+            mode = encoding.Style(style.mark, style.saturation)
             still = frame._still.for_coloring()
             if frame.shown.transfer != "display":
                 mode = replace(mode, space=_space(frame))

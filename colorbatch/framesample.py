@@ -30,8 +30,9 @@ from colorbatch.color import Codes, to_codes
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.filming import Maker
 from colorbatch.floats import rgb_view, space_of
-from colorbatch.framejobs import FrameJob, spread
+from colorbatch.framejobs import FrameJob
 from colorbatch.frames import Frame
+from colorbatch.sequences import spread
 from colorbatch.sizes import Amount
 from colorbatch.still import upright
 

@@ -9,8 +9,9 @@ cannot be made is named and stops no other; the same call later tries it again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,17 +19,17 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch import budget, color, costs, frames, pipeline
+from colorbatch import __version__, budget, color, costs, files, frames, pipeline
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, one_line
 from colorbatch.files import Job, check_target, make_folder
 from colorbatch.filming import Maker
-from colorbatch.framejobs import FrameJob, FramePlan
+from colorbatch.framejobs import FrameJob, FramePlan, ours
 from colorbatch.frames import Frame, Style
 from colorbatch.join import enlarge_rows
 from colorbatch.journal import Journals
 from colorbatch.places import exists
-from colorbatch.records import Made, source_stamp
+from colorbatch.records import Made, Record, source_stamp
 from colorbatch.report import GOES_ON, FramesOutcome
 from colorbatch.ycbcr import Region
 
@@ -41,7 +42,7 @@ Stamp = tuple[int, int]
 def style_of(maker: Maker) -> Style:
     """How results are written, and what they say of their origin."""
     card = maker.engine.card
-    mark = f"colorbatch; model {card.name} {card.weights_sha256[:16]}".strip()
+    mark = f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
     return Style(mark, maker.settings.saturation)
 
 
@@ -85,7 +86,30 @@ def color_frames(
     if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
         ended = outcome_of(one, there, tally.failures, tally.notes)
         return unfinished(one, ended)
-    return outcome_of(one, there, tally.failures, tally.notes)
+    outcome = outcome_of(one, there, tally.failures, tally.notes)
+    source, target = _list_hashes(one.plan, work.hashes, journals)
+    return replace(outcome, source_sha256=source, target_sha256=target)
+
+
+def _list_hashes(
+    plan: FramePlan, made: Mapping[str, tuple[str, str]], journals: Journals
+) -> tuple[str, str]:
+    """SHA-256 of the lists that `sha256sum` gives of sources and results, of all frames that have
+    one; "" where the journal does not know a frame's. made: name -> both, of what this run made."""
+    lists = hashlib.sha256(), hashlib.sha256()
+    known = [True, True]
+    for job in plan.jobs():
+        both = made.get(job.target.name)
+        if both is None and (record := ours(job, journals)) is not None:
+            both = record.made.source_sha256, record.target_sha256
+        for index, digest in enumerate(both or ()):
+            known[index] &= bool(digest)
+            line = f"{digest}  {job.target.name}\n"
+            lists[index].update(line.encode("utf-8", "surrogateescape"))
+    source, target = (
+        state.hexdigest() if whole else "" for state, whole in zip(lists, known, strict=True)
+    )
+    return source, target
 
 
 @dataclass
@@ -193,8 +217,10 @@ class _Work:
     maker: Maker
     journals: Journals
     style: Style
+    hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """A frame's name -> SHA-256 of its source and of its result."""
 
-    def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp]]:
+    def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp, str]]:
         check_target(job.target)
         plan = self.one.plan
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
@@ -204,17 +230,27 @@ class _Work:
         if unlike := frame.unlike(plan.traits):
             raise SourceError(f"{job.source}: {unlike}")
         view = frames.view(frame, self.maker.engine.size, plan.region)
-        return pipeline.Loaded((frame, stamp), view)
+        try:  # of what the system still holds
+            digest = files.sha256(job.source)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SourceError(f"{job.source}: cannot be read: {reason}") from error
+        return pipeline.Loaded((frame, stamp, digest), view)
 
-    def finish(self, job: Job, read: tuple[Frame, Stamp], ab: Float | None) -> tuple[str, ...]:
-        frame, stamp = read
+    def finish(self, job: Job, read: tuple[Frame, Stamp, str], ab: Float | None) -> tuple[str, ...]:
+        frame, stamp, source = read
         plan = self.one.plan
         assert ab is not None
         digest = plan.digest(self.maker.settings)
-        made = Made(*stamp, digest, self.maker.model_sha256, "colored", self.one.kind)
+        made = Made(
+            *stamp, digest, self.maker.model_sha256, "colored", self.one.kind, source_sha256=source
+        )
+
+        def told(record: Record) -> None:
+            self.hashes[job.target.name] = source, record.target_sha256
 
         def writing(target: Path) -> AbstractContextManager[IO[bytes]]:
-            return self.journals.writing(job, made)
+            return self.journals.writing(job, made, told=told)
 
         ab = placed(ab, frame.traits.upright, plan.region)
         return frames.write(frame, ab, job.target, self.style, writing)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -100,9 +100,15 @@ class Journals:
         return named
 
     @contextlib.contextmanager
-    def writing(self, job: Job, made: Made, modified_ns: int | None = None) -> Iterator[IO[bytes]]:
+    def writing(
+        self,
+        job: Job,
+        made: Made,
+        modified_ns: int | None = None,
+        told: Callable[[Record], None] = lambda record: None,
+    ) -> Iterator[IO[bytes]]:
         """A file that becomes the job's target, as `files.replacing`, and is recorded when the
-        block ends well. Raises TargetError."""
+        block ends well. told: of the record, when it is. Raises TargetError."""
         if job.home is None:
             owner = self._lone[job.target].owner
             with files.replacing(job.target, modified_ns, owner=owner) as file:
@@ -110,16 +116,19 @@ class Journals:
             files.sync_folder(job.target.parent)
             return
         book = self._books[job.home]
+        records: list[Record] = []
 
         def announce(file: IO[bytes]) -> None:
             size = file.seek(0, 2)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-            book.append(record_of(job, made, size, sha256).to_line("named"))
+            records.append(record_of(job, made, size, sha256))
+            book.append(records[-1].to_line("named"))
 
         with files.replacing(job.target, modified_ns, owner=book.owner, before=announce) as file:
             yield file
         book.confirm(line_of({"state": "finished", "target": job.place}), job.target.parent)
+        told(records[-1])
 
     def skip(self, job: Job, made: Made) -> None:
         """Record that a source has no result, and why, so that it is not read again."""

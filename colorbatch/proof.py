@@ -110,7 +110,7 @@ def prove_luma(
     ):
         _head(source_list, plan.film)
         _head(result_list, result)
-        wanted = video.within(source_reading, plan.span)
+        wanted = video.within(source_reading, plan.span, plan.step)
         for before, after in itertools.zip_longest(wanted, result_reading):
             if stop():
                 raise StoppedError

@@ -42,6 +42,8 @@ class Made:
     outcome: str
     kind: str = ""
     reason: str = ""
+    source_sha256: str = ""
+    """Of numbered frames; empty where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,13 @@ class Record:
     def to_line(self, state: str) -> bytes:
         """The line, as bytes that end with a line break."""
         values = dataclasses.asdict(self)
-        return line_of({"state": state, **values.pop("made"), **values})
+        line = {"state": state, **values.pop("made"), **values}
+        return line_of({name: line[name] for name in line if name not in _NEWER or line[name]})
 
     @classmethod
     def from_line(cls, values: dict[str, Any]) -> Record | None:
         """The same from a line's values; None where one is missing or of another type."""
+        values = _NEWER | values
         if not all(type(values.get(name)) is kind for name, kind in _TYPES.items()):
             return None
         own, made = ({name: values[name] for name in names} for names in (_OWN, _MADE))
@@ -76,6 +80,8 @@ _OWN, _MADE = (
     for kind in (Record, Made)
 )
 _NUMBERS = {"target_size", "source_size", "source_mtime_ns"}
+_NEWER = {"source_sha256": ""}
+"""What lines of before lack."""
 _TYPES = {name: int if name in _NUMBERS else str for name in (*_OWN, *_MADE)}
 
 

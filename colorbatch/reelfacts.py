@@ -34,18 +34,20 @@ BT709 = 1
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for: `--transfer`, `--fps`, `--allow-gaps` and `--audio`."""
+    """What was asked for: `--transfer`, `--fps`, `--allow-gaps`, `--audio`, and `--end` in seconds,
+    behind which no sound is missed."""
 
     transfer: frames.Asked = "auto"
     fps: Fraction | None = None
     allow_gaps: bool = False
     sound: Path | None = None
+    end: Fraction | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a sequence is as a film. traits: of its first frame, which the others have to share;
-    marked: whether that is a result of ours; notes, losses: in words, see
+    """What a sequence is as a film. traits: of its first frame that can be read, which the others
+    have to share; marked: whether that is a result of ours; notes, losses: in words, see
     `footage.Footage`."""
 
     film: Film
@@ -60,13 +62,13 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
     """What a sequence is as a film.
 
     Raises UsageError for gaps that are not allowed, a rate or a meaning of codes that nothing
-    tells, floating-point frames, and sound that cannot be read or is none; SourceError for a first
-    frame that cannot be read.
+    tells, floating-point frames, and sound that cannot be read or is none; SourceError where no
+    frame can be read.
     """
     pattern = sequence.folder / sequence.pattern
     gaps = sequences.check_gaps(sequence, allowed=wish.allow_gaps)
     sound = _sound(wish.sound)
-    first = frames.read(sequence.path(sequence.first), wish.transfer)
+    first = frames.first_of(sequence.paths(), wish.transfer)
     if first.scan.header.is_float if first.scan else _still(first).is_float:
         raise UsageError(
             f"{pattern}: its samples are floating point, which films here do not hold",
@@ -81,6 +83,7 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         codes = replace(codes, matrix=guessed_matrix(size))
     timecode = first.scan.header.timecode if first.scan else ""
     right = fits(timecode, rate)
+    begins = first.path == sequence.path(sequence.first)
     facts = avio.Reeled(
         codec=FORMATS.get(first.path.suffix.lower(), first.path.suffix[1:]).lower(),
         size=size,
@@ -95,13 +98,18 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
             matrix=0 if rgb else 2,
         ),
         sample_aspect=_aspect(first),
-        timecode=timecode if right else "",
+        timecode=timecode if right and begins else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    unequal, losses = _unequal(film, sound), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    unequal, losses = (
+        _unequal(film, sound, wish.end),
+        [gaps.removeprefix(f"{pattern}: ")] if gaps else [],
+    )
     notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")
+    elif timecode and not begins:
+        losses.append("its time code is left out, as the first frame cannot be read")
     if not first.scan and _still(first).icc and first.shown.asked == "srgb":
         losses.append("its color profile is left out, codes are taken as sRGB")
     return Facts(film, codes, first.traits, first.marked, tuple(notes), tuple(losses))
@@ -119,13 +127,11 @@ def _sound(path: Path | None) -> avio.Sound | None:
 
 def _has_color(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame) -> bool:
     """Whether the first frame, or any of some spread over the sequence, is not grey."""
-    count = len(sequence.numbers)
-    places = {count * (2 * i + 1) // (2 * JUDGED_FRAMES) for i in range(JUDGED_FRAMES)}
     if _in_color(first):
         return True
-    for place in sorted(places):
+    for number in sequences.spread(sequence.numbers, JUDGED_FRAMES):
         try:
-            frame = frames.read(sequence.path(sequence.numbers[place]), asked)
+            frame = frames.read(sequence.path(number), asked)
         except ColorbatchError:
             continue  # it is met again, and counted, when the film is made
         if not frame.unlike(first.traits) and _in_color(frame):
@@ -173,11 +179,14 @@ def _remarks(first: frames.Frame, rgb: bool) -> list[str]:
     return found
 
 
-def _unequal(film: Film, sound: avio.Sound | None) -> str:
-    """In words, sound and pictures that are not equally long."""
+def _unequal(film: Film, sound: avio.Sound | None, end: Fraction | None) -> str:
+    """In words, sound and pictures that are not equally long, up to the end of what is made."""
     if sound is None or sound.duration is None or film.video.duration is None:
         return ""
-    more = sound.duration - film.video.duration
+    heard, seen = sound.duration, film.video.duration
+    if end is not None:
+        heard, seen = min(heard, end), min(seen, end)
+    more = heard - seen
     if abs(more) <= SOUND_OFF * film.video.time_base:
         return ""
     which = "longer" if more > 0 else "shorter"

@@ -2,24 +2,33 @@
 
 Flows in: a sequence of names, a rate, what its codes mean, and a file with sound or none. Flows
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
-number. Frames are turned upright, sample by sample. One of them is held.
+number. Frames are turned upright, sample by sample. Some are read ahead, on threads of their own,
+within AHEAD_BYTES.
 
-In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's weights,
-rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or is unlike
-the first (size, depth, orientation, transfer), repeats the one before and counts as damaged.
+In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's
+weights, rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or
+is unlike the first that can (size, depth, orientation, transfer), repeats the one before and counts
+as damaged; where all before it are bad as well, it shows the first good one.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
+import errno
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from colorbatch import avio, color, filmbook, frames
+from colorbatch import avio, color, files, filmbook, frames
 from colorbatch.avio import Ending, Film, PixelFormat, Planes
 from colorbatch.color import Codes
 from colorbatch.errors import ColorbatchError, SourceError, StoppedError
@@ -30,10 +39,21 @@ from colorbatch.sequences import FrameSequence
 from colorbatch.still import upright
 from colorbatch.ycbcr import Encoding
 
-UNREADABLE = "cannot be read: the one before is repeated"
-UNLIKE = "unlike the first: the one before is repeated"
+BEFORE, BEHIND = "the one before is repeated", "the first good one is shown"
+UNREADABLE = f"cannot be read: {BEFORE}"
+REFUSED = f"not given by the disk: {BEFORE}; the source's hash is without"
+UNLIKE = f"unlike the first: {BEFORE}"
 IN_COLOR = "in color: their luma is taken"
-"""What frames' notes say, after the number of frames."""
+"""What frames' notes say, after the number of frames; at the begin BEHIND instead of BEFORE."""
+AHEAD_BYTES = 256 << 20
+"""Samples of the frames that are read before they are asked for: one for each core, or fewer."""
+NO_BYTES = b"colorbatch: no bytes"
+"""What counts as the bytes of a frame that is there and that the system does not give (a bad
+sector, no permission)."""
+GONE = (errno.ENOENT, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT)
+"""What a share or a disk says that is not there any more."""
+PASSING = (0.2, 0.5, 1.0)
+"""Seconds to wait before such a frame is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,7 @@ class Reel:
             line = f"{self.sequence.name(number)} {size} {mtime_ns // 1000}\n"
             state.update(line.encode("utf-8", "surrogateescape"))
         for number in sorted({numbers[0], numbers[len(numbers) // 2], numbers[-1]}):
-            state.update(filmbook.sample_of(self.sequence.path(number))[2].encode())
+            state.update(_sample_of(self.sequence.path(number)))
         return total, latest, state.hexdigest()
 
     def sound_identity(self) -> str:
@@ -81,18 +101,22 @@ class Reel:
     def sha256(
         self, stop: Callable[[], bool], more: Callable[[int], None] = lambda size: None
     ) -> str:
-        """SHA-256 over the bytes of all frames in order, as of one file."""
+        """SHA-256 over the bytes of all frames in order, as of one file; `NO_BYTES` stand for a
+        frame that cannot be opened or read to its end."""
         state = hashlib.sha256()
         for path in self.sequence.paths():
             if stop():
                 raise StoppedError
+            before = state.copy()
             try:
                 with reachable(path).open("rb") as file:
                     while data := file.read(1 << 20):
                         state.update(data)
                         more(len(data))
             except OSError as error:
-                raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+                _refuse_if_gone(path, error)
+                state = before
+                state.update(NO_BYTES)
         return state.hexdigest()
 
     def name(self, pts: int) -> str:
@@ -102,27 +126,62 @@ class Reel:
     def frame(self, number: int) -> tuple[Planes | None, str]:
         """The picture of a frame, and what is to be said of it; None where there is none to use.
         Raises SourceError for a frame that is no longer there."""
-        path = self.sequence.path(number)
-        try:
-            frame = frames.read(path, self.asked)
-        except ColorbatchError as error:
-            if not reachable(path).exists():
-                raise SourceError(f"{path}: has gone while it was read") from error
-            return None, UNREADABLE
+        frame = _read(self.sequence.path(number), self.asked)
+        if isinstance(frame, str):
+            return None, frame
         if frame.unlike(self.traits):
             return None, UNLIKE
         return planes_of(frame, self.film.video.pixels)
 
 
+def _read(path: Path, asked: frames.Asked) -> frames.Frame | str:
+    """A frame, or why there is none. What may have been a moment of a bad line is read again:
+    a repeated picture stays in the film."""
+    with contextlib.suppress(ColorbatchError, OSError):
+        return frames.read(path, asked)
+    try:
+        files.patiently(lambda: files.sha256(path), held=_may_pass, waits=PASSING)
+        return frames.read(path, asked)
+    except OSError as error:
+        _refuse_if_gone(path, error)
+        return REFUSED
+    except ColorbatchError:
+        return UNREADABLE
+
+
+def _may_pass(error: OSError) -> bool:
+    return files.is_held(error) or error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+
+
+def _refuse_if_gone(path: Path, error: OSError) -> None:
+    """Raises SourceError where not this frame is bad: it has gone, or what it is on."""
+    if error.errno in GONE or not reachable(path).exists():
+        raise SourceError(f"{path}: has gone while it was read") from error
+
+
+def _sample_of(path: Path) -> bytes:
+    """SHA-256 of a frame's samples (`filmbook.sample_of`), or `NO_BYTES`. Raises SourceError for
+    one that has gone."""
+    try:
+        return filmbook.sample_of(path)[2].encode()
+    except SourceError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        _refuse_if_gone(path, error.__cause__)
+        return NO_BYTES
+
+
 class ReelFrames(Iterator[avio.Frame]):
-    """The frames of a reel from the tick `start` on, as `avio.Frames`; a context manager. A damaged
+    """The frames of a reel from the tick `start` on, as `avio.Frames`; a context manager. Where
+    `start` is in a gap, the frame before it is the first, for what is left of the gap. A damaged
     frame repeats the last good one before it, wherever reading begins."""
 
     def __init__(self, reel: Reel, start: int | None = None) -> None:
         self.ending: Ending | None = None
         numbers, first = reel.sequence.numbers, reel.sequence.first
-        begin = bisect.bisect_left(numbers, first + (start or 0))
-        self._source = self._read(reel, begin)
+        start = max(0, start or 0)
+        begin = bisect.bisect_right(numbers, first + start) - 1
+        self._source = self._read(reel, begin, start)
         self._given = self._corrupt = 0
 
     def __enter__(self) -> ReelFrames:
@@ -151,24 +210,52 @@ class ReelFrames(Iterator[avio.Frame]):
         raise StopIteration
 
     @staticmethod
-    def _read(reel: Reel, begin: int) -> Iterator[avio.Frame]:
+    def _read(reel: Reel, begin: int, start: int) -> Iterator[avio.Frame]:
         numbers, first = reel.sequence.numbers, reel.sequence.first
         good: Planes | None = None
-        for at in range(begin, len(numbers)):
-            planes, note = reel.frame(numbers[at])
-            before = at
-            while planes is None and good is None and before > 0:
-                before -= 1
-                good = reel.frame(numbers[before])[0]
+        ahead = False  # whether it is of a frame behind
+        for at, (planes, note) in enumerate(_ahead(reel, numbers[begin:]), begin):
             if planes is None and good is None:
-                raise SourceError(f"{reel.sequence.path(first)}: cannot be read any more")
+                good, ahead = _nearest(reel, at)
+            ahead = ahead and planes is None
+            note = note.replace(BEFORE, BEHIND) if ahead else note
             shown = planes or good
             assert shown is not None
             good = shown
-            pts = numbers[at] - first
+            pts = max(start, numbers[at] - first)
             until = numbers[at + 1] - first if at + 1 < len(numbers) else pts + 1
             bad = planes is None
             yield avio.Frame(pts, until - pts, shown, True, bad, False, repeated=bad, note=note)
+
+
+def _ahead(reel: Reel, numbers: Sequence[int]) -> Iterator[tuple[Planes | None, str]]:
+    """`Reel.frame` of each, in order; read ahead once there was one, as some want no more."""
+    yield reel.frame(numbers[0])
+    video = reel.film.video
+    each = video.size[0] * video.size[1] * (3 if video.pixels.kind == "rgb" else 1)
+    each *= -(-video.pixels.depth // 8)
+    count = max(1, min(os.cpu_count() or 1, AHEAD_BYTES // each))
+    with ThreadPoolExecutor(count, "colorbatch-frames") as pool:
+        rest = iter(numbers[1:])
+        waiting = deque(pool.submit(reel.frame, number) for number in islice(rest, count))
+        try:
+            while waiting:
+                found = waiting.popleft().result()
+                waiting.extend(pool.submit(reel.frame, number) for number in islice(rest, 1))
+                yield found
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _nearest(reel: Reel, at: int) -> tuple[Planes, bool]:
+    """The good picture that is shown for the bad one at this place: that of the last good frame
+    before it, or else of the first behind it, and which it is. Raises SourceError for none."""
+    numbers = reel.sequence.numbers
+    for number in (*reversed(numbers[:at]), *numbers[at + 1 :]):
+        if (planes := reel.frame(number)[0]) is not None:
+            return planes, number > numbers[at]
+    raise SourceError(f"{reel.sequence.path(numbers[at])}: cannot be read any more")
 
 
 # --- one frame ---------------------------------------------------------------------------------

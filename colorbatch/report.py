@@ -78,16 +78,16 @@ class FilmOutcome(Outcome):
 @dataclass(frozen=True)
 class FramesOutcome(FilmOutcome):
     """The end of a sequence that became frames. frames: how many results there are; corrupt: how
-    many could not be made; transfer: how the codes were seen, and why; failures: name of each frame
-    that could not be made, and the reason."""
+    many could not be made; the SHA-256 are those of lists, as `sha256sum` gives them, of sources
+    and of results, of the frames that have a result; transfer: how the codes were seen, and why;
+    failures: name of each frame that could not be made, and the reason."""
 
     transfer: str = ""
     failures: tuple[tuple[str, str], ...] = ()
 
     def _more(self) -> dict[str, object]:
         failed = [{"frame": name, "reason": reason} for name, reason in self.failures]
-        names = ("frames", "corrupt", "luma", "transfer")
-        return {name: getattr(self, name) or None for name in names} | {"failed_frames": failed}
+        return super()._more() | {"transfer": self.transfer or None, "failed_frames": failed}
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ class FrameSequence:
         """The name of the frame with this number, whether there is one or not."""
         return f"{self.prefix}{number:0{self.digits}d}{self.suffix}"
 
-    def path(self, number: int, folder: Path | None = None) -> Path:
-        """The frame's path, in its own folder or, for a result, in another one."""
-        return (self.folder if folder is None else folder) / self.name(number)
+    def path(self, number: int) -> Path:
+        """The frame's path."""
+        return self.folder / self.name(number)
 
     def paths(self) -> Iterator[Path]:
         """The frames that there are, in order."""
@@ -202,6 +202,12 @@ def check_gaps(sequence: FrameSequence, *, allowed: bool = False) -> str:
     if not allowed:
         raise UsageError(line, "find them, or go on without them with --allow-gaps")
     return line
+
+
+def spread(numbers: Sequence[int], count: int) -> list[int]:
+    """`count` of the numbers, at even distances; all where there are fewer."""
+    chosen = {len(numbers) * (2 * i + 1) // (2 * count) for i in range(count) if numbers}
+    return [numbers[index] for index in sorted(chosen)]
 
 
 # --- names -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -114,6 +115,12 @@ class FilmPlan:
         seconds = (last - video.start) * video.time_base if last is not None else video.duration
         share = (min(seconds, video.duration) - begin * video.time_base) / video.duration
         return max(0, round(video.frames * share))
+
+    @property
+    def step(self) -> int:
+        """Ticks of one frame at the film's constant rate, rounded up; 1 where it has none."""
+        rate = self.encoding.rate
+        return math.ceil(1 / (rate * self.film.video.time_base)) if rate else 1
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides the result's bytes. Raises SourceError
@@ -312,13 +319,18 @@ def frame_bytes(plan: FilmPlan) -> int:
     return round(height * width * (1 + more) * (1 if pixels.depth <= 8 else 2))
 
 
-def within(frames: Iterable[Frame], span: tuple[int | None, int | None]) -> Iterator[Frame]:
-    """The frames of a part of the film; reading ends where it does."""
+def within(
+    frames: Iterable[Frame], span: tuple[int | None, int | None], least: int = 1
+) -> Iterator[Frame]:
+    """The frames of a part of the film; reading ends where it does. least: ticks that the last one
+    keeps where it would be shown beyond the end (`FilmPlan.step`)."""
     first, end = span
     for frame in frames:
         if end is not None and frame.pts >= end:
             return
         if first is None or frame.pts >= first:
+            if end is not None and frame.pts + frame.duration > max(end, frame.pts + least):
+                frame = replace(frame, duration=max(end - frame.pts, least))
             yield frame
 
 

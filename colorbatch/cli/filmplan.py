@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from colorbatch.filmjobs import Found
     from colorbatch.footage import Footage
     from colorbatch.framejobs import FrameJob
+    from colorbatch.journal import Journals
     from colorbatch.video import FilmPlan, FilmSettings
 
     Work = FilmJob | FrameJob
@@ -48,6 +50,8 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
     found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
     _refuse_options_of_frames(found, asked)
+    _refuse_options_of_films(found, asked)
+    everything: list[Work] = []  # also what other machines make, by --shard
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[_Wrong] = []
@@ -58,22 +62,23 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             wrong.append(_Wrong(one_line(error)))
         except Exception as error:
             refuse_for_all(error)
-            if is_mine(one.below.as_posix(), part):
+            if is_mine(one, part):
                 outcomes.append(failed(one.source, one.source, error))
         else:
-            planned.append(made)
-            if _is_marked(made):
-                planned.pop()
-                if is_mine(made.job.place, part):
-                    outcomes.append(_skipped(made, OURS_ALREADY))
-    filmjobs.refuse_clashes([one.job for one in planned])
-    sequences = [one for one in planned if isinstance(one, framejobs.FrameJob)]
+            mine = is_mine(one, part)
+            if not _is_marked(made):
+                everything.append(made)
+                planned += [made] if mine else []
+            elif mine:
+                outcomes.append(_skipped(made, OURS_ALREADY))
+    filmjobs.refuse_clashes([one.job for one in everything])
+    sequences = [one for one in everything if isinstance(one, framejobs.FrameJob)]
     framejobs.refuse_clashes([one.plan for one in sequences])
-    planned = [one for one in planned if is_mine(one.job.place, part)]
     todo, finished = [], []
+    journals = frameplan.journals_of(planned, asked)
     for film in planned:
         try:
-            film, ended = _judged(film, asked, settings, model)
+            film, ended = _judged(film, asked, settings, journals, model)
         except Exception as error:
             refuse_for_all(error)
             outcomes.append(failed(film.job.source, film.job.target, error))
@@ -97,11 +102,11 @@ def refuse_for_all(error: Exception) -> None:
     logger.debug("a film cannot be planned", exc_info=error)
 
 
-def is_mine(place: str, part: tuple[int, int] | None) -> bool:
+def is_mine(found: Found, part: tuple[int, int] | None) -> bool:
     """Whether a film is one of this machine's, by --shard."""
     from colorbatch.finding import part_of
 
-    return part is None or part_of(place, part[1]) == part[0]
+    return part is None or part_of(found.shared_by, part[1]) == part[0]
 
 
 def _is_marked(one: Work) -> bool:
@@ -111,15 +116,11 @@ def _is_marked(one: Work) -> bool:
 
 
 def wants_a_film(asked: Asked) -> bool:
-    """Whether numbered frames are to become a film: its name is the output, or there is an option
-    that films alone have. Otherwise they become frames. Raises UsageError for a name that is not
-    written."""
+    """Whether numbered frames are to become a film: its name is the output, or its container is
+    given. Otherwise they become frames. Raises UsageError for a name that is not written."""
     from colorbatch.filmjobs import names_a_film
 
-    of_films = (asked.codec, asked.crf, asked.preset, asked.pix_fmt, asked.encoder_options)
-    if any(value not in ("", None, ()) for value in (*of_films, asked.container)):
-        return True
-    return asked.output is not None and names_a_film(asked.output)
+    return bool(asked.container) or (asked.output is not None and names_a_film(asked.output))
 
 
 def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
@@ -128,17 +129,33 @@ def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJo
     from colorbatch.reels import open_reel
 
     assert found.sequence is not None
-    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio)
+    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio, settings.end)
     return _film(found, open_reel(found.sequence, wish), asked, settings)
 
 
 def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
-    """Raises UsageError for options that say something about frames where there are none."""
-    if any(one.sequence for one in found):
+    """Raises UsageError for options that say something about frames where there are none, and for
+    the sound of one film where there are several."""
+    names = ("transfer", "fps", "audio", "allow_gaps")
+    given = [name for name in names if getattr(asked, name) not in (None, "auto", False)]
+    if given and not any(one.sequence for one in found):
+        option = given[0].replace("_", "-")
+        raise UsageError(f"--{option} is for numbered frames, and there are none")
+    if "audio" in given and len(found) > 1:
+        raise UsageError(f"--audio is the sound of one film, but there are {len(found)}")
+
+
+def _refuse_options_of_films(found: Sequence[Found], asked: Asked) -> None:
+    """Raises UsageError for an encoder's options on the command line where all there is are frames
+    that stay frames. In the environment they are for the films that there may be."""
+    if any(one.sequence is None for one in found) or wants_a_film(asked):
         return
-    for name, value in (("transfer", asked.transfer), ("fps", asked.fps), ("audio", asked.audio)):
-        if value not in (None, "auto"):
-            raise UsageError(f"--{name} is for numbered frames, and there are none")
+    context = click.get_current_context()
+    for name in ("codec", "crf", "preset", "pix_fmt", "encoder_options"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "-x" if name == "encoder_options" else f"--{name.replace('_', '-')}"
+            advice = "-o NAME.mkv or --container mkv makes a film of them"
+            raise UsageError(f"{option} is for films, and these frames become frames", advice)
 
 
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
@@ -173,14 +190,18 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
 
 
 def _judged(
-    film: Work, asked: Asked, settings: FilmSettings, model: Callable[[], str]
+    film: Work,
+    asked: Asked,
+    settings: FilmSettings,
+    journals: Journals,
+    model: Callable[[], str],
 ) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
     from colorbatch import framejobs, verdicts
     from colorbatch.judging import kind_of_film
 
     if isinstance(film, framejobs.FrameJob):
-        return frameplan.judge(film, asked, settings, model, _left_alone)
+        return frameplan.judge(film, asked, settings, journals, model, _left_alone)
     reason, outdated, _ = verdicts.verdict(film, settings, model)
     anyway = asked.redo_all or (outdated and (asked.overwrite or asked.preview is not None))
     if reason and not anyway:

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filming import Maker
+    from colorbatch.journal import Journals
     from colorbatch.log import Log
     from colorbatch.video import FilmSettings
 
@@ -87,8 +88,7 @@ def _work(
         return filmlook.preview(asked, settings, planned, engine, show)
     _refuse_locked(planned.todo)
     with interrupt_flag() as interrupted:
-        run = _Run(asked, show, interrupted)
-        maker = None
+        maker, unfit = None, {}
         if engine is not None:
             from colorbatch.filming import Maker
 
@@ -96,7 +96,9 @@ def _work(
                 engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
             )
             report.made_by = _made_by(maker)
-            run.unfit = filmroom.make_sure_of_room(planned.todo, maker, asked, report)
+            unfit = filmroom.make_sure_of_room(planned.todo, maker, asked, report)
+        journals = framerun.locked(planned.todo, asked)
+        run = _Run(asked, show, journals, interrupted, unfit)
         if run.ended_before(planned) and maker is not None:
             run.films(planned.todo, maker)
         unproved = run.unproved
@@ -111,28 +113,27 @@ def _work(
 def _refuse_locked(todo: Sequence[Work]) -> None:
     """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
     from colorbatch import filmbook
-    from colorbatch.books import refuse_if_at_work
     from colorbatch.framejobs import FrameJob
 
     for film in todo:
         if isinstance(film, FrameJob):
-            refuse_if_at_work(film.plan.folder)
             continue
         filmbook.refuse_if_held(filmbook.folder_of(film.job), film.job.target)
 
 
 @dataclass
 class _Run:
-    """The films that are made. stop: asked often; full: why nothing more can be written, None as
-    long as it can; unproved: whether the run ended before a proof did; unfit: target -> why
-    it cannot be made."""
+    """The films that are made. journals: of sequences that become frames; stop: asked often; unfit:
+    target -> why it cannot be made; full: why nothing more can be written, None as long as it can;
+    unproved: whether the run ended before a proof did."""
 
     asked: Asked
     show: Shower
+    journals: Journals
     stop: Callable[[], bool]
+    unfit: Mapping[Path, ColorbatchError]
     full: OutputFullError | None = None
     unproved: bool = False
-    unfit: Mapping[Path, ColorbatchError] = field(default_factory=dict)
 
     def ended_before(self, planned: filmplan.Planned) -> bool:
         """Tell of the films that are not to be made; whether to go on with the others."""
@@ -199,7 +200,7 @@ class _Run:
                 read=functools.partial(progress.stage, unit="B"),
             )
             if isinstance(film, FrameJob):
-                outcome = framerun.make(film, maker, self.asked)
+                outcome = framerun.make(film, maker, self.asked, self.journals)
             else:
                 outcome = color_film(film, maker)
         is_whole = outcome.status != "unfinished"
@@ -241,14 +242,14 @@ class _Run:
         return self._proved(finished[outcome.target], outcome)
 
 
-def _unfinished(film: Work, maker: Maker) -> FilmOutcome:
+def _unfinished(film: Work, maker: Maker, asked: Asked) -> FilmOutcome:
     """The outcome of a film in the midst of which the run ends: how much of it is recorded."""
     from colorbatch import filmbook
     from colorbatch.framejobs import FrameJob
 
     try:
         if isinstance(film, FrameJob):
-            return framerun.so_far(film, maker)
+            return framerun.so_far(film, maker, asked)
         account = filmbook.read(filmbook.folder_of(film.job))
     except ColorbatchError as error:
         return filmplan.failed(film.job.source, film.job.target, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ from colorbatch.records import FINISHED
 from colorbatch.report import FramesOutcome, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filmjobs import Found
     from colorbatch.framejobs import FrameJob, FramePlan
+    from colorbatch.journal import Journals
     from colorbatch.video import FilmSettings
 
 
@@ -28,7 +30,12 @@ def plan(found: Found, asked: Asked, settings: FilmSettings) -> FrameJob:
     check_target(folder)
     return framejobs.FrameJob(
         framejobs.plan_frames(
-            found.sequence, folder, settings, named=found.named, allow_gaps=asked.allow_gaps
+            found.sequence,
+            folder,
+            settings,
+            home=asked.output,
+            named=found.named,
+            allow_gaps=asked.allow_gaps,
         )
     )
 
@@ -41,20 +48,28 @@ def _refuse_options_of_films(asked: Asked) -> None:
         raise UsageError("--fps is for a film made of frames, and for --start and --end", advice)
 
 
+def journals_of(works: Iterable[Work], asked: Asked) -> Journals:
+    """The journals of the sequences that become frames: one for all of an output folder, which the
+    machines of --shard have each a part of."""
+    from colorbatch.framejobs import FrameJob
+    from colorbatch.journal import Journals
+
+    return Journals([one.job for one in works if isinstance(one, FrameJob)], asked.part())
+
+
 def judge(
     one: FrameJob,
     asked: Asked,
     settings: FilmSettings,
+    journals: Journals,
     model: Callable[[], str],
     fate_reason: Callable[[str], str],
 ) -> tuple[FrameJob, FramesOutcome | None]:
     """A sequence with what is left of it and its kind, and its outcome where nothing is to be made.
-    fate_reason: why a sequence of a kind is not colored."""
+    journals: see `journals_of`; fate_reason: why a sequence of a kind is not colored."""
     from colorbatch import framejobs
-    from colorbatch.journal import Journals
 
-    with Journals(one.plan.jobs()) as journals:
-        one = framejobs.what_is_left(one.plan, settings, journals, model, redo=asked.redo())
+    one = framejobs.what_is_left(one.plan, settings, journals, model, redo=asked.redo())
     if not one.todo:
         other = [why for why, _ in one.left if why != FINISHED]
         ended = replace(_skipped(one, other[0] if other else FINISHED), frames=one.done)

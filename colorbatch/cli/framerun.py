@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from colorbatch.cli import frameplan
 from colorbatch.errors import StoppedError
 from colorbatch.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
+    from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
     from colorbatch.filming import Maker
     from colorbatch.framejobs import FrameJob
-
-
-def make(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
-    """Color what is left of a sequence; unfinished where it is stopped. Raises ColorbatchError."""
-    from colorbatch import framejobs, framing
     from colorbatch.journal import Journals
 
-    with Journals(one.plan.jobs()) as journals:
-        journals.lock()
-        # until the lock was taken, another run may have made some
-        kind, settings = one.kind, maker.settings
-        one = framejobs.what_is_left(
-            one.plan, settings, journals, lambda: maker.model_sha256, redo=asked.redo()
-        )
-        one = replace(one, kind=kind)
-        maker.found(one.done)
-        return framing.color_frames(
-            one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
-        )
+
+def locked(todo: Iterable[Work], asked: Asked) -> Journals:
+    """The journals of the sequences that are to be made, until the command ends. Raises LockedError
+    where another run is at work, but for one of --shard's other machines, and TargetError."""
+    journals = click.get_current_context().with_resource(frameplan.journals_of(todo, asked))
+    journals.lock()
+    return journals
+
+
+def make(one: FrameJob, maker: Maker, asked: Asked, journals: Journals) -> FilmOutcome:
+    """Color what is left of a sequence; unfinished where it is stopped. journals: locked. Raises
+    ColorbatchError."""
+    from colorbatch import framejobs, framing
+
+    # until the lock was taken, another run may have made some
+    now = framejobs.what_is_left(
+        one.plan, maker.settings, journals, lambda: maker.model_sha256, redo=asked.redo()
+    )
+    one = replace(now, kind=one.kind)
+    maker.found(one.done)
+    return framing.color_frames(one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame)
 
 
 def _failed_frame(line: str) -> None:
@@ -59,7 +65,8 @@ def proved(
     from colorbatch import frameproof, framing
 
     limits = framing.limits_of(asked.batch_size, asked.workers)
-    proof = frameproof.prove_frames(one.plan, limits, stop, more)
+    with frameplan.journals_of([one], asked) as journals:
+        proof = frameproof.prove_frames(one.plan, journals, limits, stop, more)
     if stop():
         raise StoppedError
     if not asked.quiet:
@@ -70,13 +77,12 @@ def proved(
     return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
 
-def so_far(one: FrameJob, maker: Maker) -> FilmOutcome:
+def so_far(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
     """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
     Raises ColorbatchError."""
     from colorbatch import framejobs, framing
-    from colorbatch.journal import Journals
 
-    with Journals(one.plan.jobs()) as journals:
+    with frameplan.journals_of([one], asked) as journals:
         found = framejobs.what_is_left(
             one.plan, maker.settings, journals, lambda: maker.model_sha256
         )

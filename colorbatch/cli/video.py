@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 @option(
     "--container",
     type=click.Choice(["mkv", "mov", "mp4"]),
-    help="Container of results in a folder; else the source's where it holds the codec.",
+    help="Container of results in a folder; else the source's where it holds the codec. Numbered "
+    "frames become a film by it.",
 )
 @option("--drop-unsupported", is_flag=True, help="Leave out what the container cannot hold.")
 @option("--allow-depth-loss", is_flag=True, help="Take a codec with fewer bits than the source.")
@@ -108,7 +109,7 @@ def video(**options: Any) -> None:
     """Color films: files, numbered frames, and folders of both (recursive).
 
     SOURCE may be the pattern of frames, 'reel_%06d.dpx' or 'reel_######.dpx'. Frames become frames,
-    or one film with -o NAME.mov or an option of films such as --codec.
+    or one film with -o NAME.mov or --container.
 
     The luma planes go to the encoder as they are; sound, subtitles and all else are copied. The
     same command again goes on where it stopped, also after a kill. Sources are never written to.

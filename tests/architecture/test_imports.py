@@ -89,11 +89,14 @@ ALLOWED = {
         "records",
     }
     | {"files", "errors"},
-    "framing": {"framejobs", "frames", "filming", "pipeline", "budget", "costs", "ycbcr", "join"}
+    "framing": {"__init__", "framejobs", "frames", "filming", "pipeline", "budget", "costs"}
+    | {"ycbcr", "join"}
     | {"journal", "places", "records", "report", "color", "files", "errors"},
     "framesample": {"framing", "framejobs", "filming", "frames", "scans", "headers", "sizes"}
-    | {"stills", "estimate", "floats", "still", "ycbcr", "color", "formats", "files", "errors"},
-    "frameproof": {"framejobs", "frames", "pipeline", "formats", "color", "files", "errors"},
+    | {"stills", "sequences", "estimate", "floats", "still", "ycbcr", "color", "formats", "files"}
+    | {"errors"},
+    "frameproof": {"framejobs", "framing", "frames", "pipeline", "journal", "records", "costs"}
+    | {"formats", "color", "files", "errors"},
     "proof": {"video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorbatch import scans
+from colorbatch import __version__, scans
 from colorbatch.framejobs import plan_frames
 from colorbatch.journal import Journals
 from colorbatch.sequences import of_pattern
@@ -149,7 +150,11 @@ def test_jpeg_png_and_exr(
         assert run.returncode == 0, run.stderr
         assert ("JPEG is lossy" in run.stderr) == (kind == "jpg")
         assert "luma of 3 frames is within" in run.stderr
-        assert files(tmp_path / f"{kind}-out").keys() == files(tmp_path / kind).keys()
+        made = files(tmp_path / f"{kind}-out")
+        assert made.keys() == files(tmp_path / kind).keys()
+        assert all(
+            f"colorbatch {__version__}; model tiny".encode() in each for each in made.values()
+        )
 
 
 # --- frames that cannot be made ----------------------------------------------------------------
@@ -213,6 +218,28 @@ def test_fail_fast_begins_no_more(
     run = run_cli("video", reel, "-o", "out", "-m", tiny_model, *more)
     assert run.returncode == 3 and "were not begun" in run.stderr
     assert len(files(tmp_path / "out")) < 10
+
+
+def listed(folder: Path, names: Iterable[str]) -> str:
+    """SHA-256 of what `sha256sum` prints of these files, in order."""
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+             for name in sorted(names)]  # fmt: skip
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_hashes_of_sources_and_results_are_told(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """Those of all frames that have a result, made now or before."""
+    good = (reel / "r_001007.dpx").read_bytes()
+    base = ["video", reel, "-o", "out", "-m", tiny_model, "--json"]
+    for data, count in ((b"bad", 23), (good, 24)):
+        (reel / "r_001007.dpx").write_bytes(data)
+        outcome = told(run_cli(*base))[0]
+        made = files(tmp_path / "out")
+        assert len(made) == outcome["frames"] == count
+        assert outcome["source_sha256"] == listed(reel, made)
+        assert outcome["target_sha256"] == listed(tmp_path / "out", made)
 
 
 # --- no work lost ------------------------------------------------------------------------------
@@ -556,6 +583,26 @@ def test_region_stays_neutral_outside(
     assert (spread[~inside] == 0).all() and (spread[inside] > 0).mean() > 0.9
 
 
+def test_options_of_films_leave_frames_as_they_are(
+    run_cli: Run, tiny_model: Path, reel: Path, make_clip: Any, tmp_path: Path
+) -> None:
+    """In the environment, and beside a film, which alone they are for; on the command line without
+    a film they are refused, with what makes one."""
+    run = run_cli("video", reel, "-o", "out", "-m", tiny_model, env={"COLORBATCH_PRESET": "slow"})
+    assert run.returncode == 0, run.stderr
+    assert files(tmp_path / "out").keys() == files(reel).keys()
+    clip = make_clip("film.mkv", "ffv1", "gray")
+    both = ["video", reel, clip, "-o", "both", "-m", tiny_model, "--codec", "libx264"]
+    run = run_cli(*both)
+    assert run.returncode == 0, run.stderr
+    assert files(tmp_path / "both").keys() == files(reel).keys() | {"film.mkv"}
+    assert "-> libx264" in run.stderr
+    for option in (["--codec", "ffv1"], ["--crf", "20"], ["-x", "g=1"], ["--pix-fmt", "gray"]):
+        run = run_cli("video", reel, "-o", "none", "-m", tiny_model, *option)
+        assert run.returncode == 2 and f"{option[0]} is for films" in run.stderr
+        assert "--container" in run.stderr and not (tmp_path / "none").exists()
+
+
 def test_color_found_in_a_folder_is_left_alone(
     run_cli: Run, tiny_model: Path, dpx_file: Any, photograph: Any, tmp_path: Path
 ) -> None:
@@ -646,3 +693,23 @@ def test_prove_luma_tells_what_is_not_equal(
     again = run_cli(*base)
     assert again.returncode == 3 and "r_001009.dpx is off by" in again.stderr
     assert path.read_bytes() == data
+
+
+def test_only_our_results_are_proved(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """What is somebody's, or was retouched, is counted and fails no run; nothing to compare is no
+    proof."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "r_001005.dpx").write_bytes(b"somebody's")
+    base = ["video", reel, "-o", "out", "-m", tiny_model, "--prove-luma"]
+    run = run_cli(*base)
+    assert run.returncode == 0 and "luma of 23 frames is within 0.2" in run.stderr, run.stderr
+    assert "1 are not as we made them" in run.stderr
+    for path in reel.iterdir():
+        (out / path.name).write_bytes(b"retouched")
+    (out / "r_001004.dpx").unlink()
+    (reel / "r_001004.dpx").write_bytes(b"no picture")
+    none = run_cli(*base)
+    assert none.returncode == 3 and "there is no result to compare" in none.stderr

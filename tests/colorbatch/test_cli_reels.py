@@ -198,6 +198,48 @@ def test_a_damaged_frame_repeats_the_one_before(
     np.testing.assert_array_equal(found[6], picture(6)[..., 0])
 
 
+BAD_SECTOR = """
+import errno, pathlib, sys
+bad = sys.argv.pop(1).split(",")
+real = pathlib.Path.open
+def opened(self, *arguments, **options):
+    if self.name in bad:
+        raise OSError(errno.EIO, "Input/output error")
+    return real(self, *arguments, **options)
+pathlib.Path.open = opened
+from colorbatch.cli import main
+main()
+"""
+"""The program, on a disk that does not give some frames."""
+
+
+@pytest.mark.parametrize("number", [5, 15, 16, 31])
+def test_a_frame_that_the_disk_does_not_give(
+    tiny_model: Path, clean_env: dict[str, str], slow: Path, tmp_path: Path, number: int
+) -> None:
+    """It repeats the one before, is named, and counts without its bytes, also where the source is
+    known again by it; the film is finished, and stays so."""
+    bad = f"s{number:04d}.dpx"
+    command = [sys.executable, "-c", BAD_SECTOR, bad, "video", str(slow), "-o", "r.mkv", "-m"]
+
+    def run() -> dict[str, Any]:
+        done = subprocess.run(
+            [*command, str(tiny_model), "--json"], cwd=tmp_path, env=clean_env,
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return first_json(done)
+
+    told = run()
+    assert (told["frames"], told["corrupt"]) == (32, 1)
+    assert any("not given by the disk" in note and bad in note for note in told["notes"])
+    given = [b"colorbatch: no bytes" if path.name == bad else path.read_bytes()
+             for path in sorted(slow.iterdir())]  # fmt: skip
+    assert told["source_sha256"] == hashlib.sha256(b"".join(given)).hexdigest()
+    np.testing.assert_array_equal(luma(tmp_path / "r.mkv")[number], picture(number - 1)[..., 0])
+    assert run()["reason"] == "finished"
+
+
 def test_gaps_stay_in_time(run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path) -> None:
     """Without --allow-gaps nothing is made; with it the frames behind a gap keep their times."""
     (slow / "s0002.dpx").unlink()
@@ -208,6 +250,30 @@ def test_gaps_stay_in_time(run_cli: Run, tiny_model: Path, slow: Path, tmp_path:
     assert run.returncode == 0, run.stderr
     assert times(tmp_path / "r.mkv") == [0, 1, 3, 4, 5]
     assert any("frame 2 is missing" in note for note in first_json(run)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("part", "ticks", "length"),
+    [(["--end", "15"], [*range(11)], 15), (["--start", "15"], [0, *range(6, 17)], 17),
+     (["--start", "13", "--end", "18"], [0], 5)],
+)  # fmt: skip
+def test_a_part_that_begins_or_ends_in_a_gap(
+    run_cli: Run, tiny_model: Path, slow: Path, tmp_path: Path, part: list[str],
+    ticks: list[int], length: int,
+) -> None:  # fmt: skip
+    """It is as long as was asked, and shows there what the whole film does: frame 10, as 11 to 20
+    are missing; so does its sound last."""
+    for number in range(11, 21):
+        (slow / f"s{number:04d}.dpx").unlink()
+    added = sound(tmp_path / "sound.mov", Fraction(32))
+    run = run_cli("video", slow, "-o", "r.mp4", "-m", tiny_model, "--allow-gaps", "--audio", added,
+                  "--codec", "ffv1", "--prove-luma", *part)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert times(tmp_path / "r.mp4") == ticks
+    film = probe(tmp_path / "r.mp4")
+    assert film.video.duration == length
+    for stream in film.others:
+        assert abs(stream.duration * stream.time_base - length) < Fraction(1, 20)
 
 
 def test_a_part_has_its_time_code_and_sound(
@@ -248,6 +314,21 @@ def test_sound_that_is_none(
     assert not (tmp_path / "r.mkv").exists()
 
 
+def test_sound_is_of_one_film(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], reel: Path, slow: Path
+) -> None:
+    """With two sequences, or a film beside the frames, it is refused; and so are options of frames
+    where there are none."""
+    film, added = make_clip("f.mkv", "ffv1"), sound(reel.with_name("sound.wav"), Fraction(1))
+    base = ["-o", "out", "--container", "mkv", "-m", tiny_model]
+    for sources in ([reel, slow], [reel, film]):
+        run = run_cli("video", *sources, *base, "--audio", added)
+        assert run.returncode == 2 and "one film, but there are 2" in run.stderr, run.stderr
+    run = run_cli("video", film, *base, "--allow-gaps")
+    assert run.returncode == 2 and "--allow-gaps is for numbered frames" in run.stderr
+    assert not reel.with_name("out").exists()
+
+
 def test_sound_that_the_container_does_not_hold(
     run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
 ) -> None:
@@ -264,11 +345,14 @@ def test_another_sound_is_another_film(
     """A finished film is outdated, and -y makes it again; the length is warned of."""
     command = ["video", slow, "-o", "r.mkv", "-m", tiny_model, "--end", "3", "--json"]
     assert run_cli(*command).returncode == 0
+    added = sound(tmp_path / "sound.wav", Fraction(1))
+    run = run_cli(*command, "--audio", added, "-y")
+    assert "2.00 s shorter" in run.stderr
     added = sound(tmp_path / "sound.wav", Fraction(3))
     run = run_cli(*command, "--audio", added)
     assert first_json(run)["reason"] == "made with other settings"
     run = run_cli(*command, "--audio", added, "-y")
-    assert "29.00 s shorter" in run.stderr
+    assert "shorter" not in run.stderr and "longer" not in run.stderr
     assert [each[1:] for each in heard(tmp_path / "r.mkv")] == [each[1:] for each in heard(added)]
     (slow / "s0007.dpx").touch()
     assert first_json(run_cli(*command, "--audio", added))["reason"] == "source changed since"

@@ -127,6 +127,23 @@ def test_frames_that_became_one_film(scans: Path, tmp_path: Path) -> None:
         filmjobs.find_films([scans], tmp_path / "d.mov")
 
 
+def test_films_of_frames_are_beside_the_folder(scans: Path, tmp_path: Path) -> None:
+    """Without an output: named by folder and frames, with their account there; none of that keeps
+    the same frames from being named as one film later."""
+    [found] = filmjobs.find_films([scans / "a_###.dpx"], None)
+    job = filmjobs.job_of(found, None, "mkv")
+    assert (job.target, job.home) == (tmp_path / "scans_a_colorized.mkv", tmp_path)
+    below = filmjobs.find_films([scans], None)
+    jobs = {filmjobs.job_of(each, None, "mov") for each in below if each.sequence}
+    assert {(each.target, each.home) for each in jobs} == {
+        (tmp_path / "scans_a_colorized.mov", tmp_path),
+        (tmp_path / "scans_b_colorized.mov", tmp_path),
+        (scans / "deep_d_colorized.mov", scans),
+    }
+    (scans / "deep" / "x_colorized.mov").write_bytes(b"x")
+    assert filmjobs.find_films([scans / "deep"], tmp_path / "d.mov")[0].sequence is not None
+
+
 def test_results_of_frames_beside_their_sources_are_no_sources(scans: Path) -> None:
     """Without an output, folders that an earlier run made are passed over."""
     (scans / "deep_colorized").mkdir()

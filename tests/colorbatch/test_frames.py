@@ -362,10 +362,10 @@ def test_frames_that_do_not_follow(dpx_file, tmp_path):
         return frames.read(dpx_file(codes, bits, **rest).write(tmp_path / name))
 
     first = frame("a.dpx")
-    assert frame("b.dpx", np.zeros((4, 6, 3), np.uint16)).unlike(first) == ""
-    assert "(4, 5), of the first frame (4, 6)" in frame("c.dpx", zeros[:, :5]).unlike(first)
-    assert "bits: 12" in frame("d.dpx", bits=12).unlike(first)
-    assert "transfer: linear" in frame("e.dpx", transfer=2).unlike(first)
+    assert frame("b.dpx", np.zeros((4, 6, 3), np.uint16)).unlike(first.traits) == ""
+    assert "(4, 5), of the first frame (4, 6)" in frame("c.dpx", zeros[:, :5]).unlike(first.traits)
+    assert "bits: 12" in frame("d.dpx", bits=12).unlike(first.traits)
+    assert "transfer: linear" in frame("e.dpx", transfer=2).unlike(first.traits)
 
 
 # --- for films ---------------------------------------------------------------------------------

@@ -113,12 +113,6 @@ def test_space_of_a_sequence(plan: FramePlan) -> None:
     assert framesample.space(FrameJob(plan)).results.middle == 0
 
 
-def test_stills_are_chosen_evenly() -> None:
-    """And each once where there are fewer than asked for."""
-    assert framejobs.spread(range(100, 160), 3) == [110, 130, 150]
-    assert framejobs.spread((4, 9), 7) == [4, 9]
-
-
 def test_two_plans_for_one_name(plan: FramePlan, tmp_path: Path) -> None:
     """Also where they differ in letter case."""
     (tmp_path / "B").mkdir()

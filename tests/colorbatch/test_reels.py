@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 from fractions import Fraction
 
 import cv2
@@ -167,12 +168,45 @@ def test_damaged_frames_repeat_the_one_before(dpx_reel, dpx_file):
         assert reading.ending is not None and reading.ending.frames == 6 - start
 
 
-def test_a_first_frame_that_cannot_be_read(dpx_reel):
-    """There is nothing to repeat."""
-    folder = dpx_reel([codes() for _ in range(3)])
-    (folder / "r_0101.dpx").write_bytes(b"no picture")
-    with pytest.raises(SourceError, match=r"r_0101\.dpx"):
+def test_first_frames_that_cannot_be_read(dpx_reel):
+    """The first good one tells what the film is, and is shown for those before it, at their places;
+    its time code is not theirs. Without a good one there is no film."""
+    pictures = [codes() for _ in range(4)]
+    folder = dpx_reel(pictures)
+    for number in (101, 102):
+        (folder / f"r_0{number}.dpx").write_bytes(b"no picture")
+    reel = reel_of(folder)
+    assert (reel.film.video.frames, reel.film.video.timecode) == (4, "")
+    assert any("time code is left out" in loss for loss in reel.losses)
+    for start in range(3):
+        found = list(reel.frames(start))
+        assert [frame.pts for frame in found] == list(range(start, 4))
+        assert [frame.corrupt for frame in found] == [True, True, False, False][start:]
+        assert all("first good one is shown" in frame.note for frame in found if frame.corrupt)
+        for frame, number in zip(found, [2, 2, 2, 3][start:], strict=True):
+            np.testing.assert_array_equal(frame.planes.luma, pictures[number][..., 0])
+    for path in folder.iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(SourceError, match="no frame can be read"):
         reel_of(folder)
+
+
+def test_frames_are_read_ahead(dpx_reel):
+    """Once the second is asked for, on threads that end with the reading; a single one starts
+    none."""
+
+    def readers():
+        return [one for one in threading.enumerate() if one.name.startswith("colorbatch-frames")]
+
+    pictures = [codes() for _ in range(20)]
+    reel = reel_of(dpx_reel(pictures))
+    with reel.frames(3) as reading:
+        next(reading)
+        assert not readers()
+        found = next(reading)
+        assert readers()
+        np.testing.assert_array_equal(found.planes.luma, pictures[4][..., 0])
+    assert not readers()
 
 
 def test_a_frame_that_has_gone_ends_the_reading(dpx_reel):
@@ -197,7 +231,10 @@ def test_gaps_keep_everything_in_its_place(dpx_reel):
     reel = reel_of(folder, Wish(allow_gaps=True))
     found = [(frame.pts, frame.duration) for frame in reel.frames()]
     assert found == [(0, 1), (1, 3), (4, 1), (5, 1)]
-    assert [frame.pts for frame in reel.frames(2)] == [4, 5]
+    assert [frame.pts for frame in reel.frames(2)] == [2, 4, 5]
+    [shown, *_] = reel.frames(2)
+    np.testing.assert_array_equal(shown.planes.luma, next(reel.frames(1)).planes.luma)
+    assert shown.duration == 2
     assert reel.film.video.duration == 6 * Fraction(1001, 24000)
     assert (reel.name(4), any("103-104" in loss for loss in reel.losses)) == ("r_0105.dpx", True)
 

@@ -42,7 +42,7 @@ def test_a_folder_of_numbered_frames(tmp_path):
     assert shape(sequence) == ("reel1_%06d.dpx", (86400, 86401, 86402))
     assert (sequence.first, sequence.last, sequence.digits) == (86400, 86402, 6)
     assert list(sequence.paths()) == [tmp_path / f"reel1_0{n}.dpx" for n in range(86400, 86403)]
-    assert sequence.path(86401, Path("out")) == Path("out/reel1_086401.dpx")
+    assert sequence.path(86401) == sequence.folder / "reel1_086401.dpx"
     assert found.others == ()
 
 
@@ -232,3 +232,9 @@ def test_no_gaps_no_line():
     made = FrameSequence(Path("r"), "f", 1, ".dpx", (4, 5, 6))
     assert sequences.check_gaps(made) == ""
     assert "frames 4 to 6" in str(made)
+
+
+def test_stills_are_chosen_evenly() -> None:
+    """And each once where there are fewer than asked for."""
+    assert sequences.spread(range(100, 160), 3) == [110, 130, 150]
+    assert sequences.spread((4, 9), 7) == [4, 9]
