@@ -151,7 +151,7 @@ class _Run:
         """One after the other; one that fails stops no other."""
         for film in todo:
             make = functools.partial(self._film, film, maker)
-            cut = functools.partial(_unfinished, film, maker)
+            cut = functools.partial(_unfinished, film, maker, self.asked)
             if not self._told(film.job.source, film.job.target, make, film.kind, cut):
                 return
 
