@@ -16,6 +16,7 @@ from colorbatch import finding, lists, sequences
 from colorbatch.avio import container_of
 from colorbatch.errors import UsageError
 from colorbatch.files import Job
+from colorbatch.filmsources import Taken
 from colorbatch.patterns import EVERYTHING, Patterns
 from colorbatch.places import exists, real
 from colorbatch.sequences import FRAME_SUFFIXES, FrameSequence
@@ -219,12 +220,21 @@ def job_of(found: Found, output: Path | None, container: str) -> Job:
     return Job(found.source, folder / name, found.named, output or found.place)
 
 
-def refuse_clashes(jobs: Sequence[Job]) -> None:
-    """Raises UsageError where two sources have one target, or a target is a source."""
-    sources = {real(job.source) for job in jobs}
+def taken_by(found: Sequence[Found], sound: Path | None) -> Taken:
+    """The sources: files, frames, and the sound."""
+    sequences = [one.sequence for one in found if one.sequence is not None]
+    files = [one.source for one in found if one.sequence is None]
+    files += [one.folder / one.pattern for one in sequences]  # as jobs name them
+    return Taken.of([*files, sound] if sound is not None else files, sequences)
+
+
+def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
+    """Raises UsageError where two jobs have one target, or a target is a source. taken: all
+    sources, where there are more than those of the jobs."""
+    taken = taken or Taken.of([job.source for job in jobs], ())
     targets: dict[str, Job] = {}
     for job in jobs:
-        if real(job.target) in sources:
+        if taken.holds(job.target):
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:

@@ -18,7 +18,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorbatch.errors import SourceError, UsageError
@@ -80,6 +80,11 @@ class FrameSequence:
         """The name of the frame with this number, whether there is one or not."""
         return f"{self.prefix}{number:0{self.digits}d}{self.suffix}"
 
+    def means(self, name: str) -> bool:
+        """Whether a name is that of one of its frames, whether there is one or not."""
+        middle = name[len(self.prefix) : len(name) - len(self.suffix)]
+        return name == f"{self.prefix}{middle}{self.suffix}" and _writes(middle, self.digits)
+
     def path(self, number: int, folder: Path | None = None) -> Path:
         """The frame's path, in its own folder or, for a result, in another one."""
         return (self.folder if folder is None else folder) / self.name(number)
@@ -128,14 +133,12 @@ def of_pattern(text: str) -> FrameSequence:
     if suffix.lower() not in FRAME_SUFFIXES:
         raise UsageError(f"{text}: frames are {_formats_in_words()}")
     folder = Path(text[: len(text) - len(name)] or ".")
-    numbers = []
-    for entry in _names(folder):
-        middle = entry[len(prefix) : len(entry) - len(suffix)]
-        if entry == f"{prefix}{middle}{suffix}" and _writes(middle, digits):
-            numbers.append(int(middle))
+    meant = FrameSequence(folder, prefix, digits, suffix, ())
+    names = filter(meant.means, _names(folder))
+    numbers = sorted(int(entry[len(prefix) : len(entry) - len(suffix)]) for entry in names)
     if not numbers:
         raise UsageError(f"{text}: no frame has such a name")
-    return FrameSequence(folder, prefix, digits, suffix, tuple(sorted(numbers)))
+    return replace(meant, numbers=tuple(numbers))
 
 
 def of_folder(folder: Path) -> Found:

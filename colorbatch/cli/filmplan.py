@@ -66,7 +66,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
                 planned.pop()
                 if is_mine(made.job.place, part):
                     outcomes.append(_skipped(made, OURS_ALREADY))
-    filmjobs.refuse_clashes([one.job for one in planned])
+    filmjobs.refuse_clashes([one.job for one in planned], filmjobs.taken_by(found, asked.audio))
     sequences = [one for one in planned if isinstance(one, framejobs.FrameJob)]
     framejobs.refuse_clashes([one.plan for one in sequences])
     planned = [one for one in planned if is_mine(one.job.place, part)]

@@ -1,0 +1,78 @@
+"""`colorbatch video` on numbered frames where something is wrong with what it is given."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+RATE_24 = (1724, struct.pack(">f", 24.0))
+
+
+def write_frames(
+    folder: Path, dpx_file: Any, names: Sequence[str], shape: Any = (16, 24, 1)
+) -> Path:
+    """DPX frames of 10 bits, grey, logarithmic, 24 frames/s."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, name in enumerate(names):
+        codes = np.random.default_rng(seed).integers(100, 900, (*shape[:2], 1)).astype(np.uint16)
+        codes = np.repeat(codes, shape[2], axis=2)
+        dpx_file(codes, transfer=1, fields=(RATE_24,)).write(folder / name)
+    return folder
+
+
+@pytest.fixture
+def reel(dpx_file: Any, tmp_path: Path) -> Path:
+    """Five frames r_000001.dpx and on."""
+    return write_frames(tmp_path / "reel", dpx_file, [f"r_{n:06d}.dpx" for n in range(1, 6)])
+
+
+def sound(path: Path, count: int = 10000) -> Path:
+    """Noise at 48 kHz, of 16 bits; by default a fifth of a second, as five frames take."""
+    samples = np.random.default_rng(0).integers(-9000, 9000, (1, count), np.int16)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_s16le", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = 48000
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def told(run: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+# --- nothing that is read is written to --------------------------------------------------------
+
+
+@pytest.mark.parametrize("redo", ["-y", "--redo-all"])
+def test_the_sound_is_never_the_target(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path, redo: str
+) -> None:
+    """By the name of the output, by a name in a folder, and through a hard link."""
+    (tmp_path / "films").mkdir()
+    sound(tmp_path / "films" / "r.mkv")
+    (tmp_path / "same.mkv").hardlink_to(tmp_path / "films" / "r.mkv")
+    before = contents(tmp_path)
+    for output in (
+        ["-o", "films/r.mkv"],
+        ["-o", "films", "--container", "mkv"],
+        ["-o", "same.mkv"],
+    ):
+        run = run_cli("video", reel, *output, "--audio", "films/r.mkv", "-m", tiny_model, redo)
+        assert run.returncode == 2 and "the target is a source" in run.stderr, run.stderr
+    assert contents(tmp_path) == before
