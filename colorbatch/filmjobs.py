@@ -29,6 +29,24 @@ FILM_SUFFIXES = frozenset(
     )
 )
 """What folders are searched for; a film that is named may have any suffix."""
+SOUND_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "aac",
+        "ac3",
+        "aif",
+        "aiff",
+        "flac",
+        "m4a",
+        "mka",
+        "mp3",
+        "ogg",
+        "opus",
+        "wav",
+        "w64",
+    )
+)
+"""What files with sound alone are named; what `--audio` is given may have any suffix."""
 
 
 @dataclass(frozen=True)
@@ -239,3 +257,12 @@ def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def refuse_log(log: Path, jobs: Sequence[Job], sound: Path | None) -> None:
+    """Raises UsageError for a log that is the sound, or has the name of a frame, of a source or of
+    a result, there or not. What else a log must not be, `log.refuse_log` knows."""
+    patterns = [path for job in jobs for path in (job.source, job.target)]
+    frames = [one for path in patterns if (one := sequences.of_name(path)) is not None]
+    if Taken.of([sound] if sound is not None else [], frames).holds(log):
+        raise UsageError(f"--log {log}: this is the name of a source or of a result")

@@ -122,14 +122,11 @@ def of_pattern(text: str) -> FrameSequence:
     Raises UsageError for a pattern without or with several numbers, and where no frame fits.
     """
     name = _name_of(text)
-    fields = list(_FIELD.finditer(name))
-    if len(fields) != 1:
+    if len(_FIELD.findall(name)) != 1:
         raise UsageError(f"{text}: a pattern has one number in the file's name, such as %06d")
-    [field] = fields
-    digits = len(field[2]) if field[2] else int(field[1] or 1)
+    prefix, digits, suffix = _parts(name)
     if not 1 <= digits <= 20:
         raise UsageError(f"{text}: a frame's number has 1 to 20 digits")
-    prefix, suffix = name[: field.start()], name[field.end() :]
     if suffix.lower() not in FRAME_SUFFIXES:
         raise UsageError(f"{text}: frames are {_formats_in_words()}")
     folder = Path(text[: len(text) - len(name)] or ".")
@@ -139,6 +136,23 @@ def of_pattern(text: str) -> FrameSequence:
     if not numbers:
         raise UsageError(f"{text}: no frame has such a name")
     return replace(meant, numbers=tuple(numbers))
+
+
+def of_name(pattern: Path) -> FrameSequence | None:
+    """The sequence, empty, that a pattern names; None for what is none. No folder is listed."""
+    if len(_FIELD.findall(pattern.name)) != 1:
+        return None
+    prefix, digits, suffix = _parts(pattern.name)
+    if not 1 <= digits <= 20 or suffix.lower() not in FRAME_SUFFIXES:
+        return None
+    return FrameSequence(pattern.parent, prefix, digits, suffix, ())
+
+
+def _parts(name: str) -> tuple[str, int, str]:
+    """What stands before a pattern's one field, the field's digits, and what stands after it."""
+    [field] = _FIELD.finditer(name)
+    digits = len(field[2]) if field[2] else int(field[1] or 1)
+    return name[: field.start()], digits, name[field.end() :]
 
 
 def of_folder(folder: Path) -> Found:

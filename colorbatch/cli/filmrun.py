@@ -54,13 +54,17 @@ def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
     """The log, if there is to be one. Raises UsageError, TargetError."""
     if asked.preview is not None:
         return None
+    from colorbatch import filmjobs, sequences
     from colorbatch.files import Job
-    from colorbatch.filmjobs import FILM_SUFFIXES
     from colorbatch.formats import FORMATS
 
     jobs = [film.job for film in planned.todo]
     jobs += [Job(each.source, each.target) for each in planned.outcomes]
-    return asked.open_log(jobs, "films", {*FORMATS, *FILM_SUFFIXES})
+    if asked.log is not None:
+        filmjobs.refuse_log(asked.log, jobs, asked.audio)
+    patterns = [one.parent for one in asked.sources if sequences.is_pattern(str(one))]
+    named = {*FORMATS, *sequences.FRAME_SUFFIXES, *filmjobs.FILM_SUFFIXES, *filmjobs.SOUND_SUFFIXES}
+    return asked.open_log(jobs, "films", named, patterns)
 
 
 def _work(

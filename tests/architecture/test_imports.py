@@ -123,7 +123,7 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "proof", "video", "avio", "ycbcr"}
-    | {"verdicts", "judging", "footage", "reels", "reelfacts"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts", "sequences"}
     | {"records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},

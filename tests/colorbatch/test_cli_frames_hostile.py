@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Sequence
@@ -76,3 +77,28 @@ def test_the_sound_is_never_the_target(
         run = run_cli("video", reel, *output, "--audio", "films/r.mkv", "-m", tiny_model, redo)
         assert run.returncode == 2 and "the target is a source" in run.stderr, run.stderr
     assert contents(tmp_path) == before
+
+
+def test_a_log_is_no_frame_and_no_sound(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """Neither one of the source, by folder or pattern, nor of the result, there or not."""
+    sound(tmp_path / "snd.wav")
+    base = ["-o", "out", "-m", tiny_model, "-q"]
+    assert run_cli("video", reel, *base).returncode == 0
+    shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
+    before = contents(tmp_path)
+    for source, log in (
+        (reel / "r_%06d.dpx", "reel/r_000002.dpx"),
+        (reel / "r_%06d.dpx", "reel/new.txt"),
+        (reel, "out/r_000001.dpx"),
+        (reel, "out/r_000009.dpx"),
+        (reel, "elsewhere/r_000001.dpx"),
+        (reel, "snd.wav"),
+    ):
+        run = run_cli("video", source, *base, "--log", log)
+        assert run.returncode == 2 and f"--log {log}: " in run.stderr, (log, run.stderr)
+    run = run_cli("video", reel, "-o", "r.mkv", "--audio", "snd.wav", "--log", "snd.wav")
+    assert run.returncode == 2 and "the name of a source" in run.stderr
+    assert contents(tmp_path) == before
+    assert run_cli("video", reel, *base, "--log", "out/run.txt").returncode == 0
