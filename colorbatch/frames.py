@@ -15,6 +15,7 @@ Luma is kept, and that is meant by it:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import shutil
@@ -29,7 +30,7 @@ import numpy.typing as npt
 
 from colorbatch import chroma, color, encoding, floats, icc, images, scans, ycbcr
 from colorbatch.color import Codes, Float, Space
-from colorbatch.errors import UsageError
+from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
@@ -168,8 +169,17 @@ def read(path: Path, asked: Asked = "auto", max_pixels: int = MAX_PIXELS) -> Fra
     except UsageError as error:
         raise UsageError(f"{path}: {error.args[0]}", error.advice) from error
     if header is None:
-        return Frame(path, shown, still=images.read(path, max_pixels))
+        return Frame(path, shown, still=_only_page(path, max_pixels))
     return Frame(path, shown, scan=scans.read(path, max_pixels))
+
+
+def _only_page(path: Path, max_pixels: int) -> Still:
+    """The picture of a file that has one. Raises SourceError, also for one with several."""
+    with contextlib.closing(images.pages(path, max_pixels)) as found:
+        still = next(found)
+        if next(found, None) is not None:
+            raise SourceError(f"{path}: has several pages; a frame is one picture")
+    return still
 
 
 def code_planes(frame: Frame) -> tuple[Codes, ...] | None:

@@ -429,3 +429,17 @@ def test_a_region_is_seen_upright(tmp_path, orientation):
     region = ycbcr.Region(40, 30, 10, 5)
     seen = frames.view(frames.read(tmp_path / "a.png"), (16, 16), region)
     np.testing.assert_array_equal(seen, frames.view(frames.read(tmp_path / "b.png"), (16, 16)))
+
+
+def test_a_frame_has_one_page(tmp_path):
+    """Other pages of a TIFF file would be lost; a thumbnail is no page."""
+    codes = np.full((8, 12), 90, np.uint8)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as file:
+        file.write(codes, metadata=None)
+        file.write(codes, metadata=None)
+    with pytest.raises(SourceError, match="has several pages"):
+        frames.read(tmp_path / "two.tif")
+    with tifffile.TiffWriter(tmp_path / "one.tif") as file:
+        file.write(codes, metadata=None)
+        file.write(codes[::2, ::2], subfiletype=1, metadata=None)
+    np.testing.assert_array_equal(frames.read(tmp_path / "one.tif").still.luma, codes)
