@@ -7,6 +7,7 @@ written.
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -88,9 +89,7 @@ def find_films(
     found: dict[Path, Found] = {}
     for source in sources:
         if exists(source) and not source.is_dir():
-            if source.suffix.lower() in FRAME_SUFFIXES:
-                advice = "give their folder, or a pattern such as name_%06d" + source.suffix
-                raise UsageError(f"{source}: is a picture; a film is all of its frames", advice)
+            _refuse_frame(source)
             here = [Found(source, Path(source.name), source.parent, True)]
         elif not exists(source):
             if not sequences.is_pattern(str(source)):
@@ -117,7 +116,34 @@ def _listed(
         raise UsageError(f"{single} names one film, but there may be several")
     skip = real(output) if output is not None else None
     root, films = lists.pictures_of(listed, sources, patterns, skip)
-    return _some([Found(path, below, root, False) for path, below in films], patterns)
+    found: dict[Path, Found] = {}
+    for path, below in films:
+        for one in _of_listed(path, below, root):
+            found.setdefault(_key(one) if one.sequence else path, one)
+    return _some(list(found.values()), patterns)
+
+
+def _of_listed(path: Path, below: Path, root: Path) -> list[Found]:
+    """What a line of a list means: a film, a pattern of frames, or a folder of frames. What is not
+    there, or holds none, fails when it is read. Raises UsageError for a single frame."""
+    several: tuple[FrameSequence, ...] = ()
+    with contextlib.suppress(UsageError):
+        if path.is_dir():
+            several = sequences.of_folder(path).sequences
+        elif not exists(path) and sequences.is_pattern(str(path)):
+            several, below = (sequences.of_pattern(str(path)),), below.parent
+    if several:
+        return [Found(one.folder / one.pattern, below, root, False, one) for one in several]
+    if not sequences.is_pattern(str(path)):
+        _refuse_frame(path)
+    return [Found(path, below, root, False)]
+
+
+def _refuse_frame(path: Path) -> None:
+    """Raises UsageError for a file that has the name of a frame."""
+    if path.suffix.lower() in FRAME_SUFFIXES:
+        advice = "give their folder, or a pattern such as name_%06d" + path.suffix
+        raise UsageError(f"{path}: is a picture; a film is all of its frames", advice)
 
 
 def _some(found: list[Found], patterns: Patterns) -> list[Found]:

@@ -102,3 +102,32 @@ def test_a_log_is_no_frame_and_no_sound(
     assert run.returncode == 2 and "the name of a source" in run.stderr
     assert contents(tmp_path) == before
     assert run_cli("video", reel, *base, "--log", "out/run.txt").returncode == 0
+
+
+# --- what is no film, and what is ---------------------------------------------------------------
+
+
+def test_a_list_of_single_frames_is_refused(run_cli: Run, reel: Path, tmp_path: Path) -> None:
+    """A film is all of its frames; nor is a photograph one."""
+    (tmp_path / "IMG_0001.jpg").write_bytes(b"x")
+    for name in ("reel/r_000001.dpx", "IMG_0001.jpg"):
+        (tmp_path / "list.txt").write_text(f"{name}\n")
+        run = run_cli("video", "--files-from", "list.txt", "-o", "out")
+        assert run.returncode == 2 and "is a picture; a film is all of its frames" in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_names_sequences(
+    run_cli: Run, tiny_model: Path, dpx_file: Any, reel: Path, tmp_path: Path
+) -> None:
+    """By their pattern and by their folder, each once; what is not there fails alone."""
+    write_frames(tmp_path / "b", dpx_file, ["s1.dpx", "s2.dpx"])
+    lines = ["reel", "reel/r_%06d.dpx", "b/s#.dpx", "none/s_%04d.dpx"]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    run = run_cli("video", "--files-from", "list.txt", "-o", "out", "-m", tiny_model, "--json")
+    assert run.returncode == 3, run.stderr
+    assert told(run)[-1]["summary"] | {"colored": 2, "failed": 1} == told(run)[-1]["summary"]
+    made = [name for name in contents(tmp_path / "out") if ".colorbatch" not in name]
+    assert sorted(made) == sorted(
+        ["b/s1.dpx", "b/s2.dpx", *(f"reel/r_{n:06d}.dpx" for n in range(1, 6))]
+    )
