@@ -98,8 +98,9 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         timecode=timecode if right else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    unequal, losses = _unequal(film, sound), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
-    notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
+    notes, losses = _remarks(first, rgb), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    if unequal := _unequal(film, sound):
+        losses.append(unequal)
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")
     if not first.scan and _still(first).icc and first.shown.asked == "srgb":

@@ -131,3 +131,30 @@ def test_a_list_names_sequences(
     assert sorted(made) == sorted(
         ["b/s1.dpx", "b/s2.dpx", *(f"reel/r_{n:06d}.dpx" for n in range(1, 6))]
     )
+
+
+# --- sound that is cut off ---------------------------------------------------------------------
+
+
+def test_sound_without_data_is_refused(run_cli: Run, reel: Path, tmp_path: Path) -> None:
+    """Its header alone is no sound."""
+    whole = sound(tmp_path / "snd.mkv").read_bytes()
+    begin = whole.index(bytes.fromhex("1f43b675"))  # Matroska's Cluster
+    (tmp_path / "cut.mkv").write_bytes(whole[: begin + 100])
+    run = run_cli("video", reel, "-o", "r.mkv", "--audio", "cut.mkv")
+    assert run.returncode == 2 and "cut.mkv: has no sound" in run.stderr, run.stderr
+    assert not (tmp_path / "r.mkv").exists()
+
+
+def test_sound_that_is_cut_off_is_told_in_the_report(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """By what is there: half of it states the whole length."""
+    whole = sound(tmp_path / "snd.mkv", 96000).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    base = ["video", reel, "-m", tiny_model, "--json", "-q", "--fps", "5/2"]
+    for name, words in (("snd.mkv", ""), ("cut.mkv", "shorter than the pictures")):
+        run = run_cli(*base, "-o", f"of-{name}", "--audio", name)
+        assert run.returncode == 0, run.stderr
+        notes = [note for note in told(run)[0]["notes"] if "the sound is" in note]
+        assert len(notes) == bool(words) and all(words in note for note in notes)
