@@ -19,7 +19,7 @@ from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from colorbatch.avio.film import Film
+from colorbatch.avio.film import NUMBERED, Film
 from colorbatch.avio.sources import opened, packets_of
 
 BACK, AHEAD = Fraction(1, 10), Fraction(60)
@@ -85,6 +85,8 @@ class Stretch:
 def stretches(film: Film) -> tuple[Stretch, ...]:
     """The stretches of a film, one if its clock does not jump; the file's packets are read for it
     where they may. Raises SourceError."""
+    if film.container == NUMBERED:  # their clock is their number
+        return (Stretch(Fraction(0), Fraction(0)),)
     with opened(film.path) as container:
         stream = container.streams[film.video.index]
         assert isinstance(stream, VideoStream)

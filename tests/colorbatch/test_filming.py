@@ -59,7 +59,7 @@ def test_a_stop_while_segments_are_joined_or_hashed(
     assert not one.job.target.exists()
     assert not [path for path in folder.iterdir() if "-" in path.name]
     parts = filmbook.read(folder).parts
-    assert len(parts) == 2
+    assert len(parts) == 3
     assert filming.color_film(one, maker).status == "colored"
     assert len(decoded(one.job.target)) == 35
     assert filmbook.read(folder).parts == parts
