@@ -7,12 +7,14 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 RATE_24 = (1724, struct.pack(">f", 24.0))
@@ -41,9 +43,12 @@ def sound(path: Path, count: int = 10000) -> Path:
     samples = np.random.default_rng(0).integers(-9000, 9000, (1, count), np.int16)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("pcm_s16le", rate=48000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate = 48000
-        output.mux([*stream.encode(frame), *stream.encode(None)])
+        for at in range(0, count, 1000):
+            part = samples[:, at : at + 1000]
+            frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, at, Fraction(1, 48000)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
     return path
 
 
@@ -158,3 +163,27 @@ def test_sound_that_is_cut_off_is_told_in_the_report(
         assert run.returncode == 0, run.stderr
         notes = [note for note in told(run)[0]["notes"] if "the sound is" in note]
         assert len(notes) == bool(words) and all(words in note for note in notes)
+
+
+# --- sizes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(20, 33), (21, 32), (21, 33)])
+def test_odd_sizes_become_a_film(
+    run_cli: Run, tiny_model: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """Of 8 bits, by default and by name; what cannot be is told by its size."""
+    (tmp_path / "odd").mkdir()
+    for index in range(2):
+        codes = np.random.default_rng(index).integers(0, 256, size).astype(np.uint8)
+        Image.fromarray(codes).save(tmp_path / "odd" / f"f_{index}.png")
+    base = ["video", "odd", "--fps", "24", "-m", tiny_model]
+    for output in ("r.mp4", "r.mov"):
+        run = run_cli(*base, "-o", output)
+        assert run.returncode == 0, run.stderr
+        with av.open(str(tmp_path / output)) as container:
+            found = [(one.height, one.width) for one in container.decode(video=0)]
+        assert found == [size, size]
+    run = run_cli(*base, "-o", "s.mkv", "--codec", "libx264", "--pix-fmt", "yuv420p")
+    assert run.returncode == 2 and f"odd size, and it is {size[1]}x{size[0]}" in run.stderr
+    assert "--pix-fmt yuv444p and --codec ffv1" in run.stderr
