@@ -4,10 +4,10 @@ Flows in: a sequence of names, a rate, what its codes mean, and a file with soun
 out: facts as of a film file, and frames in order at ticks of 1 / rate, each at the place of its
 number. Frames are turned upright, sample by sample. One of them is held.
 
-In a film that is grey by its facts (`reelfacts`) a frame
-in color gives its luma (BT.601's weights, rounded); in an RGB film a grey frame is R, G and B
-alike. A frame that cannot be read, or is unlike the first (size, depth, orientation, transfer),
-repeats the one before and counts as damaged.
+In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's weights,
+rounded); in an RGB film a grey frame is R, G and B alike. A result of ours among the frames gives
+its luma, which is its source's. A frame that cannot be read, or is unlike the first (size, depth,
+orientation, transfer), repeats the one before and counts as damaged.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from colorbatch.ycbcr import Encoding
 UNREADABLE = "cannot be read: the one before is repeated"
 UNLIKE = "unlike the first: the one before is repeated"
 IN_COLOR = "in color: their luma is taken"
+OURS = "made by colorbatch: their luma is taken"
 """What frames' notes say, after the number of frames."""
 
 
 @dataclass(frozen=True)
 class Reel:
     """The footage of a sequence; see `footage.Footage`. asked: `--transfer`; traits: what the
-    others share with its first frame; marked: whether that is a result of ours."""
+    others share with its first frame; marked: whether they are results of ours."""
 
     film: Film
     codes: Encoding
@@ -177,10 +178,10 @@ def planes_of(frame: frames.Frame, pixels: PixelFormat) -> tuple[Planes, str]:
     found = frames.code_planes(frame)
     assert found is not None
     note = ""
-    if pixels.kind == "gray" and len(found) == 3:
+    if (pixels.kind == "gray" or frame.marked) and len(found) == 3:
         green, blue, red = found
         grey = np.rint(color.luma(np.dstack([red, green, blue]))).astype(red.dtype)
-        found, note = (grey,), IN_COLOR
+        found, note = (grey,), OURS if frame.marked else IN_COLOR
     turned = [upright(plane, frame.orientation) for plane in found]
     alpha = alpha_of(frame) if pixels.alpha else None
     alpha = None if alpha is None else upright(alpha, frame.orientation)
