@@ -208,12 +208,22 @@ class _Run:
         return replace(outcome, luma=proof.text)
 
     def _proved_again(self, outcome: FilmOutcome, finished: dict[Any, Work]) -> FilmOutcome:
-        """The outcome of a film that was finished before, proved if that is asked for."""
-        from colorbatch.records import FINISHED
+        """The outcome of a film that was made before, proved if that is asked for. Frames that are
+        there are compared whatever they were made with; a film that is not as this command would
+        make it cannot be, and that is a failure: a proof was asked for."""
+        from colorbatch.framejobs import FrameJob
+        from colorbatch.records import FINISHED, NOT_OURS, RESULT_CHANGED
 
-        if not self.asked.prove_luma or outcome.reason != FINISHED:
+        film = finished.get(outcome.target)
+        if not self.asked.prove_luma or film is None:
             return outcome
-        return self._proved(finished[outcome.target], outcome)
+        is_there = isinstance(film, FrameJob) and film.done > 0
+        if outcome.reason == FINISHED or (is_there and not film.kind):
+            return self._proved(film, outcome)
+        if not (outcome.outdated or outcome.reason in (RESULT_CHANGED, NOT_OURS)):
+            return outcome  # left alone: there is no result
+        luma = f"luma is not proved: {outcome.reason}"
+        return replace(outcome, status="failed", reason=luma, luma=luma)
 
 
 def _made_by(maker: Maker) -> dict[str, object]:

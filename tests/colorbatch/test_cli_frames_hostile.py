@@ -187,3 +187,42 @@ def test_odd_sizes_become_a_film(
     run = run_cli(*base, "-o", "s.mkv", "--codec", "libx264", "--pix-fmt", "yuv420p")
     assert run.returncode == 2 and f"odd size, and it is {size[1]}x{size[0]}" in run.stderr
     assert "--pix-fmt yuv444p and --codec ffv1" in run.stderr
+
+
+# --- proof -------------------------------------------------------------------------------------
+
+
+def test_outdated_frames_are_proved_as_well(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """Some of other settings, some finished: all are compared, one that is off is found, and what
+    there is of each is told."""
+    base = ["video", reel, "-o", "out", "-m", tiny_model, "--json"]
+    assert run_cli(*base, "--saturation", "0.5").returncode == 0
+    (tmp_path / "out" / "r_000002.dpx").unlink()
+    assert run_cli(*base).returncode == 0
+    run = run_cli(*base, "--prove-luma")
+    [outcome] = told(run)[:-1]
+    assert (run.returncode, outcome["reason"]) == (0, "made with other settings"), run.stderr
+    assert outcome["luma"].startswith("luma of 5 frames is within 0.2")
+    assert outcome["notes"] == ["0 to do, 4 made with other settings, 1 finished (-y redoes 4)"]
+    path = tmp_path / "out" / "r_000004.dpx"
+    data = bytearray(path.read_bytes())
+    data[2500] ^= 255
+    path.write_bytes(data)
+    run = run_cli(*base, "--prove-luma")
+    assert run.returncode == 3 and "r_000004.dpx is off by" in told(run)[0]["luma"]
+
+
+def test_a_film_that_cannot_be_proved_is_a_failure(
+    run_cli: Run, tiny_model: Path, reel: Path
+) -> None:
+    """Made with other settings, it is not what this command would compare."""
+    base = ["video", reel, "-o", "r.mkv", "-m", tiny_model, "--json"]
+    assert run_cli(*base).returncode == 0
+    assert run_cli(*base, "--prove-luma").returncode == 0
+    run = run_cli(*base, "--prove-luma", "--saturation", "0.5")
+    outcome = told(run)[0]
+    assert (run.returncode, outcome["status"]) == (3, "failed")
+    assert outcome["luma"] == "luma is not proved: made with other settings"
+    assert run_cli(*base, "--saturation", "0.5").returncode == 0
