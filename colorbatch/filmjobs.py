@@ -280,6 +280,8 @@ def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
     for job in jobs:
         if taken.holds(job.target):
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
+        if sequences.of_name(job.target) is not None:
+            continue  # names of frames are compared one by one (`framejobs`)
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")

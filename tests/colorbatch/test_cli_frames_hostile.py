@@ -226,3 +226,18 @@ def test_a_film_that_cannot_be_proved_is_a_failure(
     assert (run.returncode, outcome["status"]) == (3, "failed")
     assert outcome["luma"] == "luma is not proved: made with other settings"
     assert run_cli(*base, "--saturation", "0.5").returncode == 0
+
+
+# --- names and places --------------------------------------------------------------------------
+
+
+def test_suffixes_of_two_cases_in_one_folder(
+    run_cli: Run, tiny_model: Path, dpx_file: Any, tmp_path: Path
+) -> None:
+    """Two sequences of which no two names are alike."""
+    names = ["c_0001.DPX", "c_0002.DPX", "c_0003.dpx", "c_0004.dpx"]
+    write_frames(tmp_path / "both", dpx_file, names)
+    run = run_cli("video", "both", "-o", "out", "-m", tiny_model)
+    assert run.returncode == 0, run.stderr
+    made = [name for name in contents(tmp_path / "out") if ".colorbatch" not in name]
+    assert sorted(made) == names
