@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 import contextlib
+import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def find_films(
     source.
     """
     single = output if output is not None and names_a_film(output) else None
+    if output is not None:
+        _refuse_place(output.parent if single is not None else output)
     if listed is not None:
         return _listed(listed, sources, output, patterns, single)
     many = len({real(folder) for folder in map(_folder_of, sources) if folder is not None}) > 1
@@ -102,6 +105,18 @@ def find_films(
     if single is not None and len(found) > 1:
         raise UsageError(f"{output} names one film, but there are {len(found)}")
     return _some(list(found.values()), patterns)
+
+
+def _refuse_place(folder: Path) -> None:
+    """Raises UsageError for a folder of results that is no folder, and cannot become one."""
+    there = folder
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if exists(there) and not there.is_dir():
+        advice = "-o is a folder, or the name of a film, .mkv, .mov or .mp4"
+        raise UsageError(f"{folder}: {there} is a file", advice)
+    if there != folder and not os.access(there, os.W_OK):
+        raise UsageError(f"{folder}: cannot be made: {there} is not writable")
 
 
 def _listed(

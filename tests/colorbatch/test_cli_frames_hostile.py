@@ -241,3 +241,17 @@ def test_suffixes_of_two_cases_in_one_folder(
     assert run.returncode == 0, run.stderr
     made = [name for name in contents(tmp_path / "out") if ".colorbatch" not in name]
     assert sorted(made) == names
+
+
+@pytest.mark.parametrize(
+    "output", ["reel/r_000001.dpx", "note.txt", "note.txt/deep/out", "note.txt/r.mkv"]
+)
+def test_an_output_below_a_file_is_refused_before_work(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path, output: str
+) -> None:
+    """One line that names the file, and nothing is written."""
+    (tmp_path / "note.txt").write_text("x")
+    before = contents(tmp_path)
+    run = run_cli("video", reel, "-o", output, "-m", tiny_model)
+    assert run.returncode == 2 and " is a file" in run.stderr and run.stderr.count("\n") <= 2
+    assert contents(tmp_path) == before
