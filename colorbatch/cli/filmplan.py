@@ -55,7 +55,13 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
         try:
             made = _planned(one, asked, settings)
         except UsageError as error:
-            wrong.append(one_line(error))
+            ours = one.sequence is not None and framejobs.are_ours(one.sequence)
+            if not is_mine(one.below.as_posix(), part):
+                continue  # whose it is says so
+            if ours:
+                outcomes.append(FilmOutcome(one.source, one.source, "skipped", OURS_ALREADY))
+            else:
+                wrong.append(one_line(error))
         except Exception as error:
             refuse_for_all(error)
             if is_mine(one.below.as_posix(), part):

@@ -255,3 +255,35 @@ def test_an_output_below_a_file_is_refused_before_work(
     run = run_cli("video", reel, "-o", output, "-m", tiny_model)
     assert run.returncode == 2 and " is a file" in run.stderr and run.stderr.count("\n") <= 2
     assert contents(tmp_path) == before
+
+
+# --- our own results ---------------------------------------------------------------------------
+
+
+def test_a_gap_in_our_own_results_stops_nothing(
+    run_cli: Run, tiny_model: Path, reel: Path, dpx_file: Any, tmp_path: Path
+) -> None:
+    """They are skipped, whatever is missing; a gap in a source stops the run."""
+    (reel / "r_000003.dpx").write_bytes(b"")
+    assert run_cli("video", reel, "-o", "tree/done", "-m", tiny_model).returncode == 3
+    write_frames(tmp_path / "tree" / "new", dpx_file, ["s_1.dpx", "s_2.dpx", "s_4.dpx"])
+    base = ["video", "tree", "-o", "to", "-m", tiny_model, "--json"]
+    run = run_cli(*base)
+    assert run.returncode == 2 and "frame 3 is missing" in run.stderr
+    assert "done" not in run.stderr
+    (tmp_path / "tree" / "new" / "s_4.dpx").unlink()
+    run = run_cli(*base)
+    assert run.returncode == 0, run.stderr
+    summary = told(run)[-1]["summary"]
+    assert (summary["colored"], summary["skipped_because"]) == (1, {"made by colorbatch": 1})
+
+
+def test_a_gap_of_another_machine_stops_it_alone(
+    run_cli: Run, tiny_model: Path, dpx_file: Any, tmp_path: Path
+) -> None:
+    """Of two machines one reports the gap, and the other makes its part."""
+    for name in "abcdef":
+        write_frames(tmp_path / "all" / name, dpx_file, ["s_1.dpx", "s_2.dpx"])
+    (tmp_path / "all" / "c" / "s_2.dpx").rename(tmp_path / "all" / "c" / "s_3.dpx")
+    base = ["video", "all", "-o", "to", "-m", tiny_model, "--shard"]
+    assert sorted(run_cli(*base, part).returncode for part in ("1/2", "2/2")) == [0, 2]
