@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +73,14 @@ def find_films(
     output: Path | None,
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
+    sound: Path | None = None,
 ) -> list[Found]:
     """Films among files, patterns and folders (recursive), each once, without results of earlier
     runs.
 
     patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
-    else below the working directory, which are not asked for (`finding.plan_jobs`).
+    else below the working directory, which are not asked for (`finding.plan_jobs`). sound: a file
+    that is no film where a folder holds it.
 
     Raises UsageError for a source that is not there or holds no film, and for an output that is a
     source.
@@ -99,7 +101,8 @@ def find_films(
                 raise UsageError(f"{source}: no such file or folder")
             here = [_of_pattern(source, many)]
         else:
-            here = _of_folder(source, output, patterns, single is not None, many)
+            none = {real(path) for path in (single, sound) if path is not None}
+            here = _of_folder(source, output, patterns, single is not None, many, none)
         for one in here:
             found.setdefault(_key(one), one)
     if single is not None and len(found) > 1:
@@ -189,9 +192,15 @@ def _of_pattern(source: Path, many: bool) -> Found:
 
 
 def _of_folder(
-    source: Path, output: Path | None, patterns: Patterns, single: bool, many: bool
+    source: Path,
+    output: Path | None,
+    patterns: Patterns,
+    single: bool,
+    many: bool,
+    none: Collection[Path] = (),
 ) -> list[Found]:
-    """The films of a folder; `single`: one that is made of frames. Raises UsageError."""
+    """The films of a folder; `single`: one that is made of frames; `none`: real paths of what is
+    no film of it. Raises UsageError."""
     if output is not None and not single and real(output) == real(source):
         raise UsageError(f"{output}: the output folder is a source")
     start = Path(real(source).name) if many else Path()
@@ -199,6 +208,7 @@ def _of_folder(
     films = [
         Found(path, start / path.relative_to(source), source, False)
         for path in finding.walk(source, FILM_SUFFIXES, skip, patterns)
+        if not none or real(path) not in none
         # without an output a result of an earlier run lies beside its source
         if output is not None or not path.stem.endswith(finding.DEFAULT_SUFFIX)
     ]

@@ -46,7 +46,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     from colorbatch.patterns import Patterns
 
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
-    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
+    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed(), asked.audio)
     _refuse_options_of_frames(found, asked)
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []

@@ -287,3 +287,20 @@ def test_a_gap_of_another_machine_stops_it_alone(
     (tmp_path / "all" / "c" / "s_2.dpx").rename(tmp_path / "all" / "c" / "s_3.dpx")
     base = ["video", "all", "-o", "to", "-m", tiny_model, "--shard"]
     assert sorted(run_cli(*base, part).returncode for part in ("1/2", "2/2")) == [0, 2]
+
+
+def test_output_and_sound_among_the_frames_are_no_films(
+    run_cli: Run, tiny_model: Path, reel: Path, tmp_path: Path
+) -> None:
+    """The same command finds its film finished, and the sound is no film of its own."""
+    sound(reel / "scan.mov")
+    for output in (["-o", "reel/x.mkv"], ["-o", "films", "--container", "mkv"]):
+        base = ["video", "reel", *output, "--audio", "reel/scan.mov", "-m", tiny_model, "--json"]
+        reasons = []
+        for _ in range(2):
+            run = run_cli(*base)
+            assert run.returncode == 0, run.stderr
+            [outcome] = told(run)[:-1]
+            reasons.append(outcome["reason"])
+        assert reasons == [None, "finished"]
+        (tmp_path / "reel" / "x.mkv").unlink(missing_ok=True)
