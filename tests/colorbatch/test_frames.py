@@ -443,3 +443,15 @@ def test_a_frame_has_one_page(tmp_path):
         file.write(codes, metadata=None)
         file.write(codes[::2, ::2], subfiletype=1, metadata=None)
     np.testing.assert_array_equal(frames.read(tmp_path / "one.tif").still.luma, codes)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".dpx"])
+def test_a_frame_that_is_too_large_advises_no_option_of_pictures(dpx_file, tmp_path, suffix):
+    """Its error ends with the limit; films have no --max-pixels."""
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".dpx":
+        dpx_file(np.zeros((40, 50, 1), np.uint16)).write(path)
+    else:
+        tifffile.imwrite(path, np.zeros((40, 50), np.uint8))
+    with pytest.raises(SourceError, match=r"50 x 40 pixels are more than 0\.001 million$"):
+        frames.read(path, "log", max_pixels=1000)
