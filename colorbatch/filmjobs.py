@@ -7,8 +7,10 @@ written.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from colorbatch import finding, lists, sequences
 from colorbatch.avio import container_of
 from colorbatch.errors import UsageError
 from colorbatch.files import Job
+from colorbatch.filmsources import Taken
 from colorbatch.patterns import EVERYTHING, Patterns
 from colorbatch.places import exists, real
 from colorbatch.sequences import FRAME_SUFFIXES, FrameSequence
@@ -28,6 +31,24 @@ FILM_SUFFIXES = frozenset(
     )
 )
 """What folders are searched for; a film that is named may have any suffix."""
+SOUND_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "aac",
+        "ac3",
+        "aif",
+        "aiff",
+        "flac",
+        "m4a",
+        "mka",
+        "mp3",
+        "ogg",
+        "opus",
+        "wav",
+        "w64",
+    )
+)
+"""What files with sound alone are named; what `--audio` is given may have any suffix."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +80,53 @@ def find_films(
     output: Path | None,
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
+    sound: Path | None = None,
 ) -> list[Found]:
     """Films among files, patterns and folders (recursive), each once, without results of earlier
     runs.
 
     patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
-    else below the working directory, which are not asked for (`finding.plan_jobs`).
+    else below the working directory, which are not asked for (`finding.plan_jobs`). sound: a file
+    that is no film where a folder holds it.
 
     Raises UsageError for a source that is not there or holds no film, and for an output that is a
     source.
     """
     single = output if output is not None and names_a_film(output) else None
+    if output is not None:
+        _refuse_place(output.parent if single is not None else output)
     if listed is not None:
         return _listed(listed, sources, output, patterns, single)
     many = len({real(folder) for folder in map(_folder_of, sources) if folder is not None}) > 1
     found: dict[Path, Found] = {}
     for source in sources:
         if exists(source) and not source.is_dir():
-            if source.suffix.lower() in FRAME_SUFFIXES:
-                advice = "give their folder, or a pattern such as name_%06d" + source.suffix
-                raise UsageError(f"{source}: is a picture; a film is all of its frames", advice)
+            _refuse_frame(source)
             here = [Found(source, Path(source.name), source.parent, True)]
         elif not exists(source):
             if not sequences.is_pattern(str(source)):
                 raise UsageError(f"{source}: no such file or folder")
             here = [_of_pattern(source, many)]
         else:
-            here = _of_folder(source, output, patterns, single is not None, many)
+            none = {real(path) for path in (single, sound) if path is not None}
+            here = _of_folder(source, output, patterns, single is not None, many, none)
         for one in here:
             found.setdefault(_key(one), one)
     if single is not None and len(found) > 1:
         raise UsageError(f"{output} names one film, but there are {len(found)}")
     return _some(list(found.values()), patterns)
+
+
+def _refuse_place(folder: Path) -> None:
+    """Raises UsageError for a folder of results that is no folder, and cannot become one."""
+    there = folder
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if exists(there) and not there.is_dir():
+        advice = "-o is a folder, or the name of a film, .mkv, .mov or .mp4"
+        raise UsageError(f"{folder}: {there} is a file", advice)
+    if there != folder and not os.access(there, os.W_OK):
+        raise UsageError(f"{folder}: cannot be made: {there} is not writable")
 
 
 def _listed(
@@ -105,7 +141,34 @@ def _listed(
         raise UsageError(f"{single} names one film, but there may be several")
     skip = real(output) if output is not None else None
     root, films = lists.pictures_of(listed, sources, patterns, skip)
-    return _some([Found(path, below, root, False) for path, below in films], patterns)
+    found: dict[Path, Found] = {}
+    for path, below in films:
+        for one in _of_listed(path, below, root):
+            found.setdefault(_key(one) if one.sequence else path, one)
+    return _some(list(found.values()), patterns)
+
+
+def _of_listed(path: Path, below: Path, root: Path) -> list[Found]:
+    """What a line of a list means: a film, a pattern of frames, or a folder of frames. What is not
+    there, or holds none, fails when it is read. Raises UsageError for a single frame."""
+    several: tuple[FrameSequence, ...] = ()
+    with contextlib.suppress(UsageError):
+        if path.is_dir():
+            several = sequences.of_folder(path).sequences
+        elif not exists(path) and sequences.is_pattern(str(path)):
+            several, below = (sequences.of_pattern(str(path)),), below.parent
+    if several:
+        return [Found(one.folder / one.pattern, below, root, False, one) for one in several]
+    if not sequences.is_pattern(str(path)):
+        _refuse_frame(path)
+    return [Found(path, below, root, False)]
+
+
+def _refuse_frame(path: Path) -> None:
+    """Raises UsageError for a file that has the name of a frame."""
+    if path.suffix.lower() in FRAME_SUFFIXES:
+        advice = "give their folder, or a pattern such as name_%06d" + path.suffix
+        raise UsageError(f"{path}: is a picture; a film is all of its frames", advice)
 
 
 def _some(found: list[Found], patterns: Patterns) -> list[Found]:
@@ -136,9 +199,15 @@ def _of_pattern(source: Path, many: bool) -> Found:
 
 
 def _of_folder(
-    source: Path, output: Path | None, patterns: Patterns, single: bool, many: bool
+    source: Path,
+    output: Path | None,
+    patterns: Patterns,
+    single: bool,
+    many: bool,
+    none: Collection[Path] = (),
 ) -> list[Found]:
-    """The films of a folder; `single`: one that is made of frames. Raises UsageError."""
+    """The films of a folder; `single`: one that is made of frames; `none`: real paths of what is
+    no film of it. Raises UsageError."""
     if output is not None and not single and real(output) == real(source):
         raise UsageError(f"{output}: the output folder is a source")
     start = Path(real(source).name) if many else Path()
@@ -146,6 +215,7 @@ def _of_folder(
     films = [
         Found(path, start / path.relative_to(source), source, False)
         for path in finding.walk(source, FILM_SUFFIXES, skip, patterns)
+        if not none or real(path) not in none
         # without an output a result of an earlier run lies beside its source
         if output is not None or not path.stem.endswith(finding.DEFAULT_SUFFIX)
     ]
@@ -238,13 +308,33 @@ def job_of(found: Found, output: Path | None, container: str) -> Job:
     return Job(found.source, folder / name, found.named, output or found.place)
 
 
-def refuse_clashes(jobs: Sequence[Job]) -> None:
-    """Raises UsageError where two sources have one target, or a target is a source."""
-    sources = {real(job.source) for job in jobs}
+def taken_by(found: Sequence[Found], sound: Path | None) -> Taken:
+    """The sources: files, frames, and the sound."""
+    sequences = [one.sequence for one in found if one.sequence is not None]
+    files = [one.source for one in found if one.sequence is None]
+    files += [one.folder / one.pattern for one in sequences]  # as jobs name them
+    return Taken.of([*files, sound] if sound is not None else files, sequences)
+
+
+def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
+    """Raises UsageError where two jobs have one target, or a target is a source. taken: all
+    sources, where there are more than those of the jobs."""
+    taken = taken or Taken.of([job.source for job in jobs], ())
     targets: dict[str, Job] = {}
     for job in jobs:
-        if real(job.target) in sources:
+        if taken.holds(job.target):
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
+        if sequences.of_name(job.target) is not None:
+            continue  # names of frames are compared one by one (`framejobs`)
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def refuse_log(log: Path, jobs: Sequence[Job], sound: Path | None) -> None:
+    """Raises UsageError for a log that is the sound, or has the name of a frame, of a source or of
+    a result, there or not. What else a log must not be, `log.refuse_log` knows."""
+    patterns = [path for job in jobs for path in (job.source, job.target)]
+    frames = [one for path in patterns if (one := sequences.of_name(path)) is not None]
+    if Taken.of([sound] if sound is not None else [], frames).holds(log):
+        raise UsageError(f"--log {log}: this is the name of a source or of a result")

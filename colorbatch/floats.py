@@ -84,7 +84,8 @@ def colorize(samples: Samples, ab: Float, light: Light) -> Samples:
     """Samples (H, W, 1 or 3) and chroma (h, w, 2) in Lab units to (H, W, 3) of the same type.
 
     Chroma is scaled towards grey until R, G and B lie in [0, 1]; luma outside of [0, 1], and what
-    is no number, gets none. The luma of the result differs by the rounding of G alone.
+    is no number, gets none; a pixel with such a channel stays as it is. The luma of the result
+    differs by the rounding of G alone.
     """
     height, width = samples.shape[:2]
     ab = resize_area(ab, (min(ab.shape[0], height), min(ab.shape[1], width)))
@@ -95,6 +96,9 @@ def colorize(samples: Samples, ab: Float, light: Light) -> Samples:
         rows = enlarge_rows(ab, (height, width), start, stop)
         with np.errstate(invalid="ignore", over="ignore"):
             _fill(out[start:stop], y, rows, light)
+        # a channel that is no number does not spoil the other two
+        odd = ~np.isfinite(samples[start:stop]).all(axis=2)
+        out[start:stop][odd] = samples[start:stop][odd]
     return out
 
 
@@ -134,12 +138,14 @@ def _stored(lab: npt.NDArray[Any], light: Light) -> list[Float]:
 
 
 def luma_difference(source: Samples, result: Samples, light: Light) -> float:
-    """The largest difference in luma, relative to the largest of R, G and B of the result."""
-    first, second = luma(source, light), luma(result, light)
-    finite = np.isfinite(first) & np.isfinite(second)
-    if not np.array_equal(finite, np.isfinite(first)):
+    """The largest difference in luma, relative to the largest of R, G and B of the result. It is
+    infinite where a pixel with a channel that is no finite number is not as it was, or where only
+    the result has one."""
+    odd = ~np.isfinite(source).all(axis=2)
+    kept = np.broadcast_to(source, result.shape)[odd]
+    if not np.array_equal(result[odd], kept, equal_nan=True) or not np.isfinite(result[~odd]).all():
         return float("inf")
-    red, green, blue = (np.abs(result[..., index].astype(np.float64)) for index in range(3))
-    size = np.maximum(np.maximum(red, green), blue)
+    first, second = (luma(samples, light)[~odd] for samples in (source, result))
+    size = np.abs(result[~odd].astype(np.float64)).max(axis=1, initial=0.0)
     tiny = float(np.finfo(result.dtype).tiny)
-    return float((np.abs(first - second) / np.maximum(size, tiny))[finite].max(initial=0.0))
+    return float((np.abs(first - second) / np.maximum(size, tiny)).max(initial=0.0))

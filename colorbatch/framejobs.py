@@ -146,6 +146,13 @@ def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[Frame]:
             continue  # who makes the frame reports it
 
 
+def are_ours(sequence: FrameSequence) -> bool:
+    """Whether frames are results of ours, as far as some of them tell; nothing else about them
+    matters then: neither gaps nor codes of which nothing tells what they mean."""
+    found = list(_spread(sequence, FilmSettings(transfer="srgb")))
+    return bool(found) and all(frame.marked for frame in found)
+
+
 def _within(
     sequence: FrameSequence, settings: FilmSettings, rate: Fraction | None
 ) -> tuple[int, ...]:

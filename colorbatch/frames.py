@@ -15,6 +15,7 @@ Luma is kept, and that is meant by it:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import shutil
@@ -33,7 +34,7 @@ from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, reachable, replacing
 from colorbatch.formats import FORMATS
 from colorbatch.provenance import is_marked
-from colorbatch.still import MAX_PIXELS, Still, stored, upright
+from colorbatch.still import LIMIT_OPTION, MAX_PIXELS, Still, stored, upright
 from colorbatch.transfer import CINEON_BLACK, Transfer, value_table
 
 Asked = Literal["auto", "log", "linear", "bt709", "srgb"]
@@ -167,9 +168,23 @@ def read(path: Path, asked: Asked = "auto", max_pixels: int = MAX_PIXELS) -> Fra
         shown = shown_as(asked, header)
     except UsageError as error:
         raise UsageError(f"{path}: {error.args[0]}", error.advice) from error
-    if header is None:
-        return Frame(path, shown, still=images.read(path, max_pixels))
-    return Frame(path, shown, scan=scans.read(path, max_pixels))
+    try:
+        if header is None:
+            return Frame(path, shown, still=_only_page(path, max_pixels))
+        return Frame(path, shown, scan=scans.read(path, max_pixels))
+    except SourceError as error:
+        if not str(error).endswith(LIMIT_OPTION):
+            raise
+        raise SourceError(str(error).removesuffix(LIMIT_OPTION)) from error
+
+
+def _only_page(path: Path, max_pixels: int) -> Still:
+    """The picture of a file that has one. Raises SourceError, also for one with several."""
+    with contextlib.closing(images.pages(path, max_pixels)) as found:
+        still = next(found)
+        if next(found, None) is not None:
+            raise SourceError(f"{path}: has several pages; a frame is one picture")
+    return still
 
 
 def first_of(paths: Iterable[Path], asked: Asked = "auto") -> Frame:

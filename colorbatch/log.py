@@ -142,5 +142,5 @@ def refuse_log(
             if other.name == real.name and os.path.realpath(other) == str(real):
                 raise UsageError(f"--log {path}: this is the name of a source or of a result")
     if path.suffix.lower() in suffixes and os.path.lexists(reachable(path)):
-        what = "picture" if path.suffix.lower() in FORMATS else "film"
+        what = "picture" if path.suffix.lower() in FORMATS else "frame, a film or a sound"
         raise UsageError(f"--log {path}: this file has the name of a {what}, and is there already")

@@ -7,6 +7,8 @@ an error. A film is grey if frames spread over it are: R, G and B equal, or a si
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -47,7 +49,7 @@ class Wish:
 @dataclass(frozen=True)
 class Facts:
     """What a sequence is as a film. traits: of its first frame that can be read, which the others
-    have to share; marked: whether that is a result of ours; notes, losses: in words, see
+    have to share; marked: whether they are results of ours; notes, losses: in words, see
     `footage.Footage`."""
 
     film: Film
@@ -101,18 +103,17 @@ def facts_of(sequence: FrameSequence, wish: Wish) -> Facts:
         timecode=timecode if right and begins else "",
     )
     film = avio.of_frames(pattern, facts, sound)
-    unequal, losses = (
-        _unequal(film, sound, wish.end),
-        [gaps.removeprefix(f"{pattern}: ")] if gaps else [],
-    )
-    notes = [*_remarks(first, rgb), *([unequal] if unequal else [])]
+    notes, losses = _remarks(first, rgb), [gaps.removeprefix(f"{pattern}: ")] if gaps else []
+    if unequal := _unequal(film, sound, wish.end):
+        losses.append(unequal)
     if not right:
         losses.append(f"its time code {timecode} does not fit its rate and is left out")
     elif timecode and not begins:
         losses.append("its time code is left out, as the first frame cannot be read")
     if not first.scan and _still(first).icc and first.shown.asked == "srgb":
         losses.append("its color profile is left out, codes are taken as sRGB")
-    return Facts(film, codes, first.traits, first.marked, tuple(notes), tuple(losses))
+    ours = _is_ours(sequence, wish.transfer, first)
+    return Facts(film, codes, first.traits, ours, tuple(notes), tuple(losses))
 
 
 def _sound(path: Path | None) -> avio.Sound | None:
@@ -125,18 +126,29 @@ def _sound(path: Path | None) -> avio.Sound | None:
         raise UsageError(f"--audio {error}") from error
 
 
-def _has_color(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame) -> bool:
-    """Whether the first frame, or any of some spread over the sequence, is not grey."""
-    if _in_color(first):
-        return True
+def _others(
+    sequence: FrameSequence, asked: frames.Asked, first: frames.Frame
+) -> Iterator[frames.Frame]:
+    """Some frames like the first, spread over the sequence."""
     for number in sequences.spread(sequence.numbers, JUDGED_FRAMES):
         try:
             frame = frames.read(sequence.path(number), asked)
         except ColorbatchError:
             continue  # it is met again, and counted, when the film is made
-        if not frame.unlike(first.traits) and _in_color(frame):
-            return True
-    return False
+        if not frame.unlike(first.traits):
+            yield frame
+
+
+def _has_color(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame) -> bool:
+    """Whether the first frame, or any of some spread over the sequence, is not grey; results of
+    ours that got among them say nothing."""
+    seen = itertools.chain([first], _others(sequence, asked, first))
+    return any(_in_color(frame) for frame in seen if not frame.marked)
+
+
+def _is_ours(sequence: FrameSequence, asked: frames.Asked, first: frames.Frame) -> bool:
+    """Whether all frames are results of ours, as far as some of them tell."""
+    return first.marked and all(frame.marked for frame in _others(sequence, asked, first))
 
 
 def _in_color(frame: frames.Frame) -> bool:

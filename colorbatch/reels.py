@@ -6,9 +6,10 @@ number. Frames are turned upright, sample by sample. Some are read ahead, on thr
 within AHEAD_BYTES.
 
 In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's
-weights, rounded); in an RGB film a grey frame is R, G and B alike. A frame that cannot be read, or
-is unlike the first that can (size, depth, orientation, transfer), repeats the one before and counts
-as damaged; where all before it are bad as well, it shows the first good one.
+weights, rounded); in an RGB film a grey frame is R, G and B alike. A result of ours among the
+frames gives its luma, which is its source's. A frame that cannot be read, or is unlike the first
+that can (size, depth, orientation, transfer), repeats the one before and counts as damaged; where
+all before it are bad as well, it shows the first good one.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ UNREADABLE = f"cannot be read: {BEFORE}"
 REFUSED = f"not given by the disk: {BEFORE}; the source's hash is without"
 UNLIKE = f"unlike the first: {BEFORE}"
 IN_COLOR = "in color: their luma is taken"
+OURS = "made by colorbatch: their luma is taken"
 """What frames' notes say, after the number of frames; at the begin BEHIND instead of BEFORE."""
 AHEAD_BYTES = 256 << 20
 """Samples of the frames that are read before they are asked for: one for each core, or fewer."""
@@ -59,7 +61,7 @@ PASSING = (0.2, 0.5, 1.0)
 @dataclass(frozen=True)
 class Reel:
     """The footage of a sequence; see `footage.Footage`. asked: `--transfer`; traits: what the
-    others share with its first frame; marked: whether that is a result of ours."""
+    others share with its first frame; marked: whether they are results of ours."""
 
     film: Film
     codes: Encoding
@@ -266,10 +268,10 @@ def planes_of(frame: frames.Frame, pixels: PixelFormat) -> tuple[Planes, str]:
     found = frames.code_planes(frame)
     assert found is not None
     note = ""
-    if pixels.kind == "gray" and len(found) == 3:
+    if (pixels.kind == "gray" or frame.marked) and len(found) == 3:
         green, blue, red = found
         grey = np.rint(color.luma(np.dstack([red, green, blue]))).astype(red.dtype)
-        found, note = (grey,), IN_COLOR
+        found, note = (grey,), OURS if frame.marked else IN_COLOR
     turned = [upright(plane, frame.orientation) for plane in found]
     alpha = alpha_of(frame) if pixels.alpha else None
     alpha = None if alpha is None else upright(alpha, frame.orientation)

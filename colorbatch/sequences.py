@@ -18,7 +18,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorbatch.errors import SourceError, UsageError
@@ -80,6 +80,11 @@ class FrameSequence:
         """The name of the frame with this number, whether there is one or not."""
         return f"{self.prefix}{number:0{self.digits}d}{self.suffix}"
 
+    def means(self, name: str) -> bool:
+        """Whether a name is that of one of its frames, whether there is one or not."""
+        middle = name[len(self.prefix) : len(name) - len(self.suffix)]
+        return name == f"{self.prefix}{middle}{self.suffix}" and _writes(middle, self.digits)
+
     def path(self, number: int) -> Path:
         """The frame's path."""
         return self.folder / self.name(number)
@@ -117,25 +122,37 @@ def of_pattern(text: str) -> FrameSequence:
     Raises UsageError for a pattern without or with several numbers, and where no frame fits.
     """
     name = _name_of(text)
-    fields = list(_FIELD.finditer(name))
-    if len(fields) != 1:
+    if len(_FIELD.findall(name)) != 1:
         raise UsageError(f"{text}: a pattern has one number in the file's name, such as %06d")
-    [field] = fields
-    digits = len(field[2]) if field[2] else int(field[1] or 1)
+    prefix, digits, suffix = _parts(name)
     if not 1 <= digits <= 20:
         raise UsageError(f"{text}: a frame's number has 1 to 20 digits")
-    prefix, suffix = name[: field.start()], name[field.end() :]
     if suffix.lower() not in FRAME_SUFFIXES:
         raise UsageError(f"{text}: frames are {_formats_in_words()}")
     folder = Path(text[: len(text) - len(name)] or ".")
-    numbers = []
-    for entry in _names(folder):
-        middle = entry[len(prefix) : len(entry) - len(suffix)]
-        if entry == f"{prefix}{middle}{suffix}" and _writes(middle, digits):
-            numbers.append(int(middle))
+    meant = FrameSequence(folder, prefix, digits, suffix, ())
+    names = filter(meant.means, _names(folder))
+    numbers = sorted(int(entry[len(prefix) : len(entry) - len(suffix)]) for entry in names)
     if not numbers:
         raise UsageError(f"{text}: no frame has such a name")
-    return FrameSequence(folder, prefix, digits, suffix, tuple(sorted(numbers)))
+    return replace(meant, numbers=tuple(numbers))
+
+
+def of_name(pattern: Path) -> FrameSequence | None:
+    """The sequence, empty, that a pattern names; None for what is none. No folder is listed."""
+    if len(_FIELD.findall(pattern.name)) != 1:
+        return None
+    prefix, digits, suffix = _parts(pattern.name)
+    if not 1 <= digits <= 20 or suffix.lower() not in FRAME_SUFFIXES:
+        return None
+    return FrameSequence(pattern.parent, prefix, digits, suffix, ())
+
+
+def _parts(name: str) -> tuple[str, int, str]:
+    """What stands before a pattern's one field, the field's digits, and what stands after it."""
+    [field] = _FIELD.finditer(name)
+    digits = len(field[2]) if field[2] else int(field[1] or 1)
+    return name[: field.start()], digits, name[field.end() :]
 
 
 def of_folder(folder: Path) -> Found:

@@ -19,6 +19,8 @@ from colorbatch.formats import Format
 
 MAX_PIXELS = 1_000_000_000
 """Larger pictures are refused before they are decoded."""
+LIMIT_OPTION = " (--max-pixels)"
+"""What the error for these ends with; frames, which have no such option, leave it out."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
     """Refuse a picture by its header. Raises SourceError."""
     if height * width > max_pixels:
         raise SourceError(
-            f"{width} x {height} pixels are more than {max_pixels / 1e6:g} million (--max-pixels)"
+            f"{width} x {height} pixels are more than {max_pixels / 1e6:g} million{LIMIT_OPTION}"
         )
 
 

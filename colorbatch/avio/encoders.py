@@ -66,6 +66,9 @@ DNXHR = {
 DNXHR_FORMATS = {"dnxhr_hqx": ("yuv422p10le",), "dnxhr_444": ("yuv444p10le", "gbrp10le")}
 """Pixel formats that libav's DNxHR takes at a profile; yuv422p at all others."""
 
+EVEN_SIZES = {"libx264", "libx265"}
+"""Encoders that take no picture whose last column or row of chroma would be half a sample."""
+
 DNXHR_LEAST = (120, 256)
 """The smallest picture, (H, W), that libav's DNxHR encoder takes."""
 
@@ -251,6 +254,18 @@ def _profile(encoder: str, video: VideoInfo) -> Options:
     return ()
 
 
+def _formats_for(encoder: str, size: tuple[int, int]) -> tuple[str, ...]:
+    """The pixel formats in which an encoder takes pictures of this size (H, W); () for all."""
+    if encoder not in EVEN_SIZES or not (size[0] % 2 or size[1] % 2):
+        return ()
+    return tuple(each.name for each in formats_of(encoder) if _divides(each, size))
+
+
+def _divides(pixels: PixelFormat, size: tuple[int, int]) -> bool:
+    down, across = pixels.subsampling
+    return size[0] % down == 0 and size[1] % across == 0
+
+
 def _at_least(size: tuple[int, int], least: tuple[int, int]) -> bool:
     return size[0] >= least[0] and size[1] >= least[1]
 
@@ -286,7 +301,14 @@ def plan(
     if INSTEAD_OF_CRF & dict(options).keys() and "crf" not in dict(options):
         merged.pop("crf", None)
     profile = merged.get("profile", "")
-    only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile)
+    whole = _formats_for(encoder, video.size)
+    if pix_fmt and whole and pix_fmt not in whole:
+        raise UsageError(
+            f"{film.path}: {encoder} with {pix_fmt} takes no odd size, and it is "
+            f"{video.size[1]}x{video.size[0]}",
+            "--pix-fmt yuv444p and --codec ffv1 take it",
+        )
+    only = (pix_fmt,) if pix_fmt else _formats_at(encoder, profile) or whole
     fit = result_format(video.pixels, encoder, only)
     if encoder == "ffv1" and "slices" not in merged:
         merged |= slices(video.size, fit.pixels.name, tuple(merged.items()))

@@ -6,6 +6,7 @@ second reading looks at FFV1's check sums and at the first packets' encryption.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ FIRST_PACKETS = 200
 a recording cut out of a broadcast begins between two key frames."""
 
 CRC_PACKETS = 16
+NEAR_END = 2
+"""So many seconds before its end the sound of a file is looked at, for whether it is there."""
 
 
 def probe(path: Path) -> Film:
@@ -79,7 +82,7 @@ def probe(path: Path) -> Film:
 
 def sound_of(path: Path) -> Sound:
     """The sound of a file: all its audio streams. Raises SourceError where it cannot be read, or
-    has none."""
+    has none. It is as long as what is there, whatever a file that was cut off states."""
     with opened(path) as container:
         texts = dumped(container)
         streams = tuple(
@@ -88,10 +91,33 @@ def sound_of(path: Path) -> Sound:
         )
         if not streams:
             raise SourceError(f"{path}: has no sound")
+        if next(packets_of(container, *container.streams.audio), None) is None:
+            raise SourceError(f"{path}: has no sound: the file is cut off before its data")
         own = [each.duration * each.time_base for each in streams if each.duration]
         ticks = container.duration
         whole = Fraction(ticks, av.time_base) if ticks and ticks > 0 else None
-        return Sound(path, streams, max(own) if len(own) == len(streams) else whole)
+    stated = max(own) if len(own) == len(streams) else whole
+    there = _last_heard(path, stated)
+    known = [each for each in (stated, there) if each is not None]
+    return Sound(path, streams, min(known, default=None))
+
+
+def _last_heard(path: Path, stated: Fraction | None) -> Fraction | None:
+    """When the last packet of a file's sound ends, read from near its stated end on, in seconds;
+    None where the file cannot be read from there."""
+    with opened(path) as container:
+        begin = container.start_time or 0
+        with contextlib.suppress(av.FFmpegError):  # what cannot seek is read from its begin
+            container.seek(begin + max(0, int(((stated or 0) - NEAR_END) * av.time_base)))
+        end = None
+        try:
+            for packet in packets_of(container, *container.streams.audio):
+                if packet.pts is not None:
+                    last = (packet.pts + (packet.duration or 0)) * packet.time_base
+                    end = last if end is None else max(end, last)
+        except av.FFmpegError:  # damaged near its end: as far as it goes
+            return end
+    return end
 
 
 def _family(name: str, metadata: Mapping[str, str], path: Path) -> str:

@@ -48,7 +48,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
     from colorbatch.patterns import Patterns
 
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
-    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed())
+    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed(), asked.audio)
     _refuse_options_of_frames(found, asked)
     _refuse_options_of_films(found, asked)
     everything: list[Work] = []  # also what other machines make, by --shard
@@ -59,7 +59,13 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
         try:
             made = _planned(one, asked, settings)
         except UsageError as error:
-            wrong.append(_Wrong(one_line(error)))
+            ours = one.sequence is not None and framejobs.are_ours(one.sequence)
+            if not is_mine(one, part):
+                continue  # whose it is says so
+            if ours:
+                outcomes.append(FilmOutcome(one.source, one.source, "skipped", OURS_ALREADY))
+            else:
+                wrong.append(_Wrong(one_line(error)))
         except Exception as error:
             refuse_for_all(error)
             if is_mine(one, part):
@@ -71,7 +77,8 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
                 planned += [made] if mine else []
             elif mine:
                 outcomes.append(_skipped(made, OURS_ALREADY))
-    filmjobs.refuse_clashes([one.job for one in everything])
+    taken = filmjobs.taken_by(found, asked.audio)
+    filmjobs.refuse_clashes([one.job for one in everything], taken)
     sequences = [one for one in everything if isinstance(one, framejobs.FrameJob)]
     framejobs.refuse_clashes([one.plan for one in sequences])
     todo, finished = [], []

@@ -60,13 +60,17 @@ def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
     """The log, if there is to be one. Raises UsageError, TargetError."""
     if asked.preview is not None:
         return None
+    from colorbatch import filmjobs, sequences
     from colorbatch.files import Job
-    from colorbatch.filmjobs import FILM_SUFFIXES
     from colorbatch.formats import FORMATS
 
     jobs = [film.job for film in planned.todo]
     jobs += [Job(each.source, each.target) for each in planned.outcomes]
-    return asked.open_log(jobs, "films", {*FORMATS, *FILM_SUFFIXES})
+    if asked.log is not None:
+        filmjobs.refuse_log(asked.log, jobs, asked.audio)
+    patterns = [one.parent for one in asked.sources if sequences.is_pattern(str(one))]
+    named = {*FORMATS, *sequences.FRAME_SUFFIXES, *filmjobs.FILM_SUFFIXES, *filmjobs.SOUND_SUFFIXES}
+    return asked.open_log(jobs, "films", named, patterns)
 
 
 def _work(
@@ -234,12 +238,22 @@ class _Run:
         return replace(outcome, luma=proof.text)
 
     def _proved_again(self, outcome: FilmOutcome, finished: dict[Any, Work]) -> FilmOutcome:
-        """The outcome of a film that was finished before, proved if that is asked for."""
-        from colorbatch.records import FINISHED
+        """The outcome of a film that was made before, proved if that is asked for. Frames that are
+        there are compared whatever they were made with; a film that is not as this command would
+        make it cannot be, and that is a failure: a proof was asked for."""
+        from colorbatch.framejobs import FrameJob
+        from colorbatch.records import FINISHED, NOT_OURS, RESULT_CHANGED
 
-        if not self.asked.prove_luma or outcome.reason != FINISHED:
+        film = finished.get(outcome.target)
+        if not self.asked.prove_luma or film is None:
             return outcome
-        return self._proved(finished[outcome.target], outcome)
+        is_there = isinstance(film, FrameJob) and film.done > 0
+        if outcome.reason == FINISHED or (is_there and not film.kind):
+            return self._proved(film, outcome)
+        if not (outcome.outdated or outcome.reason in (RESULT_CHANGED, NOT_OURS)):
+            return outcome  # left alone: there is no result
+        luma = f"luma is not proved: {outcome.reason}"
+        return replace(outcome, status="failed", reason=luma, luma=luma)
 
 
 def _unfinished(film: Work, maker: Maker, asked: Asked) -> FilmOutcome:

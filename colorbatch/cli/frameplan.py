@@ -73,7 +73,8 @@ def judge(
     if not one.todo:
         other = [why for why, _ in one.left if why != FINISHED]
         ended = replace(_skipped(one, other[0] if other else FINISHED), frames=one.done)
-        return one, replace(ended, outdated=one.outdated > 0)
+        mixed = tuple(_left(one)) if len(one.left) > 1 else ()
+        return one, replace(ended, outdated=one.outdated > 0, notes=mixed)
     one = replace(one, kind=framejobs.kind_of_frames(one.plan, settings))
     if settings.fate(one.kind, one.plan.named) == "skip":
         return one, replace(_skipped(one, fate_reason(one.kind)), kind=one.kind)

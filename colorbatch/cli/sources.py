@@ -142,16 +142,21 @@ class Given:
         return None
 
     def open_log(
-        self, jobs: Sequence[Job], items: str = "pictures", suffixes: Collection[str] = FORMATS
+        self,
+        jobs: Sequence[Job],
+        items: str = "pictures",
+        suffixes: Collection[str] = FORMATS,
+        more_folders: Sequence[Path] = (),
     ) -> Log | None:
         """The log with its first line; none for a dry run. items: what there is a line for each of;
-        suffixes: of files that no log may replace. Raises UsageError, TargetError."""
+        suffixes: of files that no log may replace; more_folders: of sources, beside those that are
+        named. Raises UsageError, TargetError."""
         from colorbatch.finding import source_folders
         from colorbatch.log import Log, refuse_log
 
         if self.log is None or self.dry_run:
             return None
-        folders, listed_in = source_folders(self.sources), None
+        folders, listed_in = [*source_folders(self.sources), *more_folders], None
         if self.files_from is not None and not folders:
             folders = sorted({job.source.parent for job in jobs})
         if self.files_from not in (None, "-"):

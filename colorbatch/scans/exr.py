@@ -41,10 +41,7 @@ def header_of(spec: Any) -> Header:
     """An EXR file's header from OpenImageIO's. Raises SourceError for what is not read."""
     names = tuple(spec.channelnames)
     kind = str(spec.format)
-    if (
-        spec.getattribute("oiio:subimages", 1)
-        and int(spec.get_int_attribute("oiio:subimages", 1)) > 1
-    ):
+    if int(spec.get_int_attribute("oiio:subimages", 1)) > 1:
         raise SourceError("has several parts; one is read")
     if names not in CHANNELS or spec.deep:
         raise SourceError(f"has the channels {', '.join(names)}; Y or R, G, B, and A are read")

@@ -55,6 +55,7 @@ ALLOWED = {
     "floats": {"join", "transfer", "color"},
     "rates": {"errors"},
     "sequences": {"finding", "places", "files", "errors"},
+    "filmsources": {"sequences", "places"},
     "frames": {"scans", "images", "encoding", "still", "icc", "floats", "chroma", "ycbcr"}
     | {"transfer", "formats"}
     | GROUND,
@@ -68,7 +69,8 @@ ALLOWED = {
     "shots": {"color"},
     "video": {"shots", "footage", "avio", "chroma", "ycbcr", "color", "errors"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
-    "filmjobs": {"avio", "finding", "sequences", "lists", "patterns", "places", "files", "errors"},
+    "filmjobs": {"avio", "finding", "filmsources", "sequences", "lists", "patterns", "places"}
+    | {"files", "errors"},
     "verdicts": {"video", "filmbook", "avio", "records", "files"},
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
     "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
@@ -126,7 +128,7 @@ ALLOWED = {
     "cli": {"__init__", "cli", "boundary", "batch", "engine", "estimate", "journal", "parity"}
     | {"report", "settings", "patterns", "lists", "log", "budget", "formats"}
     | {"filmjobs", "filming", "filmbook", "filmsample", "filmspace", "proof", "video", "avio"}
-    | {"verdicts", "judging", "footage", "reels", "reelfacts", "ycbcr"}
+    | {"verdicts", "judging", "footage", "reels", "reelfacts", "ycbcr", "sequences"}
     | {"sizes", "records", "books", "rates", "framejobs", "framing", "framesample", "frameproof"}
     | GROUND,
     "__init__": {"api"},

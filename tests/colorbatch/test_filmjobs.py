@@ -165,3 +165,18 @@ def test_folders_that_are_no_films_say_why(scans: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             filmjobs.find_films([source], None)
+
+
+def test_frames_and_sound_are_sources(scans: Path, tmp_path: Path) -> None:
+    """A frame, there or not, the sound, and other names of both, are no targets."""
+    [found] = filmjobs.find_films([scans / "a_###.dpx"], tmp_path / "out")
+    assert found.sequence is not None
+    pattern = scans / "a_%03d.dpx"
+    frame = found.sequence.path(found.sequence.first)
+    taken = filmjobs.taken_by([found], tmp_path / "a.wav")
+    (tmp_path / "linked.mkv").hardlink_to(frame)
+    missing = found.sequence.path(found.sequence.last + 1)
+    for target in (frame, missing, pattern, tmp_path / "a.wav", tmp_path / "linked.mkv"):
+        with pytest.raises(UsageError, match="the target is a source"):
+            filmjobs.refuse_clashes([Job(found.source, target)], taken)
+    filmjobs.refuse_clashes([Job(found.source, frame.with_name("a_1.mkv"))], taken)

@@ -69,6 +69,29 @@ def test_beyond_white_and_black_is_neutral():
     np.testing.assert_array_equal(result, np.repeat(samples, 3, axis=2))
 
 
+def test_one_channel_that_is_no_number_leaves_the_others():
+    """Such a pixel comes through as it is, the proof compares it, and nothing warns."""
+    odd = [[np.nan, 0.5, 0.5], [np.inf, 0.5, 0.25], [0.1, -np.inf, np.inf], [0.3, 0.3, 0.3]]
+    samples = np.array([odd], np.float16)
+    result = floats.colorize(samples, np.full((2, 2, 2), 30, np.float32), LINEAR)
+    np.testing.assert_array_equal(result[0, :3], samples[0, :3])
+    assert np.ptp(result[0, 3]) > 0.05  # colored
+    assert floats.luma_difference(samples, result, LINEAR) < 2.0**-10
+    for spoiled in (np.nan, 0.5):
+        wrong = result.copy()
+        wrong[0, 1] = spoiled
+        assert floats.luma_difference(samples, wrong, LINEAR) == np.inf
+    wrong = result.copy()
+    wrong[0, 3, 0] = np.nan
+    assert floats.luma_difference(samples, wrong, LINEAR) == np.inf
+
+
+def test_the_proof_of_infinite_grey_is_silent():
+    """Infinite in the source and in the result is no difference."""
+    samples = np.array([np.inf, -np.inf, np.nan, 0.4], np.float32).reshape(1, -1, 1)
+    assert floats.luma_difference(samples, np.repeat(samples, 3, axis=2), LINEAR) == 0
+
+
 @pytest.mark.parametrize("a, b", [(25, 10), (-20, 15), (5, -30)])
 def test_the_color_is_the_one_asked_for(a, b):
     """A mid grey with ab that fits: OpenCV reads nearly the same hue back from linear light."""

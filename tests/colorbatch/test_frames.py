@@ -429,3 +429,29 @@ def test_a_region_is_seen_upright(tmp_path, orientation):
     region = ycbcr.Region(40, 30, 10, 5)
     seen = frames.view(frames.read(tmp_path / "a.png"), (16, 16), region)
     np.testing.assert_array_equal(seen, frames.view(frames.read(tmp_path / "b.png"), (16, 16)))
+
+
+def test_a_frame_has_one_page(tmp_path):
+    """Other pages of a TIFF file would be lost; a thumbnail is no page."""
+    codes = np.full((8, 12), 90, np.uint8)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as file:
+        file.write(codes, metadata=None)
+        file.write(codes, metadata=None)
+    with pytest.raises(SourceError, match="has several pages"):
+        frames.read(tmp_path / "two.tif")
+    with tifffile.TiffWriter(tmp_path / "one.tif") as file:
+        file.write(codes, metadata=None)
+        file.write(codes[::2, ::2], subfiletype=1, metadata=None)
+    np.testing.assert_array_equal(frames.read(tmp_path / "one.tif").still.luma, codes)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".dpx"])
+def test_a_frame_that_is_too_large_advises_no_option_of_pictures(dpx_file, tmp_path, suffix):
+    """Its error ends with the limit; films have no --max-pixels."""
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".dpx":
+        dpx_file(np.zeros((40, 50, 1), np.uint16)).write(path)
+    else:
+        tifffile.imwrite(path, np.zeros((40, 50), np.uint8))
+    with pytest.raises(SourceError, match=r"50 x 40 pixels are more than 0\.001 million$"):
+        frames.read(path, "log", max_pixels=1000)

@@ -19,7 +19,7 @@ from colorbatch import frames
 from colorbatch.avio import Planes
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.reelfacts import Wish
-from colorbatch.reels import IN_COLOR, UNLIKE, UNREADABLE, open_reel
+from colorbatch.reels import IN_COLOR, OURS, UNLIKE, UNREADABLE, open_reel
 from colorbatch.sequences import of_folder, of_pattern
 from colorbatch.timecodes import fits
 from colorbatch.video import FilmSettings, plan_film
@@ -309,6 +309,31 @@ def test_our_own_frames_are_no_source(dpx_reel, tmp_path):
         ab = np.full((4, 4, 2), 20, np.float32)
         frames.write(frames.read(path), ab, tmp_path / "made" / path.name, frames.Style("m"))
     assert open_reel(of_pattern(str(tmp_path / "made" / "r_%04d.dpx")), AT_24).marked
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("place", [0, 2])
+def test_one_of_our_own_frames_among_others(dpx_reel, tmp_path, place, channels):
+    """It gives its luma, which is its source's, wherever it stands, and decides nothing: neither
+    that the film is ours, nor that it is in color."""
+    given = [codes(channels=channels) for _ in range(4)]
+    folder = dpx_reel(given)
+    whole = reel_of(folder).film.video.pixels.kind
+    path = sorted(folder.iterdir())[place]
+    before = frames.read(path)
+    ab = np.full((4, 4, 2), 20, np.float32)
+    frames.write(before, ab, tmp_path / path.name, frames.Style("m"))
+    (tmp_path / path.name).replace(path)
+    reel = reel_of(folder)
+    assert not reel.marked and reel.film.video.pixels.kind == whole
+    with reel.frames() as reading:
+        found = list(reading)
+    assert [frame.note for frame in found] == [OURS if at == place else "" for at in range(4)]
+    planes = found[place].planes
+    wanted = np.rint(given[place] @ ([1] if channels == 1 else [0.299, 0.587, 0.114]))
+    for plane in (planes.luma,) if whole == "gray" else planes.rgb:
+        # of a colored source its luma is no whole code: rounded twice
+        assert np.abs(plane.astype(int) - wanted).max() <= (channels == 3)
 
 
 @pytest.mark.parametrize(

@@ -417,6 +417,26 @@ def test_other_exr_is_refused(tmp_path):
         scans.read(tmp_path / "a.exr")
 
 
+def test_exr_with_several_parts_is_refused(tmp_path):
+    """A result would have the first one alone."""
+    samples = light(3, "half")
+    specs = []
+    for name in ("left", "right"):
+        spec = oiio.ImageSpec(9, 6, 3, "half")
+        spec.attribute("oiio:subimagename", name)
+        specs.append(spec)
+    output = oiio.ImageOutput.create("openexr")
+    assert output.open(str(tmp_path / "a.exr"), specs)
+    output.write_image(samples)
+    assert output.open(str(tmp_path / "a.exr"), specs[1], "AppendSubimage")
+    output.write_image(samples)
+    output.close()
+    with pytest.raises(SourceError, match="several parts"):
+        scans.read(tmp_path / "a.exr")
+    with pytest.raises(SourceError, match="several parts"):
+        scans.header(tmp_path / "a.exr")
+
+
 @pytest.mark.parametrize("suffix", [".dpx", ".exr"])
 def test_a_failed_write_leaves_nothing(dpx_file, tmp_path, suffix):
     """Samples that do not fit are refused, and the folder is as it was."""
