@@ -224,14 +224,14 @@ def library(source: Path, target: Path) -> Work:
 
 def inference(source: Path, target: Path) -> Work:
     """The model on a film's frames in batches: nothing else."""
-    from colorbatch import avio, video
+    from colorbatch import avio, filmframes, video
     from colorbatch.engine import Engine
 
     engine = Engine(None, "cpu", batch_size=BATCH)
     film = avio.probe(source)
     plan = video.plan_film(film, video.FilmSettings())
     with avio.frames(film) as frames:
-        views = np.stack([video.lightness(one.planes, plan, engine.size) for one in frames])
+        views = np.stack([filmframes.lightness(one.planes, plan, engine.size) for one in frames])
     engine.predict(views[:1])
     clock = Clock()
     engine.predict(views)

@@ -30,6 +30,7 @@ from colorbatch import (
     costs,
     files,
     filmbook,
+    filmframes,
     finishing,
     pipeline,
     video,
@@ -39,10 +40,11 @@ from colorbatch.color import Float
 from colorbatch.engine import Engine
 from colorbatch.errors import SourceError, StoppedError
 from colorbatch.filmbook import FilmBook, Finish, Head, Part
+from colorbatch.filmframes import Batch
 from colorbatch.footage import MARK, Reading, sha256_of
 from colorbatch.report import FilmOutcome
 from colorbatch.verdicts import FilmJob, head_of, joined
-from colorbatch.video import Batch, FilmPlan, FilmSettings
+from colorbatch.video import FilmPlan, FilmSettings
 
 __all__ = ["FilmJob", "Maker", "StoppedError", "color_film"]
 
@@ -146,7 +148,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook, parts: list[Part]
     with reading:
         behind = parts[-1].segment.last if parts else None
         frames = video.within(_after(reading, behind), plan.span, plan.step)
-        source = video.batches(frames, plan, maker.engine.batch_size, good, len(parts))
+        source = filmframes.batches(frames, plan, maker.engine.batch_size, good, len(parts))
         with contextlib.closing(_colored(source, plan, maker)) as results:
             _encode(results, one, maker, book)
         # a part of the film that --end cuts off is not read to its end
@@ -221,13 +223,13 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
     engine, saturation = maker.engine, maker.settings.saturation
 
     def view(batch: Batch) -> pipeline.Loaded[None]:
-        views = [video.lightness(planes, plan, engine.size) for planes in batch.seen]
+        views = [filmframes.lightness(planes, plan, engine.size) for planes in batch.seen]
         return pipeline.Loaded(None, np.stack(views))
 
     def finish(batch: Batch, held: None, ab: Float | None) -> _Made:
         assert ab is not None
         planes = tuple(
-            video.colored(frame.planes, one, plan, saturation)
+            filmframes.colored(frame.planes, one, plan, saturation)
             for frame, one in zip(batch.frames, ab, strict=True)
         )
         return _Made(batch, planes, batch.frames[-1].planes.digest())
@@ -249,7 +251,7 @@ def limits_of(plan: FilmPlan, batch_size: int, workers: int = 0) -> pipeline.Lim
     more, but no more than half of the machine's memory holds."""
     threads = workers or os.cpu_count() or 1
     room = max(0, budget.default() - costs.BASE_BYTES)
-    batch = BATCH_COST * video.frames_at_once(plan, batch_size) * video.frame_bytes(plan)
+    batch = BATCH_COST * filmframes.frames_at_once(plan, batch_size) * filmframes.frame_bytes(plan)
     held = max(2, min(threads + 1, room // batch - BESIDE))
     return pipeline.Limits(held - 1, held, 1)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from colorbatch import avio, files, judging, stills, video
+from colorbatch import avio, files, filmframes, judging, stills
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
@@ -127,6 +127,6 @@ def _count(plan: FilmPlan) -> int | None:
 
 
 def _colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
-    view = video.lightness(frame.planes, plan, maker.engine.size)
+    view = filmframes.lightness(frame.planes, plan, maker.engine.size)
     [ab] = maker.engine.predict(view[None])
-    return video.colored(frame.planes, ab, plan, maker.settings.saturation)
+    return filmframes.colored(frame.planes, ab, plan, maker.settings.saturation)

@@ -17,7 +17,7 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch import avio, files, video
+from colorbatch import avio, files, filmframes, video
 from colorbatch.avio import Film, Planes
 from colorbatch.chroma import coded_luma_of_rgb
 from colorbatch.color import Codes
@@ -138,7 +138,7 @@ def prove_luma(
 
 def _source_luma(planes: Planes, plan: FilmPlan) -> Codes:
     """The Y' that is listed of the source: as it was decoded; of RGB in the result's codes."""
-    return planes.luma if planes.luma is not None else video.kept_luma(planes, plan)
+    return planes.luma if planes.luma is not None else filmframes.kept_luma(planes, plan)
 
 
 def _result_luma(planes: Planes, plan: FilmPlan) -> Codes:
@@ -155,12 +155,12 @@ def _result_luma(planes: Planes, plan: FilmPlan) -> Codes:
 def _difference(before: Planes, after: Planes, plan: FilmPlan) -> float:
     """The largest difference in luma of two pictures, in the codes of the result."""
     if plan.made.matrix != "rgb":
-        wide = video.kept_luma(before, plan).astype(np.int32)
+        wide = filmframes.kept_luma(before, plan).astype(np.int32)
         return float(np.abs(wide - _result_luma(after, plan)).max())
     if before.rgb is None or after.rgb is None:
         raise SourceError("the result is not of the planned pixel format")
     apart = [
-        weight * (new.astype(np.float64) - video.fitted(old, plan))
+        weight * (new.astype(np.float64) - filmframes.fitted(old, plan))
         for weight, old, new in zip(plan.made.weights, before.rgb, after.rgb, strict=True)
     ]
     return float(np.abs(sum(apart)).max())

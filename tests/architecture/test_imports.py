@@ -67,17 +67,28 @@ ALLOWED = {
     | {"color", "files", "errors"},
     "judging": {"footage", "avio", "kinds", "ycbcr", "color"},
     "shots": {"color"},
-    "video": {"shots", "footage", "avio", "chroma", "ycbcr", "color", "errors"},
+    "video": {"shots", "footage", "avio", "ycbcr", "errors"},
+    "filmframes": {"video", "shots", "avio", "chroma", "ycbcr", "color"},
     "filmbook": {"avio", "files", "locks", "records", "errors"},
     "filmjobs": {"avio", "finding", "filmsources", "sequences", "lists", "patterns", "places"}
     | {"files", "errors"},
     "verdicts": {"video", "filmbook", "avio", "records", "files"},
     "finishing": {"verdicts", "footage", "timecodes", "filmbook", "avio", "report", "files"},
-    "filming": {"verdicts", "finishing", "footage", "video", "filmbook", "avio", "pipeline"}
+    "filming": {
+        "verdicts",
+        "finishing",
+        "footage",
+        "filmframes",
+        "video",
+        "filmbook",
+        "avio",
+        "pipeline",
+    }
     | {"budget", "costs"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "stills": {"png", "color", "files", "errors"},
-    "filmsample": {"filming", "judging", "stills", "video", "avio", "color", "files", "errors"},
+    "filmsample": {"filming", "filmframes", "judging", "stills", "video", "avio", "color"}
+    | {"files", "errors"},
     "filmspace": {"filming", "filmsample", "filmbook", "estimate", "sizes", "files"},
     "framejobs": {
         "frames",
@@ -99,7 +110,7 @@ ALLOWED = {
     | {"errors"},
     "frameproof": {"framejobs", "framing", "frames", "pipeline", "journal", "records", "costs"}
     | {"formats", "color", "files", "errors"},
-    "proof": {"video", "avio", "chroma", "color", "files", "errors"},
+    "proof": {"filmframes", "video", "avio", "chroma", "color", "files", "errors"},
     "boundary": {"errors"},
     "report": GROUND,
     "log": {"report", "files", "formats", "errors"},

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorbatch import avio, shots, video
+from colorbatch import avio, filmframes, shots, video
 from colorbatch.avio import Frame, Planes, probe
 from colorbatch.errors import UsageError
 from colorbatch.timecodes import timecode_at
@@ -67,15 +67,15 @@ def plan(make_clip: Callable[..., Path]) -> FilmPlan:
 def test_segments_end_at_cuts(plan: FilmPlan, frames: list[Frame], borders: list[int]) -> None:
     """From 5 s on at the first cut, else at 15 s; a run that begins at any border finds the same,
     and batches end there."""
-    told = list(video.segmented(frames, plan, 0))
+    told = list(filmframes.segmented(frames, plan, 0))
     assert [each for _, each in told] == frames
     numbers = [number for number, _ in told]
     assert [numbers.index(number) for number in sorted(set(numbers))] == borders
     assert numbers == sorted(numbers)
     for number, begin in enumerate(borders):
-        assert list(video.segmented(frames[begin:], plan, number)) == told[begin:]
+        assert list(filmframes.segmented(frames[begin:], plan, number)) == told[begin:]
         of: dict[int, list[Frame]] = {}
-        for batch in video.batches(frames[begin:], plan, 4, first=number):
+        for batch in filmframes.batches(frames[begin:], plan, 4, first=number):
             own = of.setdefault(batch.segment, [])
             assert len(own) % 4 == 0 and len(batch.frames) <= 4
             own.extend(batch.frames)
@@ -95,14 +95,14 @@ def test_a_view_of_a_shot_shows_the_lightness_that_is_seen(make_clip: Callable[.
         plan = plan_film(probe(make_clip(f"{name}.mkv", "ffv1", name)), FilmSettings())
         codes = np.rint(grey * scale + low).astype(plan.codes.dtype)
         planes = Planes(rgb=(codes,) * 3) if "gbrp" in name else Planes(luma=codes)
-        views.append(video.shot_view(planes, plan).astype(int))
+        views.append(filmframes.shot_view(planes, plan).astype(int))
         assert views[-1].shape == shots.SEEN
     # CIE 1976 L* of sRGB code 119 is 50.03; BT.1886's display is a little darker there
     middle = int(np.abs(grey[0] - 119).argmin() * 64 / 66)
     assert abs(views[0][10, middle] - 127) <= 4
     assert np.abs(views[0] - views[2]).max() <= 1 and np.abs(views[0] - views[1]).max() <= 6
     part = replace(plan, region=Region(20, 40, 0, 0))
-    assert video.shot_view(planes, part).max() < 90
+    assert filmframes.shot_view(planes, part).max() < 90
 
 
 def test_damaged_frames_are_seen_as_the_good_one_before(make_clip: Callable[..., Path]) -> None:
@@ -117,12 +117,12 @@ def test_damaged_frames_are_seen_as_the_good_one_before(make_clip: Callable[...,
     ]
 
     def values(good: Any) -> list[int]:
-        found = video.batches(frames, plan, 2, good)
+        found = filmframes.batches(frames, plan, 2, good)
         return [int(planes.luma[0, 0]) for batch in found for planes in batch.seen]
 
     assert values(None) == [1, 2, 2, 2, 5]
     assert values((0, frame(0, 77).planes)) == [77, 2, 2, 2, 5]
-    assert [batch.good for batch in video.batches(frames, plan, 2)] == [2000, 2000, 5000]
+    assert [batch.good for batch in filmframes.batches(frames, plan, 2)] == [2000, 2000, 5000]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_luma_is_shifted_at_most(
     with avio.frames(film) as reading:
         planes = next(reading).planes
     ab = np.full((8, 8, 2), 30, np.float32)
-    result = video.colored(planes, ab, plan, 1.0)
+    result = filmframes.colored(planes, ab, plan, 1.0)
     assert np.array_equal(result.luma, planes.luma.astype(np.int64) << shift)
     assert result.chroma is not None and result.luma.dtype == result.chroma[0].dtype
 
@@ -153,7 +153,7 @@ def test_depth_is_lost_only_when_allowed(make_clip: Callable[..., Path]) -> None
     plan = plan_film(film, replace(settings, allow_depth_loss=True))
     with avio.frames(film) as reading:
         planes = next(reading).planes
-    result = video.colored(planes, np.zeros((8, 8, 2), np.float32), plan, 1.0)
+    result = filmframes.colored(planes, np.zeros((8, 8, 2), np.float32), plan, 1.0)
     assert np.abs(result.luma.astype(int) * 4 - planes.luma).max() <= 3  # white is clipped
 
 
