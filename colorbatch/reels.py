@@ -34,7 +34,7 @@ from colorbatch.ycbcr import Encoding
 UNREADABLE = "cannot be read: the one before is repeated"
 UNLIKE = "unlike the first: the one before is repeated"
 IN_COLOR = "in color: their luma is taken"
-OURS = "made by colorbatch: their luma is taken"
+OURS_AMONG = "made by colorbatch: their luma is taken"
 """What frames' notes say, after the number of frames."""
 
 
@@ -181,7 +181,7 @@ def planes_of(frame: frames.Frame, pixels: PixelFormat) -> tuple[Planes, str]:
     if (pixels.kind == "gray" or frame.marked) and len(found) == 3:
         green, blue, red = found
         grey = np.rint(color.luma(np.dstack([red, green, blue]))).astype(red.dtype)
-        found, note = (grey,), OURS if frame.marked else IN_COLOR
+        found, note = (grey,), OURS_AMONG if frame.marked else IN_COLOR
     turned = [upright(plane, frame.orientation) for plane in found]
     alpha = alpha_of(frame) if pixels.alpha else None
     alpha = None if alpha is None else upright(alpha, frame.orientation)
