@@ -45,7 +45,7 @@ UNREADABLE = f"cannot be read: {BEFORE}"
 REFUSED = f"not given by the disk: {BEFORE}; the source's hash is without"
 UNLIKE = f"unlike the first: {BEFORE}"
 IN_COLOR = "in color: their luma is taken"
-OURS = "made by colorbatch: their luma is taken"
+OURS_AMONG = "made by colorbatch: their luma is taken"
 """What frames' notes say, after the number of frames; at the begin BEHIND instead of BEFORE."""
 AHEAD_BYTES = 256 << 20
 """Samples of the frames that are read before they are asked for: one for each core, or fewer."""
@@ -271,7 +271,7 @@ def planes_of(frame: frames.Frame, pixels: PixelFormat) -> tuple[Planes, str]:
     if (pixels.kind == "gray" or frame.marked) and len(found) == 3:
         green, blue, red = found
         grey = np.rint(color.luma(np.dstack([red, green, blue]))).astype(red.dtype)
-        found, note = (grey,), OURS if frame.marked else IN_COLOR
+        found, note = (grey,), OURS_AMONG if frame.marked else IN_COLOR
     turned = [upright(plane, frame.orientation) for plane in found]
     alpha = alpha_of(frame) if pixels.alpha else None
     alpha = None if alpha is None else upright(alpha, frame.orientation)

@@ -19,7 +19,7 @@ from colorbatch import frames
 from colorbatch.avio import Planes
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.reelfacts import Wish
-from colorbatch.reels import IN_COLOR, OURS, UNLIKE, UNREADABLE, open_reel
+from colorbatch.reels import IN_COLOR, OURS_AMONG, UNLIKE, UNREADABLE, open_reel
 from colorbatch.sequences import of_folder, of_pattern
 from colorbatch.timecodes import fits
 from colorbatch.video import FilmSettings, plan_film
@@ -328,7 +328,7 @@ def test_one_of_our_own_frames_among_others(dpx_reel, tmp_path, place, channels)
     assert not reel.marked and reel.film.video.pixels.kind == whole
     with reel.frames() as reading:
         found = list(reading)
-    assert [frame.note for frame in found] == [OURS if at == place else "" for at in range(4)]
+    assert [frame.note for frame in found] == [OURS_AMONG if at == place else "" for at in range(4)]
     planes = found[place].planes
     wanted = np.rint(given[place] @ ([1] if channels == 1 else [0.299, 0.587, 0.114]))
     for plane in (planes.luma,) if whole == "gray" else planes.rgb:
