@@ -16,7 +16,7 @@ from colorbatch.filming import FilmJob
 from colorbatch.filmsample import Estimate
 from colorbatch.sizes import Amount
 
-NO_BYTES = Amount(0, 0, 0)
+NO_AMOUNT = Amount(0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def of_frames(expected: estimate.Estimate) -> list[Need]:
         return []
     first, *others = expected.places
     needs = [Need(first.folder, expected.count, expected.results, first.needed, first.needed, True)]
-    return needs + [Need(one.folder, 0, NO_BYTES, one.needed, one.needed, True) for one in others]
+    return needs + [Need(one.folder, 0, NO_AMOUNT, one.needed, one.needed, True) for one in others]
 
 
 def together(needs: Sequence[Need]) -> estimate.Estimate:
@@ -79,7 +79,7 @@ def together(needs: Sequence[Need]) -> estimate.Estimate:
     timed = [need.seconds for need in needs if need.seconds is not None]
     return estimate.Estimate(
         sum(need.pictures for need in needs),
-        sum((need.result for need in needs), NO_BYTES),
+        sum((need.result for need in needs), NO_AMOUNT),
         tuple(places),
         sum(timed) if len(timed) == len(needs) and needs else None,
     )
@@ -87,7 +87,7 @@ def together(needs: Sequence[Need]) -> estimate.Estimate:
 
 def _fullest(needs: Sequence[Need]) -> Amount:
     """Bytes by which a disk gets fuller at the fullest moment."""
-    most, held = NO_BYTES, NO_BYTES
+    most, held = NO_AMOUNT, NO_AMOUNT
     for need in needs:
         now = held + need.peak
         pairs = zip(_values(most), _values(now), strict=True)
