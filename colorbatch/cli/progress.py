@@ -12,7 +12,6 @@ import click
 
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL
 from colorbatch.report import escaped
-from colorbatch.sizes import in_words
 
 Unit = Literal["frame", "B"]
 
@@ -69,6 +68,8 @@ class Progress:
         done, rate = self._found + self._more, self._more / max(now - self._started, 1e-9)
         text = f"{self._what}{done:,} frames, {rate:.1f} frames/s"
         if self._unit == "B":
+            from colorbatch.sizes import in_words
+
             text = f"{self._what}{in_words(done)}, {in_words(rate)}/s"
         if self._total and rate:
             text += f", {max(0, self._total - done) / rate / 60:.0f} min left"
