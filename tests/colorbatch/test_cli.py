@@ -482,6 +482,8 @@ sys.meta_path.insert(0, CtrlC())
 runpy.run_module("colorbatch", run_name="__main__")
 """
 """The program, with Ctrl-C in the instant in which it begins to import a module."""
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""As in a shell's foreground, whatever these tests are run by."""
 
 
 @pytest.mark.parametrize(
@@ -503,7 +505,7 @@ def test_ctrl_c_while_the_program_is_loaded(clean_env, tmp_path, command, module
     (tmp_path / "scans" / "a.png").write_bytes(b"no picture")
     (tmp_path / "film.mkv").write_bytes(b"no film")
     run = subprocess.run(
-        [sys.executable, "-c", CTRL_C_IN_AN_IMPORT, module, *command],
+        [sys.executable, "-c", HEARD + CTRL_C_IN_AN_IMPORT, module, *command],
         env=clean_env,
         cwd=tmp_path,
         capture_output=True,
