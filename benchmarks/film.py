@@ -210,13 +210,14 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch.contract import sha256
     from colorbatch.engine import Engine
     from colorbatch.files import Job
+    from colorbatch.verdicts import FilmJob
 
     engine = Engine(None, "cpu")
     maker = filming.Maker(engine, sha256(engine.path), video.FilmSettings())
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
     plan = video.plan_film(avio.probe(source), maker.settings, avio.container_of(target.name))
-    outcome = filming.color_film(filming.FilmJob(Job(source, target, True), plan), maker)
+    outcome = filming.color_film(FilmJob(Job(source, target, True), plan), maker)
     if outcome.status != "colored":
         raise SystemExit(f"{source}: {outcome.status}")
     return clock.stop()

@@ -41,12 +41,10 @@ from colorbatch.engine import Engine
 from colorbatch.errors import SourceError, StoppedError
 from colorbatch.filmbook import FilmBook, Finish, Head, Part
 from colorbatch.filmframes import Batch
-from colorbatch.footage import MARK, Reading, sha256_of
+from colorbatch.footage import MARK, sha256_of
 from colorbatch.report import FilmOutcome
 from colorbatch.verdicts import FilmJob, head_of, joined
 from colorbatch.video import FilmPlan, FilmSettings
-
-__all__ = ["FilmJob", "Maker", "StoppedError", "color_film"]
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +172,7 @@ def _notes(ending: avio.Ending | None) -> tuple[str, ...]:
 
 def _opened(
     plan: FilmPlan, parts: Sequence[Part], stop: Callable[[], bool]
-) -> tuple[Reading, tuple[int, Planes] | None] | None:
+) -> tuple[avio.Reading, tuple[int, Planes] | None] | None:
     """The source, read up to the last frame of these segments, and the last good frame until then.
 
     It is sought; where the frame there is another than it was, it is read from the start. None

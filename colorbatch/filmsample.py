@@ -16,7 +16,8 @@ from colorbatch import avio, files, filmframes, judging, stills
 from colorbatch.avio import Frame, Planes, SegmentWriter
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
-from colorbatch.filming import FilmJob, Maker
+from colorbatch.filming import Maker
+from colorbatch.verdicts import FilmJob
 from colorbatch.video import FilmPlan
 
 FRAMES = 3

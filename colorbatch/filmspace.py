@@ -12,9 +12,9 @@ from pathlib import Path
 
 from colorbatch import estimate, files, filmbook
 from colorbatch.estimate import Place
-from colorbatch.filming import FilmJob
 from colorbatch.filmsample import Estimate
 from colorbatch.sizes import Amount
+from colorbatch.verdicts import FilmJob
 
 NO_AMOUNT = Amount(0, 0, 0)
 

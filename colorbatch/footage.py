@@ -7,14 +7,13 @@ is written; one frame is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from colorbatch import avio, files, filmbook
-from colorbatch.avio import Ending, Film, Frame
+from colorbatch.avio import Film
 from colorbatch.errors import SourceError
 from colorbatch.ycbcr import Encoding, encoding_of
 
@@ -25,25 +24,6 @@ MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
 
 def nothing(count: int) -> None:
     """Who is told is not interested."""
-
-
-class Reading(Protocol):
-    """Frames in order, as `avio.Frames`: `ending` is known when the last one has been taken."""
-
-    ending: Ending | None
-
-    def __iter__(self) -> Iterator[Frame]: ...
-    def __next__(self) -> Frame: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...
-    def close(self) -> None:
-        """Reading ends."""
 
 
 class Footage(Protocol):
@@ -68,7 +48,7 @@ class Footage(Protocol):
     def losses(self) -> tuple[str, ...]:
         """What of it is missing or left out, in words: for the plan and the report."""
 
-    def frames(self, start: int | None = None, *, near: bool = False) -> Reading:
+    def frames(self, start: int | None = None, *, near: bool = False) -> avio.Reading:
         """Its frames from a tick on, or all; near: about there will do. See `avio.Frames`. Raises
         SourceError."""
 
@@ -114,7 +94,7 @@ class FilmFile:
     def losses(self) -> tuple[str, ...]:
         return ()
 
-    def frames(self, start: int | None = None, *, near: bool = False) -> Reading:
+    def frames(self, start: int | None = None, *, near: bool = False) -> avio.Reading:
         return avio.frames(self.film, start, near=near)
 
     def exists(self) -> bool:

@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -173,30 +172,17 @@ def _sample_of(path: Path) -> bytes:
         return NO_BYTES
 
 
-class ReelFrames(Iterator[avio.Frame]):
-    """The frames of a reel from the tick `start` on, as `avio.Frames`; a context manager. Where
+class ReelFrames(avio.Reading):
+    """The frames of a reel from the tick `start` on, as `avio.Frames`. Where
     `start` is in a gap, the frame before it is the first, for what is left of the gap. A damaged
     frame repeats the last good one before it, wherever reading begins."""
 
     def __init__(self, reel: Reel, start: int | None = None) -> None:
-        self.ending: Ending | None = None
         numbers, first = reel.sequence.numbers, reel.sequence.first
         start = max(0, start or 0)
         begin = bisect.bisect_right(numbers, first + start) - 1
         self._source = self._read(reel, begin, start)
         self._given = self._corrupt = 0
-
-    def __enter__(self) -> ReelFrames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Reading ends."""

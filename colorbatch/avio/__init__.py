@@ -32,7 +32,7 @@ from colorbatch.avio.joining import Joined, join
 from colorbatch.avio.output import Nowhere
 from colorbatch.avio.pixels import PixelFormat, Planes, pixel_format, widened
 from colorbatch.avio.probing import probe, sound_of
-from colorbatch.avio.reading import Ending, Frame, Frames, frames
+from colorbatch.avio.reading import Ending, Frame, Frames, Reading, frames
 from colorbatch.avio.segments import Segment, SegmentWriter, check
 from colorbatch.avio.targets import Refusal, container_of, refused, tick
 
@@ -55,6 +55,7 @@ __all__ = [
     "PixelFormat",
     "Plan",
     "Planes",
+    "Reading",
     "Reeled",
     "Refusal",
     "Segment",

@@ -8,10 +8,11 @@ decoder's own few; nothing grows with the film's length.
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import av
 from av.codec.context import Flags
@@ -61,9 +62,30 @@ class Ending:
     jumps: int = 0
 
 
-class Frames(Iterator[Frame]):
-    """The frames of a film, from the tick `start` on, or all. A context manager; `ending` is known
-    when the last frame has been taken, None before.
+class Reading(Iterator[Frame], ABC):
+    """Frames in order; a context manager, whose end is `close`. `ending` is known when the last
+    frame has been taken, None before."""
+
+    ending: Ending | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Reading ends."""
+
+
+class Frames(Reading):
+    """The frames of a film, from the tick `start` on, or all.
 
     With `start`, reading begins at least one group of pictures before it and what comes earlier is
     decoded and dropped, so that the frames are those of a reading from the start, wherever the
@@ -78,7 +100,6 @@ class Frames(Iterator[Frame]):
     def __init__(
         self, film: Film, start: int | None = None, *, near: bool = False, threads: int = 0
     ) -> None:
-        self.ending: Ending | None = None
         self._film = film
         self._opened = opened(film.path)
         self._container = self._opened.__enter__()
@@ -104,17 +125,6 @@ class Frames(Iterator[Frame]):
         self._source = self._decoder.frames()
         self._start = start
         self._given = self._corrupt = 0
-
-    def __enter__(self) -> Frames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; reading ends."""

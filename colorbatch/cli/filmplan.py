@@ -18,11 +18,11 @@ from colorbatch.report import FilmOutcome, escaped
 if TYPE_CHECKING:
     from colorbatch.avio import Film
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import FilmJob
     from colorbatch.filmjobs import Found
     from colorbatch.footage import Footage
     from colorbatch.framejobs import FrameJob
     from colorbatch.journal import Journals
+    from colorbatch.verdicts import FilmJob
     from colorbatch.video import FilmPlan, FilmSettings
 
     Work = FilmJob | FrameJob
@@ -178,8 +178,8 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
     """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
     from colorbatch import avio, filmjobs
     from colorbatch.files import check_target
-    from colorbatch.filming import FilmJob
     from colorbatch.proof import check_lists
+    from colorbatch.verdicts import FilmJob
     from colorbatch.video import plan_film
 
     container = asked.container or ""

@@ -87,9 +87,18 @@ ALLOWED = {
     | {"budget", "costs"}
     | {"engine", "report", "color", "files", "errors", "__init__"},
     "stills": {"png", "color", "files", "errors"},
-    "filmsample": {"filming", "filmframes", "judging", "stills", "video", "avio", "color"}
+    "filmsample": {
+        "verdicts",
+        "filming",
+        "filmframes",
+        "judging",
+        "stills",
+        "video",
+        "avio",
+        "color",
+    }
     | {"files", "errors"},
-    "filmspace": {"filming", "filmsample", "filmbook", "estimate", "sizes", "files"},
+    "filmspace": {"verdicts", "filmsample", "filmbook", "estimate", "sizes", "files"},
     "framejobs": {
         "frames",
         "sequences",

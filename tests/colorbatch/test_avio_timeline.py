@@ -21,7 +21,8 @@ from colorbatch.contract import sha256
 from colorbatch.engine import Engine
 from colorbatch.errors import StoppedError
 from colorbatch.files import Job
-from colorbatch.filming import FilmJob, Maker
+from colorbatch.filming import Maker
+from colorbatch.verdicts import FilmJob
 from colorbatch.video import FilmSettings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -18,7 +18,8 @@ from colorbatch.avio import probe
 from colorbatch.cli.video import video
 from colorbatch.engine import Engine
 from colorbatch.files import Job
-from colorbatch.filming import FilmJob, Maker, color_film
+from colorbatch.filming import Maker, color_film
+from colorbatch.verdicts import FilmJob
 from colorbatch.video import FilmSettings, plan_film
 
 

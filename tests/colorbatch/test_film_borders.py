@@ -13,9 +13,11 @@ import pytest
 from colorbatch import filming
 from colorbatch.avio import probe
 from colorbatch.engine import Engine
+from colorbatch.errors import StoppedError
 from colorbatch.files import Job
 from colorbatch.filmbook import FilmBook, Part, folder_of
-from colorbatch.filming import FilmJob, Maker, StoppedError
+from colorbatch.filming import Maker
+from colorbatch.verdicts import FilmJob
 from colorbatch.video import FilmSettings, plan_film
 
 LOOKS = {6: 1, 9: 2, 10: 1, 16: 3, 18: 4, 34: 5, 38: 6}

@@ -18,7 +18,8 @@ from colorbatch.contract import sha256
 from colorbatch.engine import Engine
 from colorbatch.errors import StoppedError
 from colorbatch.files import Job
-from colorbatch.filming import FilmJob, Maker
+from colorbatch.filming import Maker
+from colorbatch.verdicts import FilmJob
 from colorbatch.video import FilmSettings
 
 
@@ -107,8 +108,6 @@ def test_what_an_earlier_run_made_is_told_as_such(
     one: FilmJob, maker: Maker, tiny_model: Path
 ) -> None:
     """Frames found and frames made are told apart, and are all frames together."""
-    import dataclasses
-
     folder = filmbook.folder_of(one.job)
     with pytest.raises(StoppedError):
         single = Engine(str(tiny_model), "cpu", batch_size=1)
@@ -150,8 +149,6 @@ def test_what_is_held_at_once_fits_into_memory(
 def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
     """The joined film is recorded, stays as it is, and is the one that gets the name; what is
     hashed is told byte for byte."""
-    import dataclasses
-
     folder = filmbook.folder_of(one.job)
     stop = dataclasses.replace(maker, stop=lambda: filmbook.read(folder).joined is not None)
     with pytest.raises(StoppedError):
