@@ -130,12 +130,6 @@ def images(**options: Any) -> None:
 class Asked(Sources):
     """The options as they were given."""
 
-    model: str | None
-    device: str
-    gpu_id: int | None
-    batch_size: int
-    workers: int
-    saturation: float
     quality: int | None
     on_color: Any
     on_toned: Any
@@ -144,11 +138,6 @@ class Asked(Sources):
     max_pixels: float
     memory: str | None
     sample: int | None
-    ignore_space: bool
-    fail_fast: bool
-    as_json: bool
-    quiet: bool
-    verbose: bool
 
     def settings(self) -> ImageSettings:
         """Those that decide the look and the form of results. Raises UsageError."""

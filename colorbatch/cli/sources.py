@@ -103,7 +103,7 @@ def read_files_from(name: str, column: str | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Given:
-    """What every command that colors is told of its sources, as it was given."""
+    """What every command that colors is told, as it was given."""
 
     sources: tuple[Path, ...]
     output: Path | None
@@ -116,6 +116,17 @@ class Given:
     log: Path | None
     overwrite: bool
     redo_all: bool
+    model: str | None
+    device: str
+    gpu_id: int | None
+    batch_size: int
+    workers: int
+    saturation: float
+    ignore_space: bool
+    fail_fast: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
 
     def redo(self) -> Redo:
         """Which results are made again."""

@@ -121,12 +121,6 @@ def video(**options: Any) -> None:
 class Asked(Given):
     """The options as they were given."""
 
-    model: str | None
-    device: str
-    gpu_id: int | None
-    batch_size: int
-    workers: int
-    saturation: float
     codec: str
     crf: float | None
     preset: str
@@ -146,11 +140,6 @@ class Asked(Given):
     end: str | None
     preview: int | None
     prove_luma: bool
-    ignore_space: bool
-    fail_fast: bool
-    as_json: bool
-    quiet: bool
-    verbose: bool
 
     def settings(self) -> FilmSettings:
         """Those that decide the results. Raises UsageError."""

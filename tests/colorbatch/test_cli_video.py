@@ -290,6 +290,17 @@ def segments(folder: Path) -> list[dict[str, Any]]:
     return [each for each in map(json.loads, lines) if each["state"] == "segment"]
 
 
+def at_first_segment(
+    arguments: list[str], env: dict[str, str], folder: Path, cwd: Path
+) -> subprocess.Popen[str]:
+    """The command at work, as soon as its journal in `folder` tells of a segment."""
+    command = [sys.executable, "-m", "colorbatch", *arguments]
+    process = subprocess.Popen(command, env=env, cwd=cwd, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not segments(folder):
+        time.sleep(0.005)
+    return process
+
+
 @pytest.fixture
 def long_clip(make_clip: Callable[..., Path], with_everything: Any) -> Path:
     """41 frames in five segments, H.264 with frames out of order, two sounds. (At some small sizes,
@@ -350,12 +361,9 @@ def test_killed_in_the_midst_of_the_work(
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "-q", "--batch-size", "1", "-o"]
     folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-m", "colorbatch", *arguments, "r.mp4"]
-    process = subprocess.Popen(command, env=clean_env, cwd=tmp_path)
-    while process.poll() is None and not segments(folder):
-        time.sleep(0.005)
+    process = at_first_segment([*arguments, "r.mp4"], clean_env, folder, tmp_path)
     process.kill()
-    process.wait()
+    process.communicate()
     made = segments(folder)
     assert 1 <= len(made) < 5 and not (tmp_path / "r.mp4").exists()
     assert run_cli(*arguments, "r.mp4").returncode == 0
@@ -495,12 +503,7 @@ def test_a_source_that_vanishes_is_one_line_and_resumable(
     more = ["-m", str(model), "--batch-size", "1", "-q", "-o", "r.mp4"]
     arguments = ["video", str(long_clip), *more]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-m", "colorbatch", *arguments]
-    process = subprocess.Popen(
-        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and not segments(folder):
-        time.sleep(0.005)
+    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
     away = long_clip.rename(long_clip.with_name("away.mp4"))
     _, said = process.communicate(timeout=120)
     assert process.returncode == 3 and len(said.splitlines()) == 1, said
@@ -1130,12 +1133,7 @@ def test_ctrl_c_is_one_line_and_resumable(
     model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-m", "colorbatch", *arguments]
-    process = subprocess.Popen(
-        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and not segments(folder):
-        time.sleep(0.005)
+    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
@@ -1187,12 +1185,7 @@ def test_a_second_ctrl_c_ends_at_once_with_an_account(
     model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-m", "colorbatch", *arguments]
-    process = subprocess.Popen(
-        command, env=clean_env, cwd=long_clip.parent, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and not segments(folder):
-        time.sleep(0.005)
+    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.001)
