@@ -29,10 +29,10 @@ from training.backbones import ResNet18, VGG19Features
 ROOT = Path(__file__).parents[1]
 TINY = {
     "size": 64,
-    "width": 4,
+    "width": 8,
     "batch_size": 2,
     "steps": 2,
-    "discriminator_width": 4,
+    "discriminator_width": 8,
     "precision": "fp32",
 }
 """Settings that a test can afford, added behind those that the page gives."""

@@ -27,10 +27,10 @@ from training.config import TrainConfig, load_recipe
 from training.step import make_players
 
 REPOSITORY = Path(__file__).parents[2]
-CONFIG = TrainConfig(width=8, discriminator_width=4, levels=5, size=32, batch_size=4)
+CONFIG = TrainConfig(width=8, discriminator_width=8, levels=5, size=32, batch_size=4)
 RECIPES = {
     "unet": CONFIG,
-    "resnet18": dataclasses.replace(load_recipe("resnet18"), width=4, size=32),
+    "resnet18": dataclasses.replace(load_recipe("resnet18"), width=8, size=32),
     "rgb": dataclasses.replace(load_recipe("rgb"), width=8, levels=5, size=32),
 }
 """The recipes whose exported networks differ, made small."""

@@ -20,8 +20,8 @@ from training.train import train
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = TrainConfig(
-    width=4,
-    discriminator_width=4,
+    width=8,
+    discriminator_width=8,
     levels=6,
     size=64,
     batch_size=4,
@@ -134,7 +134,7 @@ def torchvision_shapes() -> Callable[..., dict[str, tuple[int, ...]]]:
 def resnet18_weights() -> Callable[..., dict[str, torch.Tensor]]:
     """Random weights of ResNet-18 under torchvision's names, thin, scaled as by He et al."""
 
-    def make(width: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:
+    def make(width: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
         rng = torch.Generator().manual_seed(seed)
         weights = {}
         for name, shape in _resnet18_shapes(width).items():

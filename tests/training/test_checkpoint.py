@@ -16,7 +16,7 @@ from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.step import Players, make_players, train_step
 
-CONFIG = TrainConfig(width=4, discriminator_width=4, levels=6, size=64, batch_size=2)
+CONFIG = TrainConfig(width=8, discriminator_width=8, levels=6, size=64, batch_size=2)
 PROGRESS = Progress(step=5, steps=9, data_digest="abc", photographs=7)
 
 
@@ -63,7 +63,7 @@ def test_loads_without_pickles(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(steps=1), [])
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["progress"]["step"] == 5
-    assert state["config"]["width"] == 4
+    assert state["config"]["width"] == 8
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
@@ -104,7 +104,7 @@ def test_start_from_average(same: Callable[[object, object], bool], tmp_path: Pa
     assert same(mine.average.state_dict(), average)
     assert same(mine.discriminator.state_dict(), theirs.discriminator.state_dict())
     assert [part["images"] for part in history] == [10]  # 5 steps of 2
-    assert "width=4" in history[0]["summary"]
+    assert "width=8" in history[0]["summary"]
 
 
 def test_untrained_discriminator_is_not_taken(
@@ -115,7 +115,7 @@ def test_untrained_discriminator_is_not_taken(
     for change, steps in (
         ({"gan_weight": 0.0}, 2),
         ({"pretrain": 1.0}, 0),
-        ({"discriminator_width": 8}, 2),
+        ({"discriminator_width": 16}, 2),
     ):
         config = dataclasses.replace(CONFIG, seed=2, **change)
         checkpoint.save(tmp_path, config, PROGRESS, _players(config, steps), [])
@@ -129,7 +129,7 @@ def test_start_from_another_shape(tmp_path: Path) -> None:
     """Weights of another width are refused by the file's name."""
     checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
     with pytest.raises(UsageError, match="another shape"):
-        checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=6)))
+        checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=16)))
 
 
 @pytest.mark.parametrize("change", [{"generator": "resnet18"}, {"color_space": "rgb"}])

@@ -16,7 +16,7 @@ from PIL import Image
 from training import cli
 
 Photos = tuple[Path, Path]
-SETTINGS = ["width=4", "discriminator_width=4", "levels=6", "size=64", "batch_size=4"]
+SETTINGS = ["width=8", "discriminator_width=8", "levels=6", "size=64", "batch_size=4"]
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
@@ -45,7 +45,7 @@ def test_options_become_settings(
     assert _main(monkeypatch, *_train(photos, first, "steps=2", "precision=fp32"), *cache) == 0
     assert "done: 2 steps" in capsys.readouterr().out
     config = torch.load(first / "checkpoint.pt", weights_only=True)["config"]
-    assert (config["recipe"], config["width"], config["steps"]) == ("unet", 4, 2)
+    assert (config["recipe"], config["width"], config["steps"]) == ("unet", 8, 2)
     assert list((tmp_path / "cache").glob("train-*.rgb")) and not (first / "cache").exists()
     assert _main(monkeypatch, *_train(photos, second, "steps=1"), *cache, "--init", first) == 0
     assert f"starting with the weights of {first}" in capsys.readouterr().out

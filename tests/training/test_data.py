@@ -31,7 +31,7 @@ from training.data import (
     whole_picture,
 )
 
-PLAIN = TrainConfig(width=4, levels=6, size=64, batch_size=4, flip=False)
+PLAIN = TrainConfig(width=8, levels=6, size=64, batch_size=4, flip=False)
 PHOTO = skimage.data.astronaut()[:120, 180:330]
 
 

@@ -28,7 +28,7 @@ def test_logits() -> None:
 def test_receptive_field(cell: tuple[int, int]) -> None:
     """In eval mode an inner cell sees exactly 70x70 pixels, told by its gradients."""
     torch.manual_seed(0)
-    network = PatchGAN(4).double().eval()  # double, so that small gradients do not vanish
+    network = PatchGAN(8).double().eval()  # double, so that small gradients do not vanish
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_var.uniform_(0.5, 2)

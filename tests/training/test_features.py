@@ -26,11 +26,11 @@ from training.step import make_players, train_step
 
 CPU = torch.device("cpu")
 PHOTOS = [skimage.data.astronaut()[:64, 200:264], skimage.data.coffee()[200:264, 200:264]]
-PERCEPTUAL = TrainConfig(width=4, discriminator_width=4, levels=6, size=64, gamma=0.5)
+PERCEPTUAL = TrainConfig(width=8, discriminator_width=8, levels=6, size=64, gamma=0.5)
 SOURCES = {
-    "unet": TrainConfig(width=4, discriminator_width=4, levels=6, size=64),
-    "resnet18": TrainConfig(recipe="resnet18", generator="resnet18", width=4, size=64),
-    "rgb": TrainConfig(recipe="rgb", color_space="rgb", width=4, levels=6, size=64),
+    "unet": TrainConfig(width=8, discriminator_width=8, levels=6, size=64),
+    "resnet18": TrainConfig(recipe="resnet18", generator="resnet18", width=8, size=64),
+    "rgb": TrainConfig(recipe="rgb", color_space="rgb", width=8, levels=6, size=64),
 }
 
 
@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for name, config in SOURCES.items():
         folders[name] = tmp_path_factory.mktemp(name)
-        config = dataclasses.replace(config, discriminator_width=4, ema_decay=0.0, init="kaiming")
+        config = dataclasses.replace(config, discriminator_width=8, ema_decay=0.0, init="kaiming")
         players = make_players(config, CPU, torch.float32)
         for _ in range(2):
             batch = to_tensors(PHOTOS, config.color_space)

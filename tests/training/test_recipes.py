@@ -26,7 +26,7 @@ from training.step import make_players, train_step
 
 Photos = tuple[Path, Path]
 SMALL: dict[str, Any] = {
-    **{"width": 4, "discriminator_width": 4, "size": 32, "batch_size": 4, "steps": 6},
+    **{"width": 8, "discriminator_width": 8, "size": 32, "batch_size": 4, "steps": 6},
     **{"crop": 0.8, "checkpoint_every": 99, "validate_every": 99, "precision": "fp32"},
 }
 CASES = {
@@ -64,7 +64,7 @@ def weight_files(
     resnet18_weights: Callable[..., dict[str, torch.Tensor]],
     vgg19_weights: Callable[..., dict[str, torch.Tensor]],
 ) -> dict[str, str]:
-    """Weight files under torchvision's names: ResNet-18 of width 4, and VGG-19."""
+    """Weight files under torchvision's names: ResNet-18 of width 8, and VGG-19."""
     folder = tmp_path_factory.mktemp("weights")
     torch.save(resnet18_weights(), folder / "resnet18.pth")
     torch.save(vgg19_weights(drawn=1), folder / "vgg19.pth")

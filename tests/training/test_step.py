@@ -18,8 +18,8 @@ from training.step import LOSS_NAMES, Players, calibrate_batch_norm, make_player
 CPU = torch.device("cpu")
 # without dropout, so that a forward pass can be repeated
 CONFIG = TrainConfig(
-    width=4,
-    discriminator_width=4,
+    width=8,
+    discriminator_width=8,
     levels=6,
     size=64,
     dropout=0.0,
