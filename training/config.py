@@ -21,6 +21,10 @@ NOT_NEGATIVE = (
 )
 NO_LAYER = ("1_3", "1_4", "2_3", "2_4")
 """VGG-19 has two convolutions before each of its first two max-pools."""
+NARROWEST = 8
+"""Channels. oneDNN 3.12, in torch 2.13, rounds them up to 8 with AVX2 and writes past its memory
+where they are fewer: in the weights' gradient of 1x1 convolutions of stride 2, the shortcuts of a
+`resnet18`, channels last (github.com/uxlfoundation/oneDNN/issues/6035)."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,16 @@ class TrainConfig:
     """How many validation photographs are measured while training (all of them at the end)."""
 
     def __post_init__(self) -> None:
-        counts = ("width", "discriminator_width", "batch_size", "epochs")
-        for name in (*counts, "checkpoint_every", "validate_every", "validation_images"):
+        counts = ("batch_size", "epochs", "checkpoint_every", "validate_every")
+        for name in (*counts, "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("width", "discriminator_width"):
+            if getattr(self, name) < NARROWEST:
+                raise UsageError(
+                    f"{name} must be at least {NARROWEST}, not {getattr(self, name)}: "
+                    "with fewer channels PyTorch's oneDNN may damage memory"
+                )
         for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}")

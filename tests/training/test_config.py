@@ -91,6 +91,16 @@ def test_impossible_value(name: str, value: object) -> None:
         override(TrainConfig(), {name: value})
 
 
+@pytest.mark.parametrize("name", ["width", "discriminator_width"])
+def test_narrow_layers(name: str) -> None:
+    """Layers in which oneDNN damages memory are refused in one line that says so."""
+    with pytest.raises(UsageError) as caught:
+        override(TrainConfig(), {name: "7"})
+    said = f"{name} must be at least 8, not 7: "
+    assert str(caught.value) == f"{said}with fewer channels PyTorch's oneDNN may damage memory"
+    assert getattr(override(TrainConfig(), {name: "8"}), name) == 8
+
+
 def test_half_size_is_allowed() -> None:
     """The generator takes one halving less, so the settings do as well."""
     assert override(TrainConfig(), {"size": 128}).size == 128
