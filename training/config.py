@@ -21,10 +21,10 @@ NOT_NEGATIVE = (
 )
 NO_LAYER = ("1_3", "1_4", "2_3", "2_4")
 """VGG-19 has two convolutions before each of its first two max-pools."""
-NARROWEST = 8
-"""Channels. oneDNN 3.12, in torch 2.13, rounds them up to 8 with AVX2 and writes past its memory
-where they are fewer: in the weights' gradient of 1x1 convolutions of stride 2, the shortcuts of a
-`resnet18`, channels last (github.com/uxlfoundation/oneDNN/issues/6035)."""
+NARROWEST = {"unet": 8, "resnet18": 16}
+"""Channels. oneDNN 3.12, in torch 2.13, rounds them up to 8 with AVX2, to 16 with AVX-512, and
+writes past its memory where they are fewer: in the weights' gradient of 1x1 convolutions of stride
+2, the shortcuts of a `resnet18`, channels last (github.com/uxlfoundation/oneDNN/issues/6035)."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,11 @@ class TrainConfig:
         for name in (*counts, "validation_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("width", "discriminator_width"):
-            if getattr(self, name) < NARROWEST:
+        for name, network in (("width", self.generator), ("discriminator_width", "unet")):
+            narrowest = NARROWEST.get(network, 1)  # names of other networks are refused below
+            if getattr(self, name) < narrowest:
                 raise UsageError(
-                    f"{name} must be at least {NARROWEST}, not {getattr(self, name)}: "
+                    f"{name} must be at least {narrowest}, not {getattr(self, name)}: "
                     "with fewer channels PyTorch's oneDNN may damage memory"
                 )
         for name in NOT_NEGATIVE:

@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONFIG = TrainConfig(width=8, discriminator_width=8, levels=5, size=32, batch_size=4)
 RECIPES = {
     "unet": CONFIG,
-    "resnet18": dataclasses.replace(load_recipe("resnet18"), width=8, size=32),
+    "resnet18": dataclasses.replace(load_recipe("resnet18"), width=16, size=32),
     "rgb": dataclasses.replace(load_recipe("rgb"), width=8, levels=5, size=32),
 }
 """The recipes whose exported networks differ, made small."""

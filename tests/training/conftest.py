@@ -134,7 +134,7 @@ def torchvision_shapes() -> Callable[..., dict[str, tuple[int, ...]]]:
 def resnet18_weights() -> Callable[..., dict[str, torch.Tensor]]:
     """Random weights of ResNet-18 under torchvision's names, thin, scaled as by He et al."""
 
-    def make(width: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
+    def make(width: int = 16, seed: int = 0) -> dict[str, torch.Tensor]:
         rng = torch.Generator().manual_seed(seed)
         weights = {}
         for name, shape in _resnet18_shapes(width).items():

@@ -60,7 +60,7 @@ def test_tables_are_torchvisions(torchvision_shapes: Shapes) -> None:
     assert (_learnt(vgg19), len(vgg19)) == (143_667_240, 2 * 19)
 
 
-@pytest.mark.parametrize("width", [8, 64])
+@pytest.mark.parametrize("width", [16, 64])
 def test_names_of_resnet18(torchvision_shapes: Shapes, width: int) -> None:
     """Every layer but the linear one, under torchvision's name; the layers are scaled by width."""
     network = ResNet18(width)
@@ -139,16 +139,16 @@ def _vgg19(rgb: Tensor, weights: Weights, last: int) -> Tensor:
 def test_resnet18_computes_torchvisions(resnet18_weights: Callable[..., Weights]) -> None:
     """Five maps, 1/2 to 1/32 of the size, equal to the network written out with its weights."""
     weights = resnet18_weights()
-    network = ResNet18(8)
+    network = ResNet18(16)
     load_weights(network, weights, "x.pth")
     picture = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
     maps = network.eval()(picture)
     assert [tuple(m.shape[1:]) for m in maps] == [
-        (8, 32, 48),
-        (8, 16, 24),
-        (16, 8, 12),
-        (32, 4, 6),
-        (64, 2, 3),
+        (16, 32, 48),
+        (16, 16, 24),
+        (32, 8, 12),
+        (64, 4, 6),
+        (128, 2, 3),
     ]
     for found, expected in zip(maps, _resnet18(picture, weights), strict=True):
         assert expected.std() > 0.1
@@ -194,7 +194,7 @@ def test_files_load_unchanged(
     save(vgg19, tmp_path / "vgg19-x.pth")
     sources = [str(tmp_path / "vgg19-x.pth"), "encoder:nowhere", str(tmp_path / "resnet18-x.pth")]
     for name, network, weights in (
-        ("resnet18", ResNet18(8), resnet18),
+        ("resnet18", ResNet18(16), resnet18),
         ("vgg19", VGG19Features(1, 2), vgg19),
     ):
         found = read_weights(sources, name)  # each takes its own of both
@@ -216,7 +216,7 @@ def test_no_source_has_them(vgg19_weights: Callable[..., Weights], tmp_path: Pat
 def test_one_channel_takes_the_sum(resnet18_weights: Callable[..., Weights]) -> None:
     """On grey, one channel gives what three equal ones give with the whole first convolution."""
     weights = resnet18_weights()
-    network = ResNet18(8, inputs=1)
+    network = ResNet18(16, inputs=1)
     load_weights(network, weights, "x.pth")
     assert torch.equal(network.conv1.weight[:, 0], weights["conv1.weight"].sum(dim=1))
     grey = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -229,7 +229,7 @@ def test_old_files_count_no_batches(resnet18_weights: Callable[..., Weights]) ->
     """Files from before 2018 lack `num_batches_tracked`; all the rest is taken from them."""
     weights = resnet18_weights()
     old = {name: v for name, v in weights.items() if not name.endswith("num_batches_tracked")}
-    network = ResNet18(8)
+    network = ResNet18(16)
     load_weights(network, old, "x.pth")
     for name, value in network.state_dict().items():
         assert torch.equal(value, old.get(name, torch.tensor(0))), name
@@ -238,7 +238,7 @@ def test_old_files_count_no_batches(resnet18_weights: Callable[..., Weights]) ->
 def test_half_precision_is_widened(resnet18_weights: Callable[..., Weights]) -> None:
     """Weights stored in half precision are computed with in float32."""
     half = {n: v.half() if v.is_floating_point() else v for n, v in resnet18_weights().items()}
-    network = ResNet18(8)
+    network = ResNet18(16)
     load_weights(network, half, "x.pth")
     assert {p.dtype for p in network.parameters()} == {torch.float32}
     assert torch.equal(network.conv1.weight, half["conv1.weight"].float())
@@ -248,7 +248,7 @@ def test_digest_is_of_the_values(resnet18_weights: Callable[..., Weights]) -> No
     """Equal weights have one digest, whatever file they came in; other weights another."""
     marks = []
     for seed, channels in ((0, 3), (0, 3), (1, 3), (0, 1)):
-        network = ResNet18(8, channels)
+        network = ResNet18(16, channels)
         marks.append(load_weights(network, resnet18_weights(seed=seed), f"{seed}.pth"))
     assert marks[0] == marks[1]
     assert len(set(marks)) == 3
@@ -321,29 +321,29 @@ def test_broken_files(
     [
         (
             "width",
-            "x.pth: 'conv1.weight' has the shape (16, 3, 7, 7), not (8, 3, 7, 7); torchvision's "
+            "x.pth: 'conv1.weight' has the shape (32, 3, 7, 7), not (16, 3, 7, 7); torchvision's "
             "weights fit a width of 64",
         ),
         ("missing", "x.pth: no 'layer2.0.downsample.0.weight' in these weights"),
         ("missing statistics", "x.pth: no 'layer4.1.bn2.running_var' in these weights"),
         ("resnet34", "x.pth: 'layer1.2.conv1.weight' is no part of this backbone"),
-        ("flat", "x.pth: 'conv1.weight' has the shape (1176,), not (8, 3, 7, 7); "),
+        ("flat", "x.pth: 'conv1.weight' has the shape (2352,), not (16, 3, 7, 7); "),
     ],
 )
 def test_wrong_weights_of_resnet18(
     resnet18_weights: Callable[..., Weights], kind: str, said: str
 ) -> None:
     """Another width, a missing layer and a deeper network are told by the layer, in one line."""
-    weights = resnet18_weights(16 if kind == "width" else 8)
+    weights = resnet18_weights(32 if kind == "width" else 16)
     if kind == "missing":
         del weights["layer2.0.downsample.0.weight"]
     elif kind == "missing statistics":
         del weights["layer4.1.bn2.running_var"]
     elif kind == "resnet34":
-        weights["layer1.2.conv1.weight"] = torch.zeros(8, 8, 3, 3)
+        weights["layer1.2.conv1.weight"] = torch.zeros(16, 16, 3, 3)
     elif kind == "flat":
         weights["conv1.weight"] = weights["conv1.weight"].flatten()
-    network = ResNet18(8)
+    network = ResNet18(16)
     before = digest(network)
     with pytest.raises(UsageError) as caught:
         load_weights(network, weights, "x.pth")

@@ -132,7 +132,7 @@ def test_start_from_another_shape(tmp_path: Path) -> None:
         checkpoint.start_from(tmp_path, _players(dataclasses.replace(CONFIG, width=16)))
 
 
-@pytest.mark.parametrize("change", [{"generator": "resnet18"}, {"color_space": "rgb"}])
+@pytest.mark.parametrize("change", [{"generator": "resnet18", "width": 16}, {"color_space": "rgb"}])
 def test_start_from_another_kind(tmp_path: Path, change: dict[str, Any]) -> None:
     """Weights of another encoder or color space are refused as well."""
     checkpoint.save(tmp_path, CONFIG, PROGRESS, _players(), [])
@@ -160,7 +160,7 @@ def test_settings_of_version_0_1_0(tmp_path: Path) -> None:
     assert not checkpoint.trained_generator(state).training
 
 
-@pytest.mark.parametrize("change", [{"generator": "resnet18"}, {"color_space": "rgb"}])
+@pytest.mark.parametrize("change", [{"generator": "resnet18", "width": 16}, {"color_space": "rgb"}])
 def test_trained_generator_of_other_kinds(
     same: Callable[[object, object], bool], tmp_path: Path, change: dict[str, Any]
 ) -> None:

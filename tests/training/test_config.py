@@ -91,14 +91,23 @@ def test_impossible_value(name: str, value: object) -> None:
         override(TrainConfig(), {name: value})
 
 
-@pytest.mark.parametrize("name", ["width", "discriminator_width"])
-def test_narrow_layers(name: str) -> None:
+@pytest.mark.parametrize(
+    ("generator", "name", "least"),
+    [
+        ("unet", "width", 8),
+        ("resnet18", "width", 16),
+        ("unet", "discriminator_width", 8),
+        ("resnet18", "discriminator_width", 8),
+    ],
+)
+def test_narrow_layers(generator: str, name: str, least: int) -> None:
     """Layers in which oneDNN damages memory are refused in one line that says so."""
+    config = override(TrainConfig(), {"generator": generator})
     with pytest.raises(UsageError) as caught:
-        override(TrainConfig(), {name: "7"})
-    said = f"{name} must be at least 8, not 7: "
+        override(config, {name: str(least - 1)})
+    said = f"{name} must be at least {least}, not {least - 1}: "
     assert str(caught.value) == f"{said}with fewer channels PyTorch's oneDNN may damage memory"
-    assert getattr(override(TrainConfig(), {name: "8"}), name) == 8
+    assert getattr(override(config, {name: str(least)}), name) == least
 
 
 def test_half_size_is_allowed() -> None:

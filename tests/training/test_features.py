@@ -29,7 +29,7 @@ PHOTOS = [skimage.data.astronaut()[:64, 200:264], skimage.data.coffee()[200:264,
 PERCEPTUAL = TrainConfig(width=8, discriminator_width=8, levels=6, size=64, gamma=0.5)
 SOURCES = {
     "unet": TrainConfig(width=8, discriminator_width=8, levels=6, size=64),
-    "resnet18": TrainConfig(recipe="resnet18", generator="resnet18", width=8, size=64),
+    "resnet18": TrainConfig(recipe="resnet18", generator="resnet18", width=16, size=64),
     "rgb": TrainConfig(recipe="rgb", color_space="rgb", width=8, levels=6, size=64),
 }
 

@@ -129,7 +129,8 @@ def test_wrong_settings_are_refused(
     exported: dict[str, Path], batches: list[torch.Tensor], tiny: TrainConfig, tmp_path: Path
 ) -> None:
     """Another width, another generator, another bound of the ReLUs, no model at all: one line."""
-    for change in ({"width": 16}, {"generator": "resnet18"}, {"color_space": "rgb"}):
+    resnet18 = {"generator": "resnet18", "width": 16}
+    for change in ({"width": 16}, resnet18, {"color_space": "rgb"}):
         config = dataclasses.replace(tiny, **change)
         with pytest.raises(UsageError, match="not a generator of these settings"):
             load_onnx(generator_for(config), exported["whole"], config, batches[:1])

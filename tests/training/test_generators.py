@@ -187,7 +187,7 @@ def test_kaiming_keeps_the_variance() -> None:
 def resnet() -> ResNetUNet:
     """A thin one in double precision, in which even faint paths stand far above rounding."""
     torch.manual_seed(0)
-    return ResNetUNet(8).double().eval()
+    return ResNetUNet(16).double().eval()
 
 
 @torch.no_grad()
@@ -195,7 +195,7 @@ def resnet() -> ResNetUNet:
 def test_resnet_shapes_and_range(inputs: int, outputs: int) -> None:
     """Any multiple of 32 each way goes in, and bounded planes of that size come out."""
     torch.manual_seed(0)
-    network = ResNetUNet(8, inputs=inputs, outputs=outputs).eval()
+    network = ResNetUNet(16, inputs=inputs, outputs=outputs).eval()
     for size in ((32, 32), (64, 96)):
         made = network(torch.randn(2, inputs, *size))
         assert made.shape == (2, outputs, *size)
@@ -239,7 +239,7 @@ def test_every_resnet_parameter_learns(resnet: ResNetUNet) -> None:
 @torch.no_grad()
 def test_settings_make_the_generator() -> None:
     """Color space, kind, width, depth, dropout and bound of a generator are the settings' own."""
-    config = TrainConfig(width=8, levels=6, size=64, dropout=0.25, relu_limit=6.0)
+    config = TrainConfig(width=16, levels=6, size=64, dropout=0.25, relu_limit=6.0)
     for kind, known in (("unet", UNet), ("resnet18", ResNetUNet)):
         for space, inputs, outputs in (("lab", 1, 2), ("rgb", 3, 3)):
             chosen = dataclasses.replace(config, generator=kind, color_space=space)

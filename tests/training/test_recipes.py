@@ -43,7 +43,9 @@ D_LOSSES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN")
 def _small(case: str) -> TrainConfig:
     levels = CASES[case].levels if CASES[case].generator == "resnet18" else 6
     layer = "1_1" if case.endswith("vgg19") else CASES[case].feature_layer
-    return dataclasses.replace(CASES[case], levels=levels, feature_layer=layer, **SMALL)
+    width = 16 if CASES[case].generator == "resnet18" else SMALL["width"]
+    settings = {**SMALL, "levels": levels, "feature_layer": layer, "width": width}
+    return dataclasses.replace(CASES[case], **settings)
 
 
 def _quiet(_: str) -> None:
@@ -64,7 +66,7 @@ def weight_files(
     resnet18_weights: Callable[..., dict[str, torch.Tensor]],
     vgg19_weights: Callable[..., dict[str, torch.Tensor]],
 ) -> dict[str, str]:
-    """Weight files under torchvision's names: ResNet-18 of width 8, and VGG-19."""
+    """Weight files under torchvision's names: ResNet-18 of width 16, and VGG-19."""
     folder = tmp_path_factory.mktemp("weights")
     torch.save(resnet18_weights(), folder / "resnet18.pth")
     torch.save(vgg19_weights(drawn=1), folder / "vgg19.pth")

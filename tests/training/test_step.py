@@ -73,7 +73,7 @@ class _Features(nn.Module):
         {"pixel_loss": "mse"},
         {"real_weight": 0.3, "fake_weight": 0.9},
         {"color_space": "rgb"},
-        {"generator": "resnet18"},
+        {"generator": "resnet18", "width": 16},
         {"gamma": 0.25},
         {"gamma": 0.25, "color_space": "rgb", "gan_mode": "lsgan"},
     ],
@@ -290,7 +290,9 @@ def test_calibration_of_batch_norm() -> None:
 @pytest.mark.parametrize("generator", ["unet", "resnet18"])
 def test_channels_of_the_spaces(space: str, seen: int, made: int, generator: str) -> None:
     """Generators see L or grey and make ab or RGB; the discriminator sees both together."""
-    players = _players(dataclasses.replace(CONFIG, color_space=space, generator=generator))
+    players = _players(
+        dataclasses.replace(CONFIG, color_space=space, generator=generator, width=16)
+    )
     with torch.no_grad():
         output = players.generator(torch.zeros(2, seen, 64, 64))
         assert output.shape == (2, made, 64, 64)
