@@ -34,7 +34,7 @@ def cli() -> None:
     "backbones",
     multiple=True,
     metavar="imagenet|FILE|encoder:RUN",
-    help="Weights of ResNet-18 or VGG-19 in torchvision's form, or a run's encoder for features.",
+    help="ImageNet weights of the backbones that take part, a file of them, or a run's encoder.",
 )
 @click.option("--time-budget", type=float, metavar="MINUTES", help="Train about this long.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")

@@ -35,12 +35,14 @@ class TrainConfig:
     # generator and discriminator
     color_space: Literal["lab", "rgb"] = "lab"
     """What the generator sees and makes: L to (a, b), or grey in three channels to RGB."""
-    generator: Literal["unet", "resnet18"] = "unet"
-    """The encoder: pix2pix's, or a ResNet-18 without its average pool and linear layer."""
+    generator: str = "unet"
+    """By its encoder: pix2pix's (`unet`), a ResNet-18 without its average pool and linear layer
+    (`resnet18`), or EfficientNet-Lite2 (`lite-unet`); a row of `training.generators`."""
     width: int = 64
-    """Channels of the first layer; the widest has 8 times as many."""
+    """Channels of the first layer; the widest has 8 times as many. Of a `lite-unet`, whose encoder
+    is what it is, a quarter of the decoder's widest."""
     levels: int = 8
-    """How often a `unet` halves its input; a `resnet18` always does so 5 times."""
+    """How often a `unet` halves its input; the others always do so 5 times."""
     init: Literal["normal", "xavier", "kaiming"] = "normal"
     """First weights: N(0, 0.02), or Glorot's or He's normal distribution."""
     dropout: float = 0.5
@@ -127,11 +129,9 @@ class TrainConfig:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:
             raise UsageError(f"crop must be above 0 and at most 1, not {self.crop}")
-        # one level less is fine: the U-Net leaves its innermost level out
-        smallest = 32 if self.generator == "resnet18" else 2 ** (self.levels - 1)
-        if self.size < 32 or self.size % smallest:
-            depth = "a resnet18" if self.generator == "resnet18" else f"{self.levels} levels"
-            raise UsageError(f"size must be a multiple of {smallest} for {depth}")
+        from training import generators  # torch takes seconds to import, and --help needs none
+
+        generators.check(self)
         if not re.fullmatch(r"[1-5]_[1-4]", self.feature_layer) or self.feature_layer in NO_LAYER:
             raise UsageError(f"feature_layer is 1_1 to 5_4, not {self.feature_layer!r}")
         for name, hint in get_type_hints(TrainConfig).items():

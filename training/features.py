@@ -16,7 +16,7 @@ from colorbatch.errors import UsageError
 from training import checkpoint
 from training.backbones import VGG19Features, digest, load_weights, read_weights
 from training.config import TrainConfig
-from training.generators import Generator, ResNetUNet
+from training.generators import Generator
 
 
 class EncoderFeatures(nn.Module):
@@ -36,12 +36,7 @@ class EncoderFeatures(nn.Module):
         count, _, height, width = rgb.shape
         grey = rgb.reshape(count * 3, 1, height, width)
         x = (_lightness(grey) if self.inputs == 1 else grey * 2 - 1).expand(-1, self.inputs, -1, -1)
-        if isinstance(self.generator, ResNetUNet):
-            x = self.generator.encoder(x)[self.level - 1]
-        else:
-            for down in self.generator.down[: self.level]:
-                x = down(x)
-            x = nn.functional.leaky_relu(x, 0.2)
+        x = self.generator.maps(x, self.level)[-1]
         return x.reshape(count, -1, *x.shape[2:])
 
 

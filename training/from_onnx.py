@@ -22,7 +22,7 @@ from colorbatch.errors import ModelError, UsageError
 from training import spaces
 from training.checkpoint import History
 from training.config import TrainConfig
-from training.generators import Generator, UNet
+from training.generators import Generator
 
 HALF = ".float16"
 """How the export marks weights that it stores in half precision."""
@@ -53,7 +53,7 @@ def load_onnx(
         for tensor in graph.initializer
     }
     pairs = _normalised(generator)
-    left_out = _left_out(generator, engine.size[0])
+    left_out = generator.left_out(engine.size[0])
     for name, module in generator.named_modules():
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             continue
@@ -74,13 +74,6 @@ def load_onnx(
         {"images": _pictures(words), "commit": engine.card.source_commit, "summary": words}
         for words in engine.card.history
     ]
-
-
-def _left_out(generator: Generator, size: int) -> tuple[str, ...]:
-    """Layers of the innermost level, which a U-Net passes by at half its size."""
-    if not isinstance(generator, UNet) or size % 2**generator.levels == 0:
-        return ()
-    return (f"down.{generator.levels - 1}.1", "up.0.1")
 
 
 def _pictures(words: str) -> int:

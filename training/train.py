@@ -41,7 +41,7 @@ from training.data import (
 )
 from training.features import make_features
 from training.from_onnx import load_onnx
-from training.generators import ResNetUNet
+from training.generators import GENERATORS
 from training.metrics import Validation
 from training.step import Players, autocast, calibrate_batch_norm, make_players, train_step
 
@@ -70,7 +70,7 @@ def train(
 
     `init` is a run, checkpoint or exported model to take the first weights from; `cache` a folder
     for decoded photographs, shared between runs (RUN/cache without it); `backbones` says where the
-    weights of ResNet-18 or VGG-19 come from (`imagenet`, a file, `encoder:RUN`). Returns False if a
+    weights of backbones come from (`imagenet`, a file, `encoder:RUN`). Returns False if a
     Ctrl-C ended it early; the state is saved either way. Raises UsageError if `run` was made with
     other settings or other photographs, or is in use.
     """
@@ -96,8 +96,9 @@ def train(
         say(f"device {device.type} ({name}), precision {dtype}, {torch.get_num_threads()} threads")
         features = make_features(config, backbones)
         encoder = None
-        if config.generator == "resnet18" and state is None:
-            encoder = read_weights(backbones, "resnet18")
+        backbone = GENERATORS[config.generator].backbone
+        if backbone is not None and state is None:
+            encoder = read_weights(backbones, backbone)
         if backbones and state is None and features is None and encoder is None:
             raise UsageError("--backbone-weights plays no part in these settings")
         if encoder and init is not None:
@@ -173,8 +174,8 @@ def _calibration(photos: PhotoCache, config: TrainConfig) -> Iterator[Tensor]:
 
 
 def _load_encoder(players: Players, weights: dict[str, Tensor], name: str) -> str:
-    """Start a ResNet-18 encoder from weights of other origin; what they are, in words."""
-    assert isinstance(players.generator, ResNetUNet)
+    """Start an encoder from weights of other origin; what they are, in words."""
+    assert players.generator.encoder is not None
     mark = load_weights(players.generator.encoder, weights, name)
     players.average.load_state_dict(players.generator.state_dict())
     return f"encoder from {name} (sha256 {mark})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -18,8 +19,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorbatch.errors import ColorbatchError, UsageError
-from training import backbones
-from training.backbones import ResNet18, VGG19Features, digest, load_weights, read_weights
+from training.backbones import (
+    BACKBONES,
+    ResNet18,
+    VGG19Features,
+    digest,
+    load_weights,
+    read_weights,
+)
+from training.backbones.weights import Download, Package
 
 Weights = dict[str, Tensor]
 Shapes = Callable[..., dict[str, tuple[int, ...]]]
@@ -254,6 +262,11 @@ def test_digest_is_of_the_values(resnet18_weights: Callable[..., Weights]) -> No
     assert len(set(marks)) == 3
 
 
+NO_WEIGHTS = (
+    "no weights of resnet18, vgg19, efficientnet-lite0, efficientnet-lite1, efficientnet-lite2"
+)
+
+
 class _Pickle:
     """A pickle that would make a folder when it is loaded."""
 
@@ -274,11 +287,11 @@ class _Pickle:
         ("code", "not a weight file of PyTorch"),
         ("plain pickle of code", "not a weight file of PyTorch"),
         ("folder", "not a weight file of PyTorch"),
-        ("tensor", "not a weight file of torchvision"),
-        ("checkpoint", "not a weight file of torchvision"),
-        ("numbers for names", "not a weight file of torchvision"),
-        ("other network", "no weights of torchvision's resnet18 or vgg19"),
-        ("nothing in it", "no weights of torchvision's resnet18 or vgg19"),
+        ("tensor", "not a file of tensors by name"),
+        ("checkpoint", "not a file of tensors by name"),
+        ("numbers for names", "not a file of tensors by name"),
+        ("other network", NO_WEIGHTS),
+        ("nothing in it", NO_WEIGHTS),
     ],
 )
 def test_broken_files(
@@ -409,16 +422,22 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str, list[str]]]:
 
 def test_addresses() -> None:
     """The files of torchvision's `IMAGENET1K_V1` weights, as its source names them."""
-    assert backbones.ADDRESSES == {
+    found = {name: row.imagenet for name, row in BACKBONES.items()}
+    assert {n: row.address for n, row in found.items() if not isinstance(row, Package)} == {
         "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
         "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     }
 
 
+def _download_from(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = dataclasses.replace(BACKBONES["resnet18"], imagenet=Download(address))
+    monkeypatch.setitem(BACKBONES, "resnet18", row)
+
+
 def test_no_network(empty_hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`imagenet` without a network is one line that tells the way around it."""
     address = "http://127.0.0.1:9/resnet18-f37072fd.pth"  # the discard port: nothing listens there
-    monkeypatch.setitem(backbones.ADDRESSES, "resnet18", address)
+    _download_from(address, monkeypatch)
     with pytest.raises(ColorbatchError) as caught:
         read_weights(["imagenet"], "resnet18")
     line = str(caught.value)
@@ -440,7 +459,7 @@ def test_download(
     path = _saved(folder / "made.pth", weights)
     name = f"resnet18-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"
     path.rename(folder / name)
-    monkeypatch.setitem(backbones.ADDRESSES, "resnet18", f"{address}/{name}")
+    _download_from(f"{address}/{name}", monkeypatch)
     for _ in range(2):
         found = read_weights(["imagenet"], "resnet18")
         assert found is not None and found[1] == "imagenet"
@@ -460,7 +479,7 @@ def test_wrong_download(
     folder, address, _ = served
     _saved(folder / "resnet18-00000000.pth", resnet18_weights())
     for name, said in (("resnet18-00000000.pth", "invalid hash"), ("none.pth", "File not found")):
-        monkeypatch.setitem(backbones.ADDRESSES, "resnet18", f"{address}/{name}")
+        _download_from(f"{address}/{name}", monkeypatch)
         with pytest.raises(ColorbatchError, match=said) as caught:
             read_weights(["imagenet"], "resnet18")
         assert "\n" not in str(caught.value)

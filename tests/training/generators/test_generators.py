@@ -1,4 +1,5 @@
-"""Both U-Nets: their published sizes and shapes, and that every part of them takes part."""
+"""The U-Nets of pix2pix and around a ResNet-18: their published sizes and shapes, and that every
+part of them takes part."""
 
 from __future__ import annotations
 
@@ -178,6 +179,17 @@ def test_kaiming_keeps_the_variance() -> None:
         inside = layer(x.relu())[..., 4:-4, 4:-4]
         # mean square of N(0, 1) behind a ReLU is 1/2, and the rule doubles it; few weights
         assert inside.square().mean() == pytest.approx(1, abs=0.25)
+
+
+@torch.no_grad()
+def test_kaiming_knows_groups() -> None:
+    """An output of a depthwise convolution is a sum over one channel, and keeps the variance too."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(512, 512, 3, groups=512)
+    initialize(layer, "kaiming")
+    inside = layer(torch.randn(4, 512, 16, 16).relu())
+    # mean square of N(0, 1) behind a ReLU is 1/2, and the rule doubles it
+    assert inside.square().mean() == pytest.approx(1, abs=0.25)
 
 
 # --- the U-Net around a ResNet-18 --------------------------------------------------------------

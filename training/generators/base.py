@@ -1,0 +1,57 @@
+"""What every generator has in common: what the rest of the project asks of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Self
+
+from torch import Tensor, nn
+
+from training.backbones import Backbone
+from training.config import TrainConfig
+
+MAPS = 5
+"""How many of its encoder's maps a generator can show, from 1/2 to 1/32 of the size."""
+
+
+class Generator(nn.Module, ABC):
+    """A network that sees grey and predicts color (see `training.generators`).
+
+    `encoder` is the part that may start with a backbone's weights; None where there is none.
+    """
+
+    encoder: Backbone | None
+
+    @classmethod
+    @abstractmethod
+    def of(cls, config: TrainConfig, inputs: int, outputs: int) -> Self:
+        """The network that the settings describe, with PyTorch's own weights."""
+
+    @abstractmethod
+    def forward(self, condition: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W), float32 (or the autocast type) in [-1, 1].
+
+        Raises ValueError for sizes that do not halve often enough.
+        """
+
+    @abstractmethod
+    def maps(self, condition: Tensor, count: int = MAPS) -> list[Tensor]:
+        """The encoder's first `count` maps, behind their activations where they have any: at 1/2,
+        1/4, ... of the size of `condition` (N, inputs, H, W)."""
+
+    def left_out(self, size: int) -> Sequence[str]:
+        """Names of layers that play no part at this height and width: an exported model has no
+        weights for them."""
+        return ()
+
+    def frozen(self) -> Sequence[nn.Module]:
+        """Parts that stay as they came where the settings freeze the encoder's first ones."""
+        return ()
+
+
+def check_size(condition: Tensor, multiple: int) -> None:
+    """Raise ValueError unless height and width are multiples of a number."""
+    height, width = condition.shape[-2:]
+    if height % multiple or width % multiple:
+        raise ValueError(f"{height}x{width} is no multiple of {multiple}")

@@ -1,0 +1,212 @@
+"""A U-Net around EfficientNet-Lite2, with attention over its coarsest map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.backbones.efficientnet_lite import EfficientNetLite
+from training.config import TrainConfig
+from training.generators.base import MAPS, Generator, check_size
+from training.generators.layers import relu
+
+VERSION = 2
+"""Of EfficientNet-Lite."""
+SHARES = (4, 3, 2, 1.5, 0.75, 0.25)
+"""Channels of the decoder's maps from 1/32 of the size to the whole, as shares of `width`."""
+TWICE = (True, True, True, False)
+"""Which of the decoder's joins are followed by a second convolution, from 1/16 to 1/2."""
+BLOCKS, HEADS = 2, 8
+"""Of attention."""
+FROZEN_MAPS = 2
+"""The first maps of the encoder, 1/2 and 1/4, show edges and textures: these it need not learn."""
+
+
+class LiteUNet(Generator):
+    """A U-Net whose encoder is EfficientNet-Lite2 (see `training.backbones.efficientnet_lite`).
+
+    Two blocks of attention see the whole picture at 1/32 of the size. Then each map is enlarged by
+    2, joined with the encoder's of that size and convolved 3x3: there are no transposed
+    convolutions, and no checkerboards. `width` is that of the decoder (64 gives 256 channels at
+    1/32, 16 at the whole size), `dropout` stands behind its first three joins.
+
+    `forward`: (N, inputs, H, W) -> (N, outputs, H, W), both multiples of 32; float32 (or the
+    autocast type) in [-1, 1]. Raises ValueError for all other sizes.
+    """
+
+    encoder: EfficientNetLite
+
+    def __init__(
+        self,
+        width: int = 64,
+        dropout: float = 0.0,
+        relu_limit: float = 6.0,
+        inputs: int = 1,
+        outputs: int = 2,
+    ) -> None:
+        super().__init__()
+        self.encoder = EfficientNetLite(VERSION, inputs)
+        made = [max(8, round(width * share / 8) * 8) for share in SHARES]
+        joined = [*self.encoder.channels[3::-1], inputs]
+        self.bottom = _normalised(
+            nn.Conv2d(self.encoder.channels[-1], made[0], 1, bias=False), relu_limit
+        )
+        self.context = nn.Sequential(*(Attention(made[0], HEADS) for _ in range(BLOCKS)))
+        up = []
+        for i, twice in enumerate(TWICE):
+            join = EnlargeJoinConvolve(made[i], joined[i], made[i + 1])
+            layers: list[nn.Module] = [_normalised(join, relu_limit)]
+            if twice:
+                again = nn.Conv2d(made[i + 1], made[i + 1], 3, padding=1, bias=False)
+                layers.append(_normalised(again, relu_limit))
+            if dropout > 0 and i < 3:
+                layers.append(nn.Dropout(dropout))
+            up.append(nn.Sequential(*layers))
+        self.up = nn.ModuleList(up)
+        self.last = nn.Sequential(
+            _normalised(EnlargeJoinConvolve(made[4], joined[4], made[5]), relu_limit),
+            nn.Conv2d(made[5], outputs, 3, padding=1),
+        )
+
+    @classmethod
+    def of(cls, config: TrainConfig, inputs: int, outputs: int) -> Self:
+        return cls(config.width, config.dropout, config.relu_limit, inputs, outputs)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        check_size(condition, 32)
+        maps = [condition, *self.maps(condition)]
+        x: Tensor = self.context(self.bottom(maps.pop()))
+        for up in (*self.up, self.last):
+            x = up((x, maps.pop()))
+        return torch.tanh(x)
+
+    def maps(self, condition: Tensor, count: int = MAPS) -> list[Tensor]:
+        maps: list[Tensor] = self.encoder(condition)
+        return maps[:count]
+
+    def frozen(self) -> Sequence[nn.Module]:
+        return self.encoder.first_parts(FROZEN_MAPS)
+
+
+def _normalised(convolution: nn.Conv2d, relu_limit: float) -> nn.Sequential:
+    """A convolution, batch norm and ReLU."""
+    norm = nn.BatchNorm2d(convolution.out_channels)
+    return nn.Sequential(convolution, norm, relu(relu_limit, inplace=True))
+
+
+class Attention(nn.Module):
+    """Self-attention over all places of a map, and two linear layers (Vaswani et al. 2017,
+    "Attention Is All You Need", sections 3.2 and 3.3), each behind its layer norm.
+
+    A depthwise 3x3 convolution, which sees the border, tells places apart. `forward`: (N, C, H, W)
+    to the same.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.pos = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.n1, self.n2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.qkv, self.out = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, 3 * channels), nn.GELU(), nn.Linear(3 * channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.pos(x)
+        _, channels, height, width = x.shape
+        places = x.flatten(2).transpose(1, 2)  # (N, H * W, C)
+        parts = self.qkv(self.n1(places)).unflatten(2, (3, self.heads, channels // self.heads))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, H * W, C / heads)
+        seen = functional.scaled_dot_product_attention(query, key, value)
+        places = places + self.out(seen.transpose(1, 2).flatten(2))
+        places = places + self.mlp(self.n2(places))
+        made: Tensor = places.transpose(1, 2).unflatten(2, (height, width))
+        return made
+
+
+class EnlargeJoinConvolve(nn.Conv2d):
+    """A map enlarged by 2 (nearest), joined with a finer one, and convolved 3x3 with padding 1.
+
+    `forward`: a pair of (N, coarse, H, W) and (N, fine, 2 H, 2 W) -> (N, outputs, 2 H, 2 W). The
+    weight is that of the plain convolution of coarse + fine channels.
+
+    An enlarged map repeats itself, so that of its nine products some are the same: each output is a
+    sum of 2x2 coarse values, with one of four kernels by where it lies. These are computed at the
+    coarse size, with 4/9 of the products and no enlarged map kept for the backward pass.
+    """
+
+    def __init__(self, coarse: int, fine: int, outputs: int) -> None:
+        super().__init__(coarse + fine, outputs, 3, padding=1, bias=False)
+        self.coarse = coarse
+
+    def forward(self, pair: tuple[Tensor, Tensor]) -> Tensor:  # type: ignore[override]
+        coarse, fine = pair
+        kernels = coarse_kernels(self.weight[:, : self.coarse])
+        phases = functional.conv2d(coarse, kernels, padding=1)
+        joined = functional.conv2d(fine, self.weight[:, self.coarse :], self.bias, padding=1)
+        woven: Tensor = _AddPhases.apply(joined, phases)  # type: ignore[no-untyped-call]
+        return woven
+
+
+def coarse_kernels(weight: Tensor) -> Tensor:
+    """3x3 kernels (O, C, 3, 3) on a map enlarged by 2 as 2x2 kernels (4 O, C, 2, 2) on the map
+    itself: those for the outputs in even rows and columns, even and odd, odd and even, both odd.
+
+    An even output sees the coarse values before and at its place through the first tap and the sum
+    of the two others, an odd one those at its place and behind it through the sum of the first two
+    and the third.
+    """
+    rows = _halves(weight, 2)
+    kernels = torch.stack([half for row in rows for half in _halves(row, 3)])
+    return kernels.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def _halves(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    first, second, third = torch.split(weight, 1, dim)
+    even = torch.cat([first, second + third], dim)
+    odd = torch.cat([first + second, third], dim)
+    return even, odd
+
+
+class _AddPhases(torch.autograd.Function):
+    """Add `phases` (N, 4 C, H + 1, W + 1), four maps of a convolution with 2x2 kernels and padding
+    1, to `joined` (N, C, 2 H, 2 W) in place: every second row and column has its own.
+
+    Written out since autograd would clear and add a whole map for each of the four.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, joined: Tensor, phases: Tensor) -> Tensor:
+        ctx.mark_dirty(joined)
+        for part, places in zip(_phases(phases), _places(joined), strict=True):
+            places += part
+        return joined
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        count, channels, height, width = gradient.shape
+        shape = (count, 4 * channels, height // 2 + 1, width // 2 + 1)
+        phases = gradient.new_zeros(shape).contiguous(memory_format=torch.channels_last)
+        for part, places in zip(_phases(phases), _places(gradient), strict=True):
+            part.copy_(places)
+        return gradient, phases
+
+
+def _phases(phases: Tensor) -> list[Tensor]:
+    """The four maps, each where it fits: an even row's values begin one row before an odd one's."""
+    height, width = phases.shape[2] - 1, phases.shape[3] - 1
+    corners = ((0, 0), (0, 1), (1, 0), (1, 1))
+    return [
+        part[:, :, row : row + height, column : column + width]
+        for part, (row, column) in zip(phases.chunk(4, dim=1), corners, strict=True)
+    ]
+
+
+def _places(fine: Tensor) -> list[Tensor]:
+    """Every second row and column of a map, in the order of the phases."""
+    return [fine[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
