@@ -12,13 +12,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
 from training.config import TrainConfig, override
 from training.generators import Generator, generator_for
-from training.step import Players
+from training.step import Balance, Players
 
 NAME = "checkpoint.pt"
 FORMER_NAMES = {"l1_weight": "pixel_weight"}
@@ -43,6 +44,8 @@ class Progress:
     """Name and hash of the file that the first weights came from."""
     precision: str = ""
     """What `auto` came to, so that a run goes on in it."""
+    seconds: float = 0.0
+    """How long it has trained: what a time budget is counted by."""
 
 
 def save(
@@ -58,6 +61,8 @@ def save(
         "progress": dataclasses.asdict(progress),
         "generator": players.generator.state_dict(),
         "discriminator": players.discriminator.state_dict(),
+        "projected": players.projected.state_dict() if players.projected else {},
+        "balance": dataclasses.asdict(players.balance),
         "ema": players.average.state_dict(),
         "optimizer_g": players.optimizer_g.state_dict(),
         "optimizer_d": players.optimizer_d.state_dict(),
@@ -114,6 +119,11 @@ def restore(state: dict[str, Any], players: Players) -> Progress:
     """Put a loaded checkpoint back into the players and the random generators."""
     players.generator.load_state_dict(state["generator"])
     players.discriminator.load_state_dict(state["discriminator"])
+    if players.projected is not None:
+        players.projected.load_state_dict(state["projected"])
+        players.balance = Balance(**state["balance"])
+    elif "balance" in state:
+        players.balance = Balance(**state["balance"])
     players.average.load_state_dict(state["ema"])
     players.optimizer_g.load_state_dict(state["optimizer_g"])
     players.optimizer_d.load_state_dict(state["optimizer_d"])
@@ -131,9 +141,39 @@ def config_of(state: dict[str, Any]) -> TrainConfig:
     return override(TrainConfig(), values)
 
 
+def read_weights(path: Path) -> dict[str, Any] | None:
+    """A generator's weights alone, with the names of its parameters, as `torch.save` or safetensors
+    hold them, in float32; None if the file is something else."""
+    if path.is_dir():
+        return None
+    try:
+        if path.suffix == ".safetensors":
+            weights: Any = safetensors.torch.load_file(path)
+        else:
+            weights = torch.load(path, "cpu", weights_only=True)
+    except Exception:  # each library raises many kinds; what follows says what is wrong
+        return None
+    if not isinstance(weights, dict) or "config" in weights:
+        return None
+    if not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        return None
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
+
+
+DISCRIMINATOR, PROJECTED = "discriminator.", "projected."
+"""How the names of the discriminators' parameters begin in a file of weights."""
+
+
 def start_from(path: Path, players: Players) -> History:
     """Begin with the weights of a run or checkpoint file (`--init`): its averaged generator, and
-    its discriminator where it was trained and the shapes agree. Returns its history."""
+    its discriminators where they were trained and the shapes agree; or with a file of weights
+    alone. Returns its history."""
+    weights = read_weights(path)
+    if weights is not None:
+        return _start_from_weights(path, weights, players)
     state = load(path)
     try:
         players.generator.load_state_dict(state["ema"])
@@ -145,8 +185,28 @@ def start_from(path: Path, players: Players) -> History:
     same = all(name in theirs and theirs[name].shape == mine[name].shape for name in mine)
     if same and state["optimizer_d"]["state"]:  # an untrained one is worth nothing
         players.discriminator.load_state_dict(theirs)
+    theirs = state.get("projected", {})
+    if players.projected is not None and theirs:
+        players.projected.load_state_dict(theirs)
     history: History = state.get("history", [])
     return history
+
+
+def _start_from_weights(path: Path, weights: dict[str, Any], players: Players) -> History:
+    parts: dict[str, dict[str, Any]] = {"": {}, DISCRIMINATOR: {}, PROJECTED: {}}
+    for name, value in weights.items():
+        start = next(part for part in (DISCRIMINATOR, PROJECTED, "") if name.startswith(part))
+        parts[start][name.removeprefix(start)] = value
+    try:
+        for network in (players.generator, players.average):
+            network.load_state_dict(parts[""])
+        if parts[DISCRIMINATOR]:
+            players.discriminator.load_state_dict(parts[DISCRIMINATOR])
+        if parts[PROJECTED] and players.projected is not None:
+            players.projected.load_state_dict(parts[PROJECTED])
+    except RuntimeError as error:
+        raise UsageError(f"{path}: its networks have other shapes than these settings'") from error
+    return []
 
 
 def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> Generator:

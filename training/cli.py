@@ -24,7 +24,14 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("recipe")
-@click.option("--data", type=FOLDER, required=True, help="Photographs, searched recursively.")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="DIR[:WEIGHT]",
+    help="Photographs, searched recursively; may be repeated, with a weight each: what part of "
+    "its photographs an epoch sees.",
+)
 @click.option("--val", type=FOLDER, help="Validation photographs; otherwise a fifth of --data.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; an old one goes on.")
 @click.option("--init", type=ANY_PATH, help="Run, checkpoint or exported model to start from.")
@@ -40,7 +47,7 @@ def cli() -> None:
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
 def train(
     recipe: str,
-    data: Path,
+    data: tuple[str, ...],
     val: Path | None,
     out: Path,
     init: Path | None,
@@ -52,13 +59,15 @@ def train(
     """Train RECIPE (a name such as `unet`, or a TOML file)."""
     config = override(load_recipe(recipe), parse_settings(settings))
     if time_budget is not None:
-        # the number of steps is fixed by the budget, so the rate can decay over them
+        # the end is known, so the rate can decay towards it
         decayed = {} if any(s.startswith("schedule=") for s in settings) else {"schedule": "cosine"}
         config = override(config, {"time_budget": time_budget, **decayed})
-    from training.train import train as run_training  # torch takes seconds to import
+    from training.data import Folder  # torch takes seconds to import
+    from training.train import train as run_training
 
+    folders = [Folder.of(text) for text in data]
     finished = run_training(
-        config, data, val, out, init=init, cache=cache, backbones=backbones, say=click.echo
+        config, folders, val, out, init=init, cache=cache, backbones=backbones, say=click.echo
     )
     if not finished:
         sys.exit(ExitCode.INTERRUPTED)

@@ -17,8 +17,12 @@ RECIPES = Path(__file__).parent / "recipes"
 NOT_NEGATIVE = (
     *("seed", "learning_rate", "discriminator_learning_rate", "steps", "time_budget"),
     *("relu_limit", "rotation", "noise", "gan_weight", "real_weight"),
-    *("fake_weight", "pixel_weight"),
+    *("fake_weight", "pixel_weight", "chroma_weight", "gan_share", "projected_weight"),
+    *("projected_share", "feature_share", "consistency_weight", "consistency_share"),
+    *("encoder_rate", "weight_decay", "warm_up", "gradient_clip"),
 )
+UP_TO_ONE = ("pretrain", "gamma", "final_rate", "square", "degradation")
+BELOW_ONE = ("dropout", "ema_decay", "beta1", "beta2")
 NO_LAYER = ("1_3", "1_4", "2_3", "2_4")
 """VGG-19 has two convolutions before each of its first two max-pools."""
 NARROWEST = {"unet": 8, "resnet18": 16}
@@ -50,6 +54,11 @@ class TrainConfig:
     """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2
     and 4x4, single cells grow to 60 standard deviations: a spot at one place of many pictures."""
     discriminator_width: int = 64
+    discriminator_norm: Literal["batch", "spectral"] = "batch"
+    """Of the PatchGAN: batch norm, or the spectral norm of Miyato et al. 2018."""
+    freeze_encoder: bool = False
+    """Whether a pretrained encoder's first parts stay as they came: those that see edges and
+    textures, up to 1/4 of the size. Their backward pass is the dearest."""
     # data
     size: int = 256
     """Height and width of what the generator sees, in pixels."""
@@ -59,6 +68,16 @@ class TrainConfig:
     """Random rotation by up to this many degrees either way."""
     crop: float = 1.0
     """Random crop: each side is at least this share of the photograph's; 1 is none."""
+    square: float = 0.0
+    """Share of the pictures that are windows with about the photograph's own proportions (15 %),
+    at least `crop` of its shorter side; the others are windows squeezed to the square, as the tool
+    squeezes whole pictures."""
+    pairs: float = 0.0
+    """Share of a batch that shows a photograph of the batch a second time, otherwise (see
+    `training.views`): what the consistency term compares."""
+    degradation: float = 0.0
+    """Share of the photographs that the generator sees as an old scan shows them (see
+    `training.degradation`)."""
     noise: float = 0.0
     """Gaussian noise on what the generator sees while it is trained, for scans have grain: its
     standard deviation in percent of the range from black to white. The sources' own noise is
@@ -68,28 +87,54 @@ class TrainConfig:
     steps: int = 0
     """Number of steps; 0 means `epochs` whole epochs."""
     time_budget: float = 0.0
-    """Minutes; where it is not 0, the number of steps is fixed by timing a few beforehand."""
+    """Minutes; where it is not 0, it ends the run, and the schedule follows the clock."""
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
     schedule: Literal["constant", "cosine"] = "constant"
-    """Rate over the run: constant, or a cosine from the full rate to zero."""
+    """Rate over the run: constant, or a cosine from the full rate to `final_rate` of it."""
+    final_rate: float = 0.0
+    warm_up: int = 0
+    """Steps over which the rates rise to the full ones."""
+    encoder_rate: float = 1.0
+    """Factor on the generator's rate for a pretrained encoder."""
+    weight_decay: float = 0.0
+    """Of the generator, decoupled (Loshchilov and Hutter 2019)."""
+    gradient_clip: float = 0.0
+    """Largest norm of the generator's gradient; 0 is no limit."""
     # losses
     pretrain: float = 0.0
     """Stage 1: share of the steps, at the start, in which the pixel loss alone trains."""
-    gan_mode: Literal["vanilla", "lsgan"] = "vanilla"
-    """Cross-entropy, or the least squares of Mao et al. 2017."""
+    gan_mode: Literal["vanilla", "lsgan", "hinge"] = "vanilla"
+    """Cross-entropy, the least squares of Mao et al. 2017, or the hinge of Lim and Ye 2017."""
     gan_weight: float = 1.0
-    """Weight of the adversarial term; 0 trains the generator alone."""
+    """Weight of the PatchGAN's term; 0 trains without a PatchGAN."""
+    gan_share: float = 0.0
+    """Instead of a weight, if it is not 0: the norm of this term's gradient on the prediction, as a
+    share of that of the pixel loss. Likewise the other shares below."""
+    projected_weight: float = 0.0
+    """Weight of the term of a projected discriminator (Sauer et al. 2021) on the maps of
+    `features`, which is one of EfficientNet-Lite."""
+    projected_share: float = 0.0
     real_weight: float = 0.5
     """Weight of the real pictures in the discriminator's loss."""
     fake_weight: float = 0.5
     """Weight of the made pictures in the discriminator's loss."""
     pixel_loss: Literal["l1", "mse"] = "l1"
     pixel_weight: float = 100.0
+    chroma_weight: float = 0.0
+    """How much more a colorful pixel weighs in the pixel loss: 1 + this x min(chroma / 40, 1.5)."""
+    consistency_weight: float = 0.0
+    """Weight of how far the colors of two views of one photograph are apart."""
+    consistency_share: float = 0.0
     gamma: float = 1.0
     """Share of GAN and pixel loss; 1 - gamma is that of the distance of features, L_X."""
+    feature_share: float = 0.0
+    """Share of the distance of features, in the place of gamma's (which then is 1)."""
+    features: str = "vgg19"
+    """Whose features those are: `vgg19`, or `efficientnet-lite0` to `2`, all its maps but the first
+    (or those of an encoder trained here: `--backbone-weights encoder:RUN`)."""
     feature_layer: str = "5_4"
     """phi_ij of L_X as "i_j": the j-th convolution before the i-th max-pool of VGG-19, after its
     activation. Of an encoder trained here, i counts its resolutions, and j is passed over."""
@@ -119,12 +164,16 @@ class TrainConfig:
         for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} cannot be {getattr(self, name)}")
-        for name in ("dropout", "ema_decay", "beta1", "beta2"):
+        for name in BELOW_ONE:
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 0 and below 1")
-        for name in ("pretrain", "gamma"):
+        for name in UP_TO_ONE:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be at least 0 and at most 1")
+        if not 0 <= self.pairs <= 0.5:
+            raise UsageError("pairs must be at least 0 and at most 0.5")
+        if (self.consistency_weight or self.consistency_share) and not self.second_views:
+            raise UsageError("a consistency term needs pairs: at least one of a batch")
         if self.levels < 5:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:
@@ -138,6 +187,16 @@ class TrainConfig:
             allowed = get_args(hint)  # empty but for a Literal
             if allowed and getattr(self, name) not in allowed:
                 raise UsageError(f"{name} is one of {', '.join(allowed)}")
+
+    @property
+    def second_views(self) -> int:
+        """How many of a batch's pictures are second views of others."""
+        return int(self.batch_size * self.pairs)
+
+    @property
+    def photographs(self) -> int:
+        """How many photographs a batch shows."""
+        return self.batch_size - self.second_views
 
 
 def load_recipe(name: str) -> TrainConfig:

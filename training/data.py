@@ -1,9 +1,8 @@
-"""Photographs to batches: decoded once into a cache, then cropped, turned, flipped, made Lab.
+"""Photographs of folders, decoded once into a cache; which of them a step sees.
 
-Flows in: a folder of photographs. Flows out: conditions and targets as in `training.spaces`,
-float32 tensors in the network range. Pixels stay uint8 sRGB in one memory-mapped file, which the
-operating system keeps in memory as far as there is room. The randomness of a sample is a function
-of (seed, epoch, index) alone, so order, threads and resuming do not change it.
+Flows in: folders of photographs. Flows out: pixels, uint8 sRGB in one memory-mapped file a folder,
+which the operating system keeps in memory as far as there is room, and the order in which epochs
+visit them, a function of (seed, epoch) alone. `training.views` makes batches of them.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
@@ -42,9 +41,17 @@ class PhotoCache:
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
     offsets: tuple[int, ...]
-    pixels: np.ndarray
+    """Where each picture begins in its folder's pixels."""
+    parts: tuple[int, ...]
+    """Which folder's pixels each picture lies in."""
+    pixels: tuple[np.ndarray, ...]
+    """One memory-mapped file a folder, uint8."""
     grey: int
     unreadable: int
+    lengths: tuple[int, ...]
+    """How many photographs each folder has."""
+    seen: tuple[int, ...]
+    """How many of them an epoch sees."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -53,13 +60,39 @@ class PhotoCache:
         """Photograph `index`: sRGB codes (H, W, 3), uint8, a view into the cache."""
         height, width = self.sizes[index]
         start = self.offsets[index]
-        return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
+        flat = self.pixels[self.parts[index]][start : start + height * width * 3]
+        return flat.reshape(height, width, 3)
 
     @property
     def digest(self) -> str:
         """Names and sizes of what is in it: two caches of the same photographs have the same."""
-        text = json.dumps([self.names, self.sizes])
+        content: list[object] = [self.names, self.sizes]
+        if self.seen != self.lengths:
+            content.append(self.seen)
+        text = json.dumps(content)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of photographs, and how much of it an epoch sees: 1 is every photograph once."""
+
+    path: Path
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, text: str) -> Folder:
+        """`DIR`, or `DIR:WEIGHT`. Raises UsageError for a weight that is none."""
+        path, colon, weight = text.rpartition(":")
+        if not colon or Path(text).is_dir() or not re.fullmatch(r"[0-9.]+", weight):
+            return cls(Path(text))
+        try:
+            share = float(weight)
+        except ValueError:
+            raise UsageError(f"{weight} is no weight for {path}") from None
+        if not 0 < share <= 100:
+            raise UsageError(f"the weight of {path} is above 0 and at most 100, not {weight}")
+        return cls(Path(path), share)
 
 
 def is_validation(name: str) -> bool:
@@ -72,7 +105,7 @@ def is_validation(name: str) -> bool:
 
 
 def open_caches(
-    data: Path,
+    data: Path | Sequence[Folder],
     validation: Path | None,
     folder: Path,
     config: TrainConfig,
@@ -83,24 +116,50 @@ def open_caches(
     Without a validation folder, photographs are told apart by `is_validation`. What lies
     below `skip` (the run's own pictures) is left out. Raises UsageError if a set is empty.
     """
+    folders = [Folder(data)] if isinstance(data, Path) else list(data)
     short_side = round(config.size / config.crop)
-    found = find_pictures(data, skip)
-    if validation is None:
-        held_out = [path for path in found if is_validation(path.name)]
-        found = [path for path in found if not is_validation(path.name)]
-        training = _open_cache(data, found, folder / "train", short_side)
-        validating = _open_cache(data, held_out, folder / "val", short_side)
-    else:
-        training = _open_cache(data, found, folder / "train", short_side)
+    training, validating = [], []
+    for each in folders:
+        found = find_pictures(each.path, skip)
+        if validation is None:
+            held_out = [path for path in found if is_validation(path.name)]
+            found = [path for path in found if not is_validation(path.name)]
+            validating.append(_open_cache(each.path, held_out, folder / "val", short_side))
+        training.append(_open_cache(each.path, found, folder / "train", short_side))
+        if not len(training[-1]):
+            raise UsageError(f"no color photographs for training in {each.path}")
+    if validation is not None:
         held_out = find_pictures(validation, skip)
-        validating = _open_cache(validation, held_out, folder / "val", short_side)
-    for name, cache, root in (
-        ("training", training, data),
-        ("validation", validating, validation or data),
-    ):
-        if not len(cache):
-            raise UsageError(f"no color photographs for {name} in {root}")
-    return training, validating
+        validating = [_open_cache(validation, held_out, folder / "val", short_side)]
+    if not any(len(cache) for cache in validating):
+        where = validation or ", ".join(str(each.path) for each in folders)
+        raise UsageError(f"no color photographs for validation in {where}")
+    return _joined(training, [each.weight for each in folders]), _joined(validating)
+
+
+def _joined(caches: Sequence[PhotoCache], weights: Sequence[float] | None = None) -> PhotoCache:
+    """Several folders as one, each with its weight; names of equal files in different folders are
+    told apart by the folder's number."""
+    weights = weights or [1.0] * len(caches)
+    several = len(caches) > 1
+    return PhotoCache(
+        names=tuple(
+            f"{part}:{name}" if several else name
+            for part, cache in enumerate(caches)
+            for name in cache.names
+        ),
+        sizes=tuple(size for cache in caches for size in cache.sizes),
+        offsets=tuple(offset for cache in caches for offset in cache.offsets),
+        parts=tuple(part for part, cache in enumerate(caches) for _ in cache.names),
+        pixels=tuple(pixels for cache in caches for pixels in cache.pixels),
+        grey=sum(cache.grey for cache in caches),
+        unreadable=sum(cache.unreadable for cache in caches),
+        lengths=tuple(len(cache) for cache in caches),
+        seen=tuple(
+            max(1, round(weight * len(cache))) if len(cache) else 0
+            for cache, weight in zip(caches, weights, strict=True)
+        ),
+    )
 
 
 def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> PhotoCache:
@@ -119,16 +178,20 @@ def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) 
         lengths = [height * width * 3 for height, width in sizes]
         pixels = np.zeros(0, np.uint8)
         if lengths:  # an empty file cannot be mapped
-            pixels = np.memmap(pixel_path, np.uint8, "r", shape=sum(lengths))
+            # copied on write, which nobody does: PyTorch warns of memory that it must not write
+            pixels = np.memmap(pixel_path, np.uint8, "c", shape=sum(lengths))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ColorbatchError(f"{pixel_path}: broken cache", "delete it and start again") from error
     return PhotoCache(
         names=tuple(index["names"]),
         sizes=sizes,
         offsets=tuple(int(n) for n in np.cumsum([0, *lengths])[:-1]),
-        pixels=pixels,
+        parts=(0,) * len(sizes),
+        pixels=(pixels,),
         grey=index["grey"],
         unreadable=index["unreadable"],
+        lengths=(len(sizes),),
+        seen=(len(sizes),),
     )
 
 
@@ -179,31 +242,18 @@ def _shrink(rgb: color.Codes, short_side: int) -> color.Codes:
     return color.resize_area(rgb, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch visits its photographs."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
-
-
-def sample(rgb: color.Codes, config: TrainConfig, epoch: int, index: int) -> color.Codes:
-    """One training picture (S, S, 3), uint8: a random window, turned and flipped as configured."""
-    rng = np.random.default_rng((config.seed, epoch, index))
-    height, width = rgb.shape[:2]
-    share_y, share_x = rng.uniform(config.crop, 1, 2)
-    rows, columns = max(1, round(height * share_y)), max(1, round(width * share_x))
-    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-    picture = color.resize_area(
-        rgb[top : top + rows, left : left + columns], (config.size, config.size)
-    )
-    if config.rotation:
-        center = (config.size - 1) / 2
-        angle = rng.uniform(-config.rotation, config.rotation)
-        turn = cv2.getRotationMatrix2D((center, center), angle, 1.0)
-        picture = cv2.warpAffine(
-            picture, turn, (config.size, config.size), borderMode=cv2.BORDER_REFLECT_101
-        )
-    if config.flip and rng.random() < 0.5:
-        picture = picture[:, ::-1]
-    return picture
+def epoch_order(cache: PhotoCache, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch visits its photographs: of each folder as many as its weight
+    says, none again before all of the folder were seen."""
+    rng = np.random.default_rng((seed, epoch))
+    visits, first = [], 0
+    for length, seen in zip(cache.lengths, cache.seen, strict=True):
+        rounds = [rng.permutation(length) for _ in range(-(-seen // length))]
+        if rounds:
+            visits.append(first + np.concatenate(rounds)[:seen])
+        first += length
+    order = np.concatenate(visits)
+    return order if len(visits) == 1 else rng.permutation(order)
 
 
 def lab_of(pictures: Sequence[color.Codes]) -> color.Float:
@@ -220,36 +270,17 @@ def to_tensors(pictures: Sequence[color.Codes], space: str = "lab") -> tuple[Ten
     return spaces.condition(lab[..., 0], space), spaces.target(lab, np.stack(pictures), space)
 
 
-def training_batch(
-    cache: PhotoCache, config: TrainConfig, step: int
-) -> tuple[int, tuple[Tensor, Tensor]]:
-    """The batch of one step (counted from 0) and its epoch."""
-    epoch, batch = divmod(step, steps_per_epoch(len(cache), config))
-    order = epoch_order(len(cache), config.seed, epoch)
-    indices = order[batch * config.batch_size : (batch + 1) * config.batch_size]
-    return epoch, to_tensors(
-        [sample(cache.photo(int(index)), config, epoch, int(index)) for index in indices],
-        config.color_space,
-    )
+def step_photographs(cache: PhotoCache, config: TrainConfig, step: int) -> tuple[int, list[int]]:
+    """The epoch of one step (counted from 0), and the indices of the photographs it sees."""
+    epoch, batch = divmod(step, steps_per_epoch(cache, config))
+    order = epoch_order(cache, config.seed, epoch)
+    count = config.photographs
+    return epoch, [int(index) for index in order[batch * count : (batch + 1) * count]]
 
 
-def steps_per_epoch(count: int, config: TrainConfig) -> int:
+def steps_per_epoch(cache: PhotoCache, config: TrainConfig) -> int:
     """Whole batches in an epoch, at least one."""
-    return max(1, count // config.batch_size)
-
-
-def training_batches(
-    cache: PhotoCache, config: TrainConfig, start: int
-) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
-    """Endless batches from step `start` on, the next one made while the network works."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(training_batch, cache, config, start)
-        step = start
-        while True:
-            current = ahead.result()
-            step += 1
-            ahead = pool.submit(training_batch, cache, config, step)
-            yield current
+    return max(1, sum(cache.seen) // config.photographs)
 
 
 def whole_picture(rgb: color.Codes, size: int) -> color.Codes:

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from colorbatch import color
 from colorbatch.errors import UsageError
 from training import checkpoint
-from training.backbones import VGG19Features, digest, load_weights, read_weights
+from training.backbones import (
+    EfficientNetLite,
+    VGG19Features,
+    digest,
+    load_weights,
+    read_weights,
+)
+from training.backbones.efficientnet_lite import SCALES, seen
 from training.config import TrainConfig
 from training.generators import Generator
 
@@ -48,11 +55,46 @@ def _lightness(grey: Tensor) -> Tensor:
     return (116 * cube_root - 16) / color.L_CENTER - 1
 
 
+class LiteFeatures(nn.Module):
+    """EfficientNet-Lite as it sees pictures: sRGB (N, 3, H, W) in [0, 1] to its maps at 1/4, 1/8,
+    1/16 and 1/32 of the size, with `channels` channels."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self.network = EfficientNetLite(version)
+        self.channels = self.network.channels[1:]
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        maps: list[Tensor] = self.network(seen(rgb))
+        return maps[1:]
+
+
+LITE = {f"efficientnet-lite{version}": version for version in SCALES}
+
+
 def make_features(config: TrainConfig, sources: Sequence[str]) -> tuple[nn.Module, str] | None:
     """The frozen feature network that the settings ask for, and what it is in words; None where
-    gamma is 1. Raises UsageError if no source has weights for it."""
-    if config.gamma == 1:
+    no term needs one. Raises UsageError if no source has weights for it."""
+    judged = bool(config.projected_weight or config.projected_share)
+    if config.gamma == 1 and not config.feature_share and not judged:
         return None
+    if config.features in LITE:
+        found = read_weights(sources, config.features)
+        if found is None:
+            raise UsageError(
+                f"features of {config.features} need --backbone-weights imagenet or FILE"
+            )
+        lite = LiteFeatures(LITE[config.features])
+        mark = load_weights(lite.network, *found)
+        name = f"features of {config.features} from {found[1]} (sha256 {mark})"
+        return lite.eval().requires_grad_(False), name
+    if judged or config.features != "vgg19":
+        kinds = ", ".join(LITE)
+        raise UsageError(
+            f"a projected discriminator needs features of {kinds}"
+            if judged
+            else f"features are of vgg19, {kinds}, not {config.features!r}"
+        )
     i, j = (int(number) for number in config.feature_layer.split("_"))
     runs = [source.removeprefix("encoder:") for source in sources if source.startswith("encoder:")]
     features: nn.Module

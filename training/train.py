@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from colorbatch import color
@@ -32,23 +32,29 @@ from training.backbones import load_weights, read_weights
 from training.checkpoint import Progress
 from training.config import TrainConfig, differences
 from training.data import (
+    Folder,
     PhotoCache,
     open_caches,
+    step_photographs,
     steps_per_epoch,
-    training_batch,
-    training_batches,
     validation_batches,
 )
 from training.features import make_features
 from training.from_onnx import load_onnx
 from training.generators import GENERATORS
 from training.metrics import Validation
-from training.step import Players, autocast, calibrate_batch_norm, make_players, train_step
+from training.step import (
+    Players,
+    autocast,
+    calibrate_batch_norm,
+    make_players,
+    set_rates,
+    train_step,
+)
+from training.views import Photographs, make_batch, memory_format
 
-WARM_UP_STEPS = 4
-TIMED_STEPS = 12
-OVERHEAD = 0.92
-"""Share of a time budget that is left for steps; the rest goes to validation and checkpoints."""
+TIMED_EVERY = 10
+"""Steps between two whose parts are timed: on a GPU, a timed one waits for its batch."""
 EMA_WARM_UP = 10
 """Early in a run the average follows faster, or it would be made of the first random weights."""
 SHEET_PICTURES = 8
@@ -57,7 +63,7 @@ CALIBRATION_BATCHES = 32
 
 def train(
     config: TrainConfig,
-    data: Path,
+    data: Path | Sequence[Folder],
     validation: Path | None,
     run: Path,
     *,
@@ -66,7 +72,8 @@ def train(
     backbones: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> bool:
-    """Train until the planned steps are done; goes on where an earlier call on `run` stopped.
+    """Train until the planned steps are done, or the time is over; goes on where an earlier call on
+    `run` stopped. `data` is a folder of photographs, or several with their weights.
 
     `init` is a run, checkpoint or exported model to take the first weights from; `cache` a folder
     for decoded photographs, shared between runs (RUN/cache without it); `backbones` says where the
@@ -75,7 +82,8 @@ def train(
     other settings or other photographs, or is in use.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for folder in (data, validation):
+    folders = [Folder(data)] if isinstance(data, Path) else list(data)
+    for folder in (*(each.path for each in folders), validation):
         if folder is not None and not folder.is_dir():
             raise UsageError(f"{folder}: no such folder")
     if init is not None and not init.exists():
@@ -97,33 +105,28 @@ def train(
         features = make_features(config, backbones)
         encoder = None
         backbone = GENERATORS[config.generator].backbone
-        if backbone is not None and state is None:
+        if backbone is not None and state is None and init is None:
             encoder = read_weights(backbones, backbone)
         if backbones and state is None and features is None and encoder is None:
-            raise UsageError("--backbone-weights plays no part in these settings")
-        if encoder and init is not None:
-            raise UsageError("the encoder's weights come from --init or --backbone-weights")
-        photos, held_out = open_caches(data, validation, cache or run / "cache", config, run)
-        for label, photographs in (("training", photos), ("validation", held_out)):
+            raise UsageError(
+                "--backbone-weights plays no part "
+                + ("beside --init" if init is not None and backbone else "in these settings")
+            )
+        photos, held_out = open_caches(folders, validation, cache or run / "cache", config, run)
+        for label, found in (("training", photos), ("validation", held_out)):
             say(
-                f"{label}: {len(photographs)} photographs"
-                f" ({photographs.grey} grey and {photographs.unreadable} unreadable skipped)"
+                f"{label}: {len(found)} photographs"
+                f" ({found.grey} grey and {found.unreadable} unreadable skipped)"
             )
 
-        frozen = features[0].to(device) if features else None
-        steps = 0
-        if state is None:
-            steps = planned_steps(config, len(photos))
-            if config.time_budget:
-                steps = steps_in_time(config, photos, frozen, device, dtype)
-        players = make_players(config, device, dtype)
-        players.features = frozen
+        players = make_players(config, device, dtype, features[0] if features else None)
         history: checkpoint.History = []
         if state is not None:
             history = state["history"][:-1]
             progress = checkpoint.restore(state, players)
             if progress.data_digest != photos.digest:
-                raise UsageError(f"{run} was trained on other photographs than those in {data}")
+                where = ", ".join(str(each.path) for each in folders)
+                raise UsageError(f"{run} was trained on other photographs than those in {where}")
             if progress.validation_digest not in ("", held_out.digest):
                 raise UsageError(f"{run} was validated on other photographs")
             # the hash decides: files may be renamed
@@ -133,11 +136,11 @@ def train(
                 say(f"{run} has begun already: --init is passed over")
             if backbones and features is None:
                 say(f"{run} has begun already: --backbone-weights is passed over")
-            say(f"going on from step {progress.step} of {progress.steps}")
+            say(f"going on from step {progress.step}{_of(progress)}")
         else:
             described = [features[1]] if features else []
             if init is not None:
-                history = _start(init, players, config, photos)
+                history = _start(init, players, config, Photographs(photos, device))
                 say(f"starting with the weights of {init}")
             if encoder is not None:
                 described.append(_load_encoder(players, *encoder))
@@ -145,7 +148,7 @@ def train(
                 say(words)
             progress = Progress(
                 step=0,
-                steps=steps,
+                steps=0 if config.time_budget else planned_steps(config, photos),
                 data_digest=photos.digest,
                 photographs=len(photos),
                 validation_digest=held_out.digest,
@@ -154,11 +157,12 @@ def train(
                 precision=PRECISIONS[dtype],
             )
         write_bytes(run / "run.json", record_of(config, progress, photos, held_out))
-        return _loop(config, run, players, progress, history, photos, held_out, device, dtype, say)
+        photographs = Photographs(photos, device)
+        return _loop(config, run, players, progress, history, photographs, held_out, dtype, say)
 
 
 def _start(
-    init: Path, players: Players, config: TrainConfig, photos: PhotoCache
+    init: Path, players: Players, config: TrainConfig, photos: Photographs
 ) -> checkpoint.History:
     """Take the first weights from a run, a checkpoint or an exported model; returns its history."""
     if init.suffix != ".onnx":
@@ -168,9 +172,10 @@ def _start(
     return history
 
 
-def _calibration(photos: PhotoCache, config: TrainConfig) -> Iterator[Tensor]:
-    """The batches over which batch-norm statistics are measured."""
-    return (training_batch(photos, config, i)[1][0] for i in range(CALIBRATION_BATCHES))
+def _calibration(photos: Photographs, config: TrainConfig) -> Iterator[Tensor]:
+    """The batches over which batch-norm statistics are measured: what the generator sees."""
+    for step in range(CALIBRATION_BATCHES):
+        yield make_batch(photos, config, *step_photographs(photos.cache, config, step)).seen
 
 
 def _load_encoder(players: Players, weights: dict[str, Tensor], name: str) -> str:
@@ -189,64 +194,103 @@ def _named_file(init: Path | None) -> str:
     return f"{init.resolve().name} (sha256 {sha256(file)[:16]})"
 
 
+@dataclasses.dataclass
+class Stopwatch:
+    """Where the time of steps goes: `networks` and `batches`, in seconds of the timed steps."""
+
+    device: torch.device
+    networks: float = 0.0
+    batches: float = 0.0
+    timed: int = 0
+
+    @contextmanager
+    def part(self, name: str, step: int) -> Iterator[None]:
+        """Time a part of a step, where its turn is. A GPU works on its own: it is waited for."""
+        if step % TIMED_EVERY:
+            yield
+            return
+        self._wait()
+        started = time.monotonic()
+        yield
+        self._wait()
+        setattr(self, name, getattr(self, name) + time.monotonic() - started)
+        self.timed += name == "networks"
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def words(self, config: TrainConfig) -> str:
+        """Photographs a second, views of them, and the share of time in the networks."""
+        seconds = self.networks + self.batches
+        if not self.timed:
+            return "no step was timed"
+        rate = self.timed * config.batch_size / seconds
+        return f"{rate:.1f} pictures a second, {self.networks / seconds:.0%} of it in the networks"
+
+
 def _loop(
     config: TrainConfig,
     run: Path,
     players: Players,
     progress: Progress,
     history: checkpoint.History,
-    photos: PhotoCache,
+    photos: Photographs,
     held_out: PhotoCache,
-    device: torch.device,
     dtype: torch.dtype,
     say: Callable[[str], None],
 ) -> bool:
-    epoch_steps = steps_per_epoch(len(photos), config)
+    device = photos.device
+    epoch_steps = steps_per_epoch(photos.cache, config)
     log_path = run / "log.jsonl"
     cut_log(log_path, progress.step)
     cut_log(run / "validation.jsonl", progress.step)
-    batches = training_batches(photos, config, progress.step)
-    started = time.monotonic()
-    bar = tqdm(total=progress.steps, initial=progress.step, unit="step", mininterval=1)
+    watch = Stopwatch(device)
+    started, before = time.monotonic(), progress.seconds
+    done = _share(config, progress)
+    bar = tqdm(total=progress.steps or None, initial=progress.step, unit="step", mininterval=1)
 
     with log_path.open("a", encoding="utf-8") as log, bar, _interrupt_flag() as interrupted:
-        while progress.step < progress.steps:
-            epoch, (condition, target) = next(batches)
-            rate = scheduled(config, progress)
-            for optimizer, full in (
-                (players.optimizer_g, config.learning_rate),
-                (players.optimizer_d, config.discriminator_learning_rate),
-            ):
-                for group in optimizer.param_groups:
-                    group["lr"] = full * rate
-            losses = train_step(
-                players,
-                config,
-                condition.to(device, memory_format=torch.channels_last),
-                target.to(device, memory_format=torch.channels_last),
-                dtype,
-                progress=progress.step / progress.steps,
-                ema_decay=min(
-                    config.ema_decay, (1 + progress.step) / (EMA_WARM_UP + progress.step)
-                ),
-            )
+        while done < 1:
+            step = progress.step
+            with watch.part("batches", step):
+                epoch, indices = step_photographs(photos.cache, config, step)
+                batch = make_batch(photos, config, epoch, indices)
+            rate = scheduled(config, step, done)
+            set_rates(players, config, rate)
+            with watch.part("networks", step):
+                losses = train_step(
+                    players,
+                    config,
+                    batch.condition,
+                    batch.target,
+                    dtype,
+                    seen=batch.seen,
+                    pair=batch.pair,
+                    progress=done,
+                    ema_decay=min(config.ema_decay, (1 + step) / (EMA_WARM_UP + step)),
+                )
             if not all(math.isfinite(loss) for loss in losses.values() if loss is not None):
                 raise ColorbatchError(
-                    f"step {progress.step + 1}: a loss is no number",
+                    f"step {step + 1}: a loss is no number",
                     "start anew with a lower learning_rate",
                 )
-            progress = dataclasses.replace(progress, step=progress.step + 1)
+            seconds = before + time.monotonic() - started if config.time_budget else 0.0
+            progress = dataclasses.replace(progress, step=step + 1, seconds=seconds)
+            done = _share(config, progress)
 
             row = {"step": progress.step, "epoch": epoch, "rate": rate, **losses}
             log.write(json.dumps(row) + "\n")
             bar.update()
             bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items() if v is not None})
 
-            last = progress.step == progress.steps
+            last = done >= 1
             measuring = last or progress.step % (epoch_steps * config.validate_every) == 0
             saving = last or interrupted() or progress.step % config.checkpoint_every == 0
             if measuring or saving:
-                calibrate_batch_norm(players.average, _calibration(photos, config), device, dtype)
+                frozen = players.average.frozen() if config.freeze_encoder else ()
+                conditions = _calibration(photos, config)
+                calibrate_batch_norm(players.average, conditions, device, dtype, frozen)
             if measuring:
                 count = len(held_out) if last else config.validation_images
                 measured = validate(players, config, held_out, count, run, progress.step, dtype)
@@ -258,7 +302,7 @@ def _loop(
                     f"step {progress.step}: |ab| error {measured['ab_error_relative']:.3f} of "
                     f"grey's, "
                     f"PSNR {measured['psnr']:.2f} dB, colorfulness {measured['colorfulness']:.1f} "
-                    f"(true {measured['colorfulness_truth']:.1f})"
+                    f"(true {measured['colorfulness_truth']:.1f}); {watch.words(config)}"
                 )
             if saving:
                 log.flush()
@@ -267,8 +311,20 @@ def _loop(
             if saving and not last and interrupted():
                 say(f"interrupted; saved at step {progress.step}, the same command goes on")
                 return False
-    say(f"done: {progress.step} steps in {(time.monotonic() - started) / 60:.1f} minutes")
+    minutes = (time.monotonic() - started) / 60
+    say(f"done: {progress.step} steps in {minutes:.1f} minutes; {watch.words(config)}")
     return True
+
+
+def _of(progress: Progress) -> str:
+    return f" of {progress.steps}" if progress.steps else f", {progress.seconds / 60:.0f} minutes"
+
+
+def _share(config: TrainConfig, progress: Progress) -> float:
+    """How much of the run is done, 1 at its end: of its steps, or of its time."""
+    if config.time_budget:
+        return min(1.0, progress.seconds / (config.time_budget * 60))
+    return progress.step / progress.steps
 
 
 def record_of(
@@ -292,45 +348,18 @@ def record_of(
     return json.dumps(record, indent=1).encode()
 
 
-def planned_steps(config: TrainConfig, photographs: int) -> int:
+def planned_steps(config: TrainConfig, photographs: PhotoCache) -> int:
     """Steps of a run that has no time budget."""
     return config.steps or config.epochs * steps_per_epoch(photographs, config)
 
 
-def steps_in_time(
-    config: TrainConfig,
-    photos: PhotoCache,
-    features: nn.Module | None,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> int:
-    """Steps that fit into the time budget, told by timing a few of each stage with networks that
-    are thrown away; at least one."""
-    started = time.monotonic()
-    players = make_players(config, device, dtype)
-    players.features = features
-    seconds = 0.0
-    for progress, share in ((0.0, config.pretrain), (1.0, 1 - config.pretrain)):
-        if not share:
-            continue
-        for i in range(WARM_UP_STEPS + TIMED_STEPS):
-            if i == WARM_UP_STEPS:
-                timed = time.monotonic()
-            condition, target = (
-                tensor.to(device, memory_format=torch.channels_last)
-                for tensor in training_batch(photos, config, i)[1]
-            )
-            train_step(players, config, condition, target, dtype, progress=progress)
-        seconds += share * (time.monotonic() - timed) / TIMED_STEPS
-    left = config.time_budget * 60 - (time.monotonic() - started)
-    return max(1, int(left * OVERHEAD / seconds))
-
-
-def scheduled(config: TrainConfig, progress: Progress) -> float:
-    """Factor on the learning rates at this step."""
+def scheduled(config: TrainConfig, step: int, done: float) -> float:
+    """Factor on the learning rates at a step (from 0), where `done` (0 to 1) is behind it."""
+    rising = min(1.0, (step + 1) / config.warm_up) if config.warm_up else 1.0
     if config.schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * progress.step / progress.steps))
+        return rising
+    falling = 0.5 * (1 + math.cos(math.pi * done))
+    return rising * (config.final_rate + (1 - config.final_rate) * falling)
 
 
 PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
@@ -366,7 +395,7 @@ def validate(
     for pictures, lab in validation_batches(held_out, config, count):
         condition = spaces.condition(lab[..., 0], config.color_space)
         with autocast(device, dtype):
-            output = players.average(condition.to(device, memory_format=torch.channels_last))
+            output = players.average(condition.to(device, memory_format=memory_format(device)))
         ab = spaces.chroma(output, config.color_space)
         for i, truth in enumerate(pictures):
             colored = validation.add(lab[i], ab[i], truth)
