@@ -101,6 +101,21 @@ def courses_table(columns: Mapping[str, Courses]) -> str:
     return str(tabulate(lines, headings, disable_numparse=True))
 
 
+def to_json(swaying: Mapping[str, Sway], columns: Mapping[str, Courses]) -> str:
+    """What the tables hold, in Lab units: model by model, and column by column."""
+    photographs = {
+        name: dataclasses.asdict(sway) | {"mean": dataclasses.asdict(sway.mean)}
+        for name, sway in swaying.items()
+    }
+    sequences = {
+        heading: {
+            name: dataclasses.asdict(steadiness.mean_course(found)) for name, found in rows.items()
+        }
+        for heading, rows in columns.items()
+    }
+    return json.dumps({"photographs": photographs, "sequences": sequences}, indent=1)
+
+
 def main() -> None:
     """Measure, and print the tables or the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
@@ -130,22 +145,19 @@ def main() -> None:
         }
     except ColorbatchError as error:
         parser.error(str(error))
+    columns: dict[str, Courses] = {}
+    if films:
+        names = next(iter(films.values()))
+        columns["step on films"] = {name: [row[name] for row in films.values()] for name in names}
+        columns |= {clip: {name: [one] for name, one in row.items()} for clip, row in films.items()}
+    panned = {f"step on {name} pans": found for name, found in pans.items()}
     if arguments.json:
-        found = {
-            "photographs": {name: dataclasses.asdict(sway) for name, sway in swaying.items()},
-            "films": films,
-            "pans": pans,
-        }
-        print(json.dumps(found, indent=1, default=dataclasses.asdict))
+        print(to_json(swaying, columns | panned))
         return
     print(photographs_table(swaying))
-    if films:
-        by_clip = {clip: {name: [one] for name, one in row.items()} for clip, row in films.items()}
-        names = next(iter(films.values()))
-        every = {name: [row[name] for row in films.values()] for name in names}
-        print("\n" + courses_table({"step on films": every, **by_clip}))
-    if pans:
-        print("\n" + courses_table({f"step on {name} pans": row for name, row in pans.items()}))
+    for part in (columns, panned):
+        if part:
+            print("\n" + courses_table(part))
 
 
 if __name__ == "__main__":
