@@ -43,6 +43,8 @@ GREY, CONSTANT, TRUTH = "grey", "constant", "truth"
 """Rows beside the models: no color at all, the best constant color, the photographs themselves."""
 HEADINGS = {
     "ab_mae": "|ab|",
+    "ab_relative": "of grey",
+    "worse": "worse",
     "ab_rmse": "RMSE ab",
     "psnr": "PSNR",
     "psnr_pooled": "PSNR pooled",
@@ -55,12 +57,13 @@ HEADINGS = {
     "histogram": "ab hist",
 }
 EXPLANATION = (
-    "|ab|, RMSE ab: mean absolute and root mean square error of a* and b*, Lab units. PSNR: of "
-    "8-bit sRGB in dB, mean over pictures; pooled: of the mean squared error of all pictures. "
-    "SSIM: of 8-bit sRGB. within 20: share of pixels whose ab is within 20 of the truth; AuC: area "
-    "under that share over thresholds 0 to 150. dE2000: mean CIEDE2000. colorful: Hasler and "
-    "Suesstrunk's M3, mean over pictures; abs: its variant with absolute values. ab hist: "
-    "Jensen-Shannon distance of the ab histogram from the truth's."
+    "|ab|, RMSE ab: mean absolute and root mean square error of a* and b*, Lab units. of grey: "
+    "|ab| in parts of that of the grey picture. worse: share of photographs whose |ab| is larger "
+    "than that of the grey picture. PSNR: of 8-bit sRGB in dB, mean over pictures; pooled: of the "
+    "mean squared error of all pictures. SSIM: of 8-bit sRGB. within 20: share of pixels whose ab "
+    "is within 20 of the truth; AuC: area under that share over thresholds 0 to 150. dE2000: mean "
+    "CIEDE2000. colorful: Hasler and Suesstrunk's M3, mean over pictures; abs: its variant with "
+    "absolute values. ab hist: Jensen-Shannon distance of the ab histogram from the truth's."
 )
 
 
@@ -83,7 +86,7 @@ class Evaluation:
         lines = [[name, *(row[source][key] for key in HEADINGS)] for name, row in self.rows.items()]
         lines.append([TRUTH, *(self.truth[source].get(key, "") for key in HEADINGS)])
         headings = ["", *HEADINGS.values()]
-        formats = ("", *[".2f"] * 4, *[".3f"] * 3, *[".2f"] * 3, ".3f")
+        formats = ("", ".2f", *[".3f"] * 2, *[".2f"] * 3, *[".3f"] * 3, *[".2f"] * 3, ".3f")
         return _tabulated(lines, headings, style, formats)
 
     def sources_table(self, style: str = "simple", metric: str = "ab_mae") -> str:

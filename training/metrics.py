@@ -129,8 +129,12 @@ def measure(lab: color.Float, ab: color.Float, truth: color.Codes) -> Measured:
         use_sample_covariance=False,
     )
     squared = float(np.mean((colored.astype(np.float64) - truth) ** 2))
+    error = float(np.abs(difference).mean())
+    error_grey = float(np.abs(lab[..., 1:].astype(np.float64)).mean())
     numbers = {
-        "ab_error": float(np.abs(difference).mean()),
+        "ab_error": error,
+        "ab_error_grey": error_grey,
+        "worse": float(error > error_grey),
         "ab_squared": float((difference**2).mean()),
         "rgb_squared": squared,
         "psnr": psnr(squared),
@@ -182,18 +186,21 @@ class Totals:
     def summary(self, truth: npt.NDArray[np.int64]) -> dict[str, float]:
         """The metrics, beside the histogram of the truth.
 
-        ab_mae, ab_rmse: of a* and b* over all pixels and both channels, in Lab units. psnr: of
-        8-bit sRGB, the mean over pictures; psnr_pooled: of the mean squared error of all pictures.
-        ssim: of 8-bit sRGB. within: share of pixels within THRESHOLD of the true ab; auc: area
-        under the curve of that share over thresholds 0 to LARGEST_DISTANCE, 1 at best. delta_e:
-        mean CIEDE2000 of the 8-bit picture. colorfulness and colorfulness_of_absolutes: means over
-        pictures. histogram: Jensen-Shannon distance (base 2, 0 to 1) of the ab histogram of all
-        results from the truth's.
+        ab_mae, ab_rmse: of a* and b* over all pixels and both channels, in Lab units. ab_relative:
+        ab_mae in parts of that of grey (ab = 0). worse: share of pictures whose own ab_mae is
+        larger than grey's. psnr: of 8-bit sRGB, the mean over pictures; psnr_pooled: of the mean
+        squared error of all pictures. ssim: of 8-bit sRGB. within: share of pixels within THRESHOLD
+        of the true ab; auc: area under the curve of that share over thresholds 0 to
+        LARGEST_DISTANCE, 1 at best. delta_e: mean CIEDE2000 of the 8-bit picture. colorfulness and
+        colorfulness_of_absolutes: means over pictures. histogram: Jensen-Shannon distance (base 2,
+        0 to 1) of the ab histogram of all results from the truth's.
         """
         mean = {name: value / self.count for name, value in self.sums.items()}
         direct = ("psnr", "ssim", "within", "delta_e", *COLORFULNESS)
         return {
             "ab_mae": mean["ab_error"],
+            "ab_relative": mean["ab_error"] / mean["ab_error_grey"],
+            "worse": mean["worse"],
             "ab_rmse": math.sqrt(mean["ab_squared"]),
             **{name: mean[name] for name in direct},
             "psnr_pooled": psnr(mean["rgb_squared"]),

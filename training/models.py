@@ -33,6 +33,13 @@ class Model:
     about: Mapping[str, object] = field(default_factory=dict)
     """Where it comes from: its recipe, history and source commit."""
 
+    def chroma_of(self, lightness: color.Float) -> color.Float:
+        """`predict`, which raises ModelError if the model has diverged."""
+        chroma = self.predict(lightness)
+        if not np.isfinite(chroma).all():
+            raise ModelError(f"{self.name}: its colors are no numbers")
+        return chroma
+
     def colored(self, rgb: color.Codes) -> color.Codes:
         """A photograph (H, W, 3), uint8, colored anew from its own lightness: (H, W, 3), uint8."""
         [ab] = self.chroma_for([rgb], (rgb.shape[0], rgb.shape[1]))
@@ -47,10 +54,7 @@ class Model:
         Raises ModelError if the model has diverged.
         """
         small = [color.resize_area(rgb, self.size) for rgb in pictures]
-        lightness = np.stack([color.rgb_to_lab(rgb)[..., 0] for rgb in small])
-        chroma = self.predict(lightness)
-        if not np.isfinite(chroma).all():
-            raise ModelError(f"{self.name}: its colors are no numbers")
+        chroma = self.chroma_of(np.stack([color.rgb_to_lab(rgb)[..., 0] for rgb in small]))
         if size is None or size == self.size:
             return list(chroma)
         if size[0] < self.size[0] or size[1] < self.size[1]:

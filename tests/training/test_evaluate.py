@@ -122,6 +122,10 @@ def test_rows_by_hand(
     error = ab - true_ab(photographs)
     # scikit-image's white point and matrix differ in the fourth digit
     assert found["ab_mae"] == pytest.approx(np.abs(error).mean(), rel=0.002)
+    true = np.abs(true_ab(photographs))
+    assert found["ab_relative"] == pytest.approx(np.abs(error).mean() / true.mean(), rel=0.004)
+    worse = np.abs(error).mean(axis=(1, 2, 3)) > true.mean(axis=(1, 2, 3))
+    assert found["worse"] == pytest.approx(worse.mean(), abs=1e-12)
     assert found["ab_rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=0.002)
     assert found["within"] == pytest.approx((np.hypot(*error.T) <= 20).mean(), abs=0.005)
     ratios = []
@@ -137,6 +141,7 @@ def test_grey_row(measured: Measured, photographs: dict[str, np.ndarray]) -> Non
     grey = measured[0].rows["grey"]["all"]
     assert grey["ab_mae"] == pytest.approx(np.abs(true_ab(photographs)).mean(), rel=0.002)
     assert grey["colorfulness"] < 0.5  # neutral to one code
+    assert (grey["ab_relative"], grey["worse"]) == (1, 0)
     truth = measured[0].truth["all"]["colorfulness"]
     assert truth > 10
 
@@ -169,7 +174,7 @@ def test_sources_average_to_all(measured: Measured) -> None:
     """The rows per source, weighted by their photographs, give the row of all."""
     evaluation, _ = measured
     counts = {source: n for source, n in evaluation.counts.items() if source != "all"}
-    means = ("ab_mae", "psnr", "ssim", "within", "auc", "delta_e")
+    means = ("ab_mae", "worse", "psnr", "ssim", "within", "auc", "delta_e")
     for row in evaluation.rows.values():
         for name in (*means, "colorfulness", "colorfulness_of_absolutes"):
             weighted = sum(n * row[source][name] for source, n in counts.items()) / 5
@@ -231,7 +236,8 @@ def test_text_agrees_with_json(measured: Measured, style: str) -> None:
     for name, row in values["rows"].items():
         found = dict(zip(HEADINGS, lines[name], strict=True))
         for key, value in row["all"].items():
-            digits = 3 if key in ("ssim", "within", "auc", "histogram") else 2
+            shares = ("ab_relative", "worse", "ssim", "within", "auc", "histogram")
+            digits = 3 if key in shares else 2
             assert found[key] == f"{value:.{digits}f}", (name, key)
     for source in ("cup", "cat"):
         count, *errors = lines[source]

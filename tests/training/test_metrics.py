@@ -130,6 +130,27 @@ def test_errors_of_ab() -> None:
     assert row["ab_rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
 
 
+def test_beside_grey() -> None:
+    """One picture right and one wrong by more than its own color: half are worse than grey, and
+    the error relative to grey's is that of the sums, not the mean of ratios."""
+    right, wrong = predicted("astronaut", 0), predicted("coffee", 0)
+    lab, _, truth = wrong
+    inverse = -0.5 * lab[..., 1:]  # errors of 1.5 times the color itself
+    row = summary(right, (lab, inverse, truth))
+    of_grey = [np.abs(picture[0][..., 1:].astype(np.float64)).mean() for picture in (right, wrong)]
+    assert row["worse"] == 0.5
+    # the errors are differences of float32
+    assert row["ab_relative"] == pytest.approx(1.5 * of_grey[1] / sum(of_grey), rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.0, 2.0])
+def test_as_far_off_as_grey_is_not_worse(factor: float) -> None:
+    """Grey itself, and twice the true color, have grey's error exactly."""
+    lab, _, truth = predicted("chelsea", 0)
+    row = summary((lab, np.float32(factor) * lab[..., 1:], truth))
+    assert (row["ab_relative"], row["worse"]) == (1, 0)
+
+
 def test_psnr_per_picture_and_pooled() -> None:
     """`psnr` is the mean of scikit-image's over pictures; `psnr_pooled` that of all their pixels,
     which a bad picture pulls down further."""
@@ -275,10 +296,11 @@ def test_totals_are_of_all_pictures() -> None:
     pictures = [predicted(name, 9, seed) for seed, name in enumerate(["astronaut", "coffee"])]
     together = tuple(np.concatenate(parts) for parts in zip(*pictures, strict=True))
     apart, joined = summary(*pictures), summary(together)
-    for name in ("ab_mae", "ab_rmse", "within", "auc", "delta_e", "histogram", "psnr_pooled"):
+    whole = ("ab_mae", "ab_relative", "ab_rmse", "within", "auc", "delta_e", "histogram")
+    for name in (*whole, "psnr_pooled"):
         assert apart[name] == pytest.approx(joined[name], rel=1e-9), name
     first, second = summary(pictures[0]), summary(pictures[1])
-    for name in ("psnr", "ssim", "colorfulness", "colorfulness_of_absolutes"):
+    for name in ("psnr", "ssim", "worse", "colorfulness", "colorfulness_of_absolutes"):
         assert apart[name] == pytest.approx((first[name] + second[name]) / 2, rel=1e-9), name
     made, _ = total(*pictures)
     assert made.count == 2
@@ -289,6 +311,7 @@ def test_the_truth_is_perfect() -> None:
     pictures = [predicted(name, 0) for name in ("astronaut", "coffee", "chelsea")]
     row = summary(*pictures)
     assert (row["ab_mae"], row["ab_rmse"], row["histogram"]) == (0, 0, 0)
+    assert (row["ab_relative"], row["worse"]) == (0, 0)
     assert (row["within"], row["auc"]) == (1, 1)
     # L*a*b* and back is float32: a code here and there
     assert row["delta_e"] < 0.1
