@@ -16,9 +16,9 @@ from colorbatch.headers import pictures_of
 from colorbatch.still import Decoded
 
 BASE_BYTES = 400_000_000
-"""Python, the libraries, the hungriest embedded model, and what it needs for a batch of 8: above the
-first line of `python benchmarks/memory.py --kinds "" --folder ""`, and of the same with another
-model (`COLORBATCH_MODEL=unet32`). Measured: `unet32` FIGURE MB, `lite-unet` FIGURE MB."""
+"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: above the
+peak in the first line of `python benchmarks/memory.py --kinds "" --folder ""`, for the default and
+with COLORBATCH_MODEL=unet32. Measured: `lite-unet` FIGURE MB, `unet32` FIGURE MB."""
 PICTURE_BYTES = 16_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000

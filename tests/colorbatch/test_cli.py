@@ -810,7 +810,7 @@ def test_embedded_models_are_named_and_the_default_is_told(run_cli):
     assert find_model(None) == embedded_models()[0]
     heads = [line for line in run_cli("models").stdout.splitlines() if not line.startswith(" ")]
     assert [re.split("[,:]", line)[0] for line in heads] == stems
-    assert [", the default: " in line for line in heads] == [stem == DEFAULT_MODEL for stem in stems]
+    assert [line for line in heads if ", the default: " in line] == heads[:1]
     said = ", ".join([f"{DEFAULT_MODEL} (the default)", *stems[1:]])
     doctor = run_cli("doctor", "--device", "cpu").stdout
     assert f"embedded models: {said}\n" in doctor
