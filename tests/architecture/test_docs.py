@@ -83,7 +83,7 @@ def test_no_file_names_the_machine_it_was_made_on() -> None:
 
 
 def test_no_placeholder_is_left_in_the_docs() -> None:
-    """Every figure that was to be filled in has been; those of `lite-unet` when its file is here."""
+    """Every figure that was to be filled in has been: those of `lite-unet` once it is here."""
     marks = r"@[A-Z0-9]+@|TODO|TBD"
     if "lite-unet" in {path.stem for path in embedded_models()}:
         marks += r"|\bFIGURE\b"
