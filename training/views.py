@@ -143,8 +143,9 @@ def draw_windows(sizes: Tensor, config: TrainConfig, draws: Draws) -> Windows:
 
 
 def second_windows(first: Windows, sizes: Tensor, draws: Draws) -> Windows:
-    """The same windows, every second zoomed by up to ZOOM, moved by up to SHIFT, as the next frames of a film
-    might show them; never beyond the photograph. (Few are moved far: SHIFT itself is drawn.)"""
+    """The same windows, every second zoomed by up to ZOOM, all moved by up to SHIFT, as the next
+    frames of a film might show them; never beyond the photograph. (Few are moved far: how far at
+    most is drawn itself.)"""
     height, width = sizes.unbind(1)
     zoomed = draws.chance(0.5)
     zoom = torch.where(zoomed, draws.uniform(1 - ZOOM, 1 + ZOOM), torch.ones_like(height))
