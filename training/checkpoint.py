@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
@@ -133,7 +136,15 @@ def config_of(state: dict[str, Any]) -> TrainConfig:
 
 def start_from(path: Path, players: Players) -> History:
     """Begin with the weights of a run or checkpoint file (`--init`): its averaged generator, and
-    its discriminator where it was trained and the shapes agree. Returns its history."""
+    its discriminator where it was trained and the shapes agree. Returns its history.
+
+    A file of a generator's weights alone (see `read_generator`) serves as well, and has no history.
+    """
+    weights = None if path.is_dir() else read_generator(path)
+    if weights is not None:
+        _take(players.generator, weights, path)
+        players.average.load_state_dict(players.generator.state_dict())
+        return []
     state = load(path)
     try:
         players.generator.load_state_dict(state["ema"])
@@ -147,6 +158,44 @@ def start_from(path: Path, players: Players) -> History:
         players.discriminator.load_state_dict(theirs)
     history: History = state.get("history", [])
     return history
+
+
+def read_generator(path: Path) -> dict[str, Tensor] | None:
+    """A generator's weights by name, of float32, from a file that holds nothing else (.safetensors,
+    or what `torch.save` made of a state dict; float16 is widened); None if it holds other things,
+    as a checkpoint does. Raises UsageError for a file that is missing or broken.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            weights: Any = load_file(path)
+        else:
+            weights = torch.load(path, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file of weights") from None
+    except Exception as error:  # torch and safetensors raise many kinds for broken files
+        raise UsageError(f"{path}: not a file of weights") from error
+    if not isinstance(weights, dict) or not weights:
+        return None
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        return None
+    return {
+        str(name): value.float() if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
+
+
+def _take(generator: Generator, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Give a generator weights by name. Raises UsageError, in one line, if they are of another."""
+    mine = generator.state_dict()
+    for name in sorted(mine.keys() | weights.keys()):
+        if name not in weights:
+            raise UsageError(f"{path}: no {name!r}, which a generator of these settings has")
+        if name not in mine:
+            raise UsageError(f"{path}: {name!r} is no part of a generator of these settings")
+        if weights[name].shape != mine[name].shape:
+            shapes = f"{tuple(weights[name].shape)}, not {tuple(mine[name].shape)}"
+            raise UsageError(f"{path}: {name!r} has the shape {shapes}, as these settings ask for")
+    generator.load_state_dict(weights)
 
 
 def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> Generator:
