@@ -6,9 +6,13 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Container
 
 import onnx
+import onnx_ir
 import torch
+from onnxscript.optimizer import optimize_ir
+from onnxscript.rewriter.onnx_fusions import fuse
 from torch import nn
 
 from colorbatch.contract import CARD_KEY, CONTRACT_KEY, ModelCard, ModelContract
@@ -40,9 +44,11 @@ def to_onnx(
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=OPSET,
             dynamo=True,
+            optimize=False,  # see below
             verbose=False,
         )
     assert program is not None
+    _optimize(program.model, module.state_dict())
     model: onnx.ModelProto = program.model_proto
     _clear(model)
     if half_weights:
@@ -54,6 +60,20 @@ def to_onnx(
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _optimize(model: onnx_ir.Model, weights: Container[str]) -> None:
+    """What the exporter would do by itself, but for folding weights: they stay under their names,
+    as they were trained, whatever is made of them. onnxruntime folds that when it loads the model.
+    """
+
+    def may_fold(node: onnx_ir.Node) -> bool | None:
+        """No for what uses weights, else as the exporter likes."""
+        used = (value.name for value in node.inputs if value is not None)
+        return False if any(name in weights for name in used if name) else None
+
+    optimize_ir(model, should_fold=may_fold)
+    fuse(model)
 
 
 def _clear(model: onnx.ModelProto) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
@@ -143,28 +145,6 @@ def config_of(state: dict[str, Any]) -> TrainConfig:
     return override(TrainConfig(), values)
 
 
-def read_weights(path: Path) -> dict[str, Any] | None:
-    """A generator's weights alone, with the names of its parameters, as `torch.save` or safetensors
-    hold them, in float32; None if the file is something else."""
-    if path.is_dir():
-        return None
-    try:
-        if path.suffix == ".safetensors":
-            weights: Any = safetensors.torch.load_file(path)
-        else:
-            weights = torch.load(path, "cpu", weights_only=True)
-    except Exception:  # each library raises many kinds; what follows says what is wrong
-        return None
-    if not isinstance(weights, dict) or "config" in weights:
-        return None
-    if not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        return None
-    return {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in weights.items()
-    }
-
-
 DISCRIMINATOR, PROJECTED = "discriminator.", "projected."
 """How the names of the discriminators' parameters begin in a file of weights."""
 
@@ -173,7 +153,7 @@ def start_from(path: Path, players: Players) -> History:
     """Begin with the weights of a run or checkpoint file (`--init`): its averaged generator, and
     its discriminators where they were trained and the shapes agree; or with a file of weights
     alone. Returns its history."""
-    weights = read_weights(path)
+    weights = None if path.is_dir() else read_weights(path)
     if weights is not None:
         return _start_from_weights(path, weights, players)
     state = load(path)
@@ -194,21 +174,56 @@ def start_from(path: Path, players: Players) -> History:
     return history
 
 
-def _start_from_weights(path: Path, weights: dict[str, Any], players: Players) -> History:
-    parts: dict[str, dict[str, Any]] = {"": {}, DISCRIMINATOR: {}, PROJECTED: {}}
+def _start_from_weights(path: Path, weights: dict[str, Tensor], players: Players) -> History:
+    parts: dict[str, dict[str, Tensor]] = {DISCRIMINATOR: {}, PROJECTED: {}, "": {}}
     for name, value in weights.items():
-        start = next(part for part in (DISCRIMINATOR, PROJECTED, "") if name.startswith(part))
+        start = next(part for part in parts if name.startswith(part))
         parts[start][name.removeprefix(start)] = value
-    try:
-        for network in (players.generator, players.average):
-            network.load_state_dict(parts[""])
-        if parts[DISCRIMINATOR]:
-            players.discriminator.load_state_dict(parts[DISCRIMINATOR])
-        if parts[PROJECTED] and players.projected is not None:
-            players.projected.load_state_dict(parts[PROJECTED])
-    except RuntimeError as error:
-        raise UsageError(f"{path}: its networks have other shapes than these settings'") from error
+    _take(players.generator, parts[""], path, "a generator")
+    players.average.load_state_dict(players.generator.state_dict())
+    if parts[DISCRIMINATOR]:
+        _take(players.discriminator, parts[DISCRIMINATOR], path, "a discriminator")
+    if parts[PROJECTED] and players.projected is not None:
+        _take(players.projected, parts[PROJECTED], path, "a projected discriminator")
     return []
+
+
+def read_weights(path: Path) -> dict[str, Tensor] | None:
+    """Networks' weights by name, of float32, from a file that holds nothing else (.safetensors,
+    or what `torch.save` made of a state dict; float16 is widened); None if it holds other things,
+    as a checkpoint does. Raises UsageError for a file that is missing or broken.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            weights: Any = load_file(path)
+        else:
+            weights = torch.load(path, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file of weights") from None
+    except Exception as error:  # torch and safetensors raise many kinds for broken files
+        raise UsageError(f"{path}: not a file of weights") from error
+    if not isinstance(weights, dict) or not weights:
+        return None
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        return None
+    return {
+        str(name): value.float() if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
+
+
+def _take(network: nn.Module, weights: Mapping[str, Tensor], path: Path, kind: str) -> None:
+    """Give a network weights by name. Raises UsageError, in one line, if they are of another."""
+    mine = network.state_dict()
+    for name in sorted(mine.keys() | weights.keys()):
+        if name not in weights:
+            raise UsageError(f"{path}: no {name!r}, which {kind} of these settings has")
+        if name not in mine:
+            raise UsageError(f"{path}: {name!r} is no part of {kind} of these settings")
+        if weights[name].shape != mine[name].shape:
+            shapes = f"{tuple(weights[name].shape)}, not {tuple(mine[name].shape)}"
+            raise UsageError(f"{path}: {name!r} has the shape {shapes}, as these settings ask for")
+    network.load_state_dict(weights)
 
 
 def trained_generator(state: dict[str, Any], relu_limit: float | None = None) -> Generator:

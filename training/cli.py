@@ -34,7 +34,9 @@ def cli() -> None:
 )
 @click.option("--val", type=FOLDER, help="Validation photographs; otherwise a fifth of --data.")
 @click.option("--out", type=FOLDER, required=True, help="The run's folder; an old one goes on.")
-@click.option("--init", type=ANY_PATH, help="Run, checkpoint or exported model to start from.")
+@click.option(
+    "--init", type=ANY_PATH, help="Run, checkpoint, exported model or weights to start from."
+)
 @click.option("--cache", type=FOLDER, help="Folder for decoded photographs (default: OUT/cache).")
 @click.option(
     "--backbone-weights",

@@ -55,7 +55,13 @@ def load_onnx(
     pairs = _normalised(generator)
     left_out = generator.left_out(engine.size[0])
     for name, module in generator.named_modules():
+        if isinstance(module, nn.BatchNorm2d):  # folded into its convolution
+            continue
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            for own, parameter in module.named_parameters(name, recurse=False):
+                if own not in stored or stored[own].shape != parameter.shape:
+                    raise UsageError(f"{path}: not a generator of these settings (at {own})")
+                parameter.copy_(stored[own])
             continue
         weight, bias = stored.get(f"{name}.weight"), stored.get(f"{name}.bias")
         if weight is None and name in left_out:  # the export has dropped what it does not use

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from colorbatch.errors import ColorbatchError, UsageError
 from training import checkpoint
@@ -181,3 +182,62 @@ def test_trained_generator(same: Callable[[object, object], bool], tmp_path: Pat
     assert same(generator.state_dict(), players.average.state_dict())
     assert not generator.training
     assert not any(parameter.requires_grad for parameter in generator.parameters())
+
+
+@pytest.mark.parametrize("kind", ["pt", "safetensors"])
+@pytest.mark.parametrize("half", [False, True])
+def test_start_from_weights_alone(tmp_path: Path, kind: str, half: bool) -> None:
+    """A file of a generator's tensors by name starts both the generator and its average; float16
+    is widened, and there is no history."""
+    given = _players(steps=2).generator.state_dict()
+    if half:
+        given = {n: v.half() if v.is_floating_point() else v for n, v in given.items()}
+    path = tmp_path / f"weights.{kind}"
+    if kind == "pt":
+        torch.save(given, path)
+    else:
+        save_file({name: value.contiguous() for name, value in given.items()}, path)
+    mine = _players(dataclasses.replace(CONFIG, seed=9))
+    before = {n: v.clone() for n, v in mine.discriminator.state_dict().items()}
+    assert checkpoint.start_from(path, mine) == []
+    for network in (mine.generator, mine.average):
+        for name, value in network.state_dict().items():
+            assert value.dtype in (torch.float32, torch.int64)
+            assert torch.equal(value, given[name].to(value.dtype)), name
+    assert all(torch.equal(before[n], v) for n, v in mine.discriminator.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("missing", "no 'up.1.1.weight', which a generator of these settings has"),
+        ("unknown", "'up.9.1.weight' is no part of a generator of these settings"),
+        ("shape", "'up.1.1.weight' has the shape (1, 2), not "),
+        ("broken", "not a file of weights"),
+        ("absent", "no such file of weights"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_start_from_weights_that_do_not_fit(
+    tmp_path: Path, suffix: str, kind: str, said: str
+) -> None:
+    """What does not fit is told in one line, by its name, and nothing is taken."""
+    given = {n: v.contiguous() for n, v in _players().generator.state_dict().items()}
+    if kind == "missing":
+        del given["up.1.1.weight"]
+    elif kind == "unknown":
+        given["up.9.1.weight"] = torch.zeros(1)
+    elif kind == "shape":
+        given["up.1.1.weight"] = torch.zeros(1, 2)
+    path = tmp_path / f"weights.{suffix}"
+    if kind == "broken":
+        path.write_bytes(b"<html>404 Not Found</html>")
+    elif kind != "absent":
+        torch.save(given, path) if suffix == "pt" else save_file(given, path)
+    mine = _players(dataclasses.replace(CONFIG, seed=9))
+    before = {n: v.clone() for n, v in mine.generator.state_dict().items()}
+    with pytest.raises(UsageError) as caught:
+        checkpoint.start_from(path, mine)
+    assert str(caught.value).startswith(f"{path}: {said}")
+    assert "\n" not in str(caught.value)
+    assert all(torch.equal(before[n], v) for n, v in mine.generator.state_dict().items())

@@ -30,13 +30,14 @@ def _plain(coarse: Tensor, fine: Tensor, weight: Tensor, bias: Tensor | None) ->
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (8, 6)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("training", [False, True])
 def test_join_is_the_plain_one(
-    size: tuple[int, int], layout: torch.memory_format, biased: bool
+    size: tuple[int, int], layout: torch.memory_format, biased: bool, training: bool
 ) -> None:
-    """Computed at the coarse size, values and all gradients are those of the plain convolution."""
+    """In both its forms, values and all gradients are those of the plain convolution."""
     torch.manual_seed(1)
     height, width = size
-    join = EnlargeJoinConvolve(16, 8, 24).double().to(memory_format=layout)
+    join = EnlargeJoinConvolve(16, 8, 24).double().to(memory_format=layout).train(training)
     if biased:  # as the export leaves it, with its batch norm folded
         join.bias = nn.Parameter(torch.randn(24, dtype=torch.float64))
     coarse = torch.randn(3, 16, height, width, dtype=torch.float64).to(memory_format=layout)
