@@ -194,7 +194,7 @@ def trained_discriminators(state: dict[str, Any]) -> tuple[dict[str, Any], dict[
     """The weights of a checkpoint's PatchGAN and of its projected discriminator; none of one that
     has not learnt anything yet, for it is worth nothing."""
     patch, projected = state.get("discriminator", {}), state.get("projected", {})
-    if not state["optimizer_d"]:  # of a run between two others, which has none, but what they learnt
+    if not state["optimizer_d"]:  # of a run between two others: it has those that have learnt
         return patch, projected
     # one optimizer has the parameters of both, the PatchGAN's first; it knows those that it moved
     moved = state["optimizer_d"]["state"]
