@@ -83,6 +83,8 @@ def _chapter(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     )
     if progress.backbone:
         changed += f"; {progress.backbone}"
+    if progress.init:
+        changed += f"; from {progress.init}"
     images = progress.step * config.batch_size
     return {
         "images": images,

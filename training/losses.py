@@ -68,6 +68,8 @@ def feature_distance(made: Tensor | Sequence[Tensor], true: Tensor | Sequence[Te
     return torch.stack(parts).mean()
 
 
+FAINT = 0.01
+"""About one unit of Lab: what keeps a division from nothing where there is hardly any color."""
 WHOLE = 3.0
 """How much a difference of the whole picture's mean color weighs beside that of its pixels."""
 
@@ -79,9 +81,13 @@ def consistency(first: Tensor, second: Tensor, known: Tensor) -> Tensor:
     Eilertsen, Mantiuk and Unger 2019, "Single-Frame Regularization for Temporally Stable CNNs",
     section 3.3, with the absolute difference; and with WHOLE times that of the mean over the
     picture, for a network that sees the whole picture also changes its mind about the whole.
+    Both in parts of the mean size of the colors themselves, all pictures together: otherwise the
+    cheapest way to agree is to be grey.
     """
-    difference = (second.float() - first.float()) * known
+    first, second = first.float() * known, second.float() * known
+    difference = second - first
     seen = known.sum(dim=(2, 3)).clamp(min=1)
     pixels = difference.abs().sum() / (seen.sum() * difference.shape[1])
     whole = (difference.sum(dim=(2, 3)) / seen).abs().mean()
-    return pixels + WHOLE * whole
+    size = (first.abs() + second.abs()).sum() / (2 * seen.sum() * difference.shape[1])
+    return (pixels + WHOLE * whole) / (size + FAINT)

@@ -313,6 +313,7 @@ def _loop(
             if saving and not last and interrupted():
                 say(f"interrupted; saved at step {progress.step}, the same command goes on")
                 return False
+    write_bytes(run / "run.json", record_of(config, progress, photos.cache, held_out))
     minutes = (time.monotonic() - started) / 60
     say(f"done: {progress.step} steps in {minutes:.1f} minutes; {watch.words(config)}")
     return True
@@ -338,8 +339,8 @@ def record_of(
         "commit": checkpoint.source_commit(),
         "settings": dataclasses.asdict(config)
         | {
-            "steps": progress.steps,
-            "time_budget": 0.0,
+            "steps": progress.steps or progress.step,  # with a time budget, known at the end
+            "time_budget": config.time_budget,
             "precision": progress.precision or config.precision,
         },
         "backbone": progress.backbone,

@@ -203,7 +203,7 @@ def rooms(package: str, names: set[str]) -> set[str]:
 
 
 SOURCES = [
-    path for name in ("colorbatch", "training", "export") for path in (ROOT / name).glob("*.py")
+    path for name in ("colorbatch", "training", "export") for path in (ROOT / name).rglob("*.py")
 ]
 
 
@@ -217,7 +217,9 @@ def test_rooms_import_only_what_the_plan_allows(path: Path) -> None:
     assert rooms("colorbatch", imports(path)) - {room} <= ALLOWED[room]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", SOURCES, ids=lambda path: "-".join(path.relative_to(ROOT).with_suffix("").parts)
+)
 def test_packages_do_not_reach_up(path: Path) -> None:
     """The tool knows neither torch nor training nor export; training does not know export."""
     tops = {name.split(".")[0] for name in imports(path)}
@@ -272,3 +274,19 @@ def test_a_constant_has_one_home() -> None:
                 if isinstance(target, ast.Name) and target.id.isupper():
                     homes.setdefault(target.id, set()).add(room_of(path))
     assert {name for name, rooms in homes.items() if len(rooms) > 1} == OF_EACH_FORMAT
+
+
+def test_networks_are_known_by_their_rows() -> None:
+    """Outside its own package no file of training or export names a generator's class."""
+    classes = {
+        node.name
+        for path in (ROOT / "training" / "generators").glob("*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    } - {"Generator"}
+    assert len(classes) > 3
+    for path in SOURCES:
+        if room_of(path) == "generators":
+            continue
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        assert not {node.id for node in nodes if isinstance(node, ast.Name)} & classes, path

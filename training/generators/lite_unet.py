@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +30,8 @@ class LiteUNet(Generator):
     """A U-Net whose encoder is EfficientNet-Lite2 (see `training.backbones.efficientnet_lite`).
 
     Two blocks of attention see the whole picture at 1/32 of the size. Then each map is enlarged by
-    2, joined with the encoder's of that size and convolved 3x3: there are no transposed
-    convolutions, and no checkerboards. `width` is that of the decoder (64 gives 256 channels at
+    2, joined with the encoder's of that size and convolved 3x3, so that all pixels are made in the
+    same way: no checkerboards. `width` is that of the decoder (64 gives 256 channels at
     1/32, 16 at the whole size), `dropout` stands behind its first three joins.
 
     `forward`: (N, inputs, H, W) -> (N, outputs, H, W), both multiples of 32; float32 (or the
@@ -135,9 +135,9 @@ class EnlargeJoinConvolve(nn.Conv2d):
     `forward`: a pair of (N, coarse, H, W) and (N, fine, 2 H, 2 W) -> (N, outputs, 2 H, 2 W). The
     weight is that of the plain convolution of coarse + fine channels.
 
-    An enlarged map repeats itself, so that of its nine products some are the same: each output is a
-    sum of 2x2 coarse values, with one of four kernels by where it lies. These are computed at the
-    coarse size, with 4/9 of the products and no enlarged map kept for the backward pass.
+    Enlarging is a transposed convolution with 2x2 ones and stride 2; behind it, a 3x3 convolution
+    makes it one with 4x4 kernels. That takes 4/9 of the products, and no enlarged map is kept for
+    the backward pass.
     """
 
     def __init__(self, coarse: int, fine: int, outputs: int) -> None:
@@ -146,67 +146,15 @@ class EnlargeJoinConvolve(nn.Conv2d):
 
     def forward(self, pair: tuple[Tensor, Tensor]) -> Tensor:  # type: ignore[override]
         coarse, fine = pair
-        kernels = coarse_kernels(self.weight[:, : self.coarse])
-        phases = functional.conv2d(coarse, kernels, padding=1)
+        kernels = enlarging_kernels(self.weight[:, : self.coarse])
+        enlarged = functional.conv_transpose2d(coarse, kernels, None, stride=2, padding=1)
         joined = functional.conv2d(fine, self.weight[:, self.coarse :], self.bias, padding=1)
-        woven: Tensor = _AddPhases.apply(joined, phases)  # type: ignore[no-untyped-call]
-        return woven
+        return enlarged + joined
 
 
-def coarse_kernels(weight: Tensor) -> Tensor:
-    """3x3 kernels (O, C, 3, 3) on a map enlarged by 2 as 2x2 kernels (4 O, C, 2, 2) on the map
-    itself: those for the outputs in even rows and columns, even and odd, odd and even, both odd.
-
-    An even output sees the coarse values before and at its place through the first tap and the sum
-    of the two others, an odd one those at its place and behind it through the sum of the first two
-    and the third.
-    """
-    rows = _halves(weight, 2)
-    kernels = torch.stack([half for row in rows for half in _halves(row, 3)])
-    return kernels.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-
-
-def _halves(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    first, second, third = torch.split(weight, 1, dim)
-    even = torch.cat([first, second + third], dim)
-    odd = torch.cat([first + second, third], dim)
-    return even, odd
-
-
-class _AddPhases(torch.autograd.Function):
-    """Add `phases` (N, 4 C, H + 1, W + 1), four maps of a convolution with 2x2 kernels and padding
-    1, to `joined` (N, C, 2 H, 2 W) in place: every second row and column has its own.
-
-    Written out since autograd would clear and add a whole map for each of the four.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, joined: Tensor, phases: Tensor) -> Tensor:
-        ctx.mark_dirty(joined)
-        for part, places in zip(_phases(phases), _places(joined), strict=True):
-            places += part
-        return joined
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        count, channels, height, width = gradient.shape
-        shape = (count, 4 * channels, height // 2 + 1, width // 2 + 1)
-        phases = gradient.new_zeros(shape).contiguous(memory_format=torch.channels_last)
-        for part, places in zip(_phases(phases), _places(gradient), strict=True):
-            part.copy_(places)
-        return gradient, phases
-
-
-def _phases(phases: Tensor) -> list[Tensor]:
-    """The four maps, each where it fits: an even row's values begin one row before an odd one's."""
-    height, width = phases.shape[2] - 1, phases.shape[3] - 1
-    corners = ((0, 0), (0, 1), (1, 0), (1, 1))
-    return [
-        part[:, :, row : row + height, column : column + width]
-        for part, (row, column) in zip(phases.chunk(4, dim=1), corners, strict=True)
-    ]
-
-
-def _places(fine: Tensor) -> list[Tensor]:
-    """Every second row and column of a map, in the order of the phases."""
-    return [fine[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+def enlarging_kernels(weight: Tensor) -> Tensor:
+    """3x3 kernels (O, C, 3, 3) of a convolution behind an enlargement by 2 as the 4x4 kernels
+    (C, O, 4, 4) of one transposed convolution: turned about, and smeared over 2x2."""
+    turned = weight.flip(2, 3).transpose(0, 1)
+    wide = functional.pad(turned, (0, 1)) + functional.pad(turned, (1, 0))
+    return functional.pad(wide, (0, 0, 0, 1)) + functional.pad(wide, (0, 0, 1, 0))

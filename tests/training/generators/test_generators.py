@@ -183,7 +183,7 @@ def test_kaiming_keeps_the_variance() -> None:
 
 @torch.no_grad()
 def test_kaiming_knows_groups() -> None:
-    """An output of a depthwise convolution is a sum over one channel, and keeps the variance too."""
+    """A depthwise output is a sum over one channel; its variance is kept, too."""
     torch.manual_seed(0)
     layer = nn.Conv2d(512, 512, 3, groups=512)
     initialize(layer, "kaiming")
