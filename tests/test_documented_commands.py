@@ -55,9 +55,10 @@ def tiny(words: list[str]) -> list[str]:
     words = [*PROGRAMS[words[0]], *words[1:]]
     if "train" in words:
         values: dict[str, object] = dict(TINY)
-        if "--init" in words or any(word.endswith("resnet18.pth") for word in words):
+        exported = any(word.endswith(".onnx") for word in words)
+        if exported or any(word.endswith("resnet18.pth") for word in words):
             del values["width"]  # the weights have one
-        if "--init" in words:
+        if exported:
             values["size"] = 128  # the embedded model halves 7 or 8 times
         elif not any("resnet" in word for word in words[:5]):
             values["levels"] = 6
@@ -124,7 +125,7 @@ def test_training_page(place: Path) -> None:
     written = [" ".join(words) for words in commands(ROOT / "docs" / "training.md")]
     output = {text: run(tiny(shlex.split(text)), place) for text in written}
     # the page shows every command of the trainer
-    for command in ("train", "evaluate", "plot", "human-test"):
+    for command in ("train", "evaluate", "plot", "human-test", "average", "weights"):
         assert any(f"-m training {command}" in text for text in written)
     page = (ROOT / "docs" / "training.md").read_text("utf-8")
     for name in ("run.json", "checkpoint.pt", "log.jsonl", "losses.png", "validation.jsonl"):
@@ -141,6 +142,9 @@ def test_training_page(place: Path) -> None:
     assert [path.name for path in colored] == ["photo-00.jpg", "photo-01.jpg"]
     history = torch.load(place / "runs/tuned/checkpoint.pt", weights_only=True)["history"]
     assert len(history) > 2  # the embedded model's own, and this run
+    history = torch.load(place / "runs/between/checkpoint.pt", weights_only=True)["history"]
+    assert history[-1]["summary"] == "between mine and bold, share 0.35"
+    assert (place / "between.safetensors").stat().st_size > 100_000
 
 
 def test_readme_training_section(place: Path) -> None:

@@ -69,15 +69,15 @@ def average(
     say(f"statistics of batch norm from {len(photos)} photographs")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generators = [checkpoint.trained_generator(state) for state in states]
-    made = between(*generators, share)
+    mine, theirs = (checkpoint.trained_generator(state) for state in states)
+    made = between(mine, theirs, share)
     made.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
     calibrate_batch_norm(
         made,
         calibration(Photographs(photos, device), config),
         device,
         choose_precision(config.precision, device),
-        made.frozen() if config.freeze_encoder and _equally_frozen(*generators) else (),
+        made.frozen() if config.freeze_encoder and _equally_frozen(mine, theirs) else (),
     )
     weights = {name: value.cpu().contiguous() for name, value in made.state_dict().items()}
     words = f"between {_name(first)} and {_name(second)}, share {share:g}"

@@ -164,16 +164,28 @@ def test_distance_of_several_maps() -> None:
 
 
 def test_consistency() -> None:
-    """The mean difference where both views show the same, and 3 times that of their means."""
+    """The mean difference where both views show the same, and 3 times that of their means, in parts
+    of the mean size of the colors there and 0.01."""
     first = torch.zeros(2, 2, 1, 2)
     second = torch.tensor([[[[0.25, -0.25]], [[0.5, 0.5]]], [[[1.0, 99.0]], [[0.0, 99.0]]]])
     known = torch.tensor([[[[1.0, 1.0]]], [[[1.0, 0.0]]]])
     pixels = (0.25 + 0.25 + 0.5 + 0.5 + 1.0) / 6  # three known places of two channels
     whole = (0.0 + 0.5 + 1.0 + 0.0) / 4  # two pictures of two channels
-    expected = pixels + 3 * whole
+    size = (0 + 2.5) / 12  # of both views
+    expected = (pixels + 3 * whole) / (size + 0.01)
     for one, other in ((first, second), (second, first)):
         # float32 rounding
         assert consistency(one, other, known).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_consistency_is_relative() -> None:
+    """Fading the colors of both views makes them agree hardly better: 0.01 keeps a little gain."""
+    rng = torch.Generator().manual_seed(2)
+    first, second = torch.rand(2, 2, 2, 8, 8, generator=rng) - 0.5
+    known = torch.ones(2, 1, 8, 8)
+    whole, faded = (consistency(s * first, s * second, known).item() for s in (1.0, 0.25))
+    # colors of 0.25 on average: 0.25 / 0.26 and 0.0625 / 0.0725
+    assert faded / whole == pytest.approx((0.0625 / 0.0725) / (0.25 / 0.26), rel=0.02)
 
 
 def test_consistency_of_unknown_places() -> None:
