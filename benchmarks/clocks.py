@@ -30,6 +30,13 @@ class Clock:
         return Work(time.perf_counter() - self._started, time.process_time() - self._cpu)
 
 
+def model() -> Path:
+    """The model of all ways that are compared: the default, or another by COLORBATCH_MODEL."""
+    from colorbatch.contract import find_model
+
+    return find_model(os.environ.get("COLORBATCH_MODEL"))
+
+
 @dataclass(frozen=True)
 class Ended:
     """A process that has ended. whole, cpu: its seconds on the clock and those of its threads;

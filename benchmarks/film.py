@@ -18,7 +18,8 @@ second, peak memory, the ratios of the rounds and the goals beside them. The way
 
 The limit is 1 / (transcode time + inference time) per frame, without the start of the process.
 Ratios are of whole processes to whole processes, and of work without start to work without start.
-That of CPU seconds says what is to be expected of a machine that has nothing else to do.
+That of CPU seconds says what is to be expected of a machine that has nothing else to do. All ways
+run the default model, or that which COLORBATCH_MODEL names.
 
 `--memory MINUTES` instead makes films of one minute and of MINUTES, 320 x 180 at 8 frames per
 second, and prints the peak of resident memory of the command on each.
@@ -43,7 +44,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from clocks import Clock, Work, run_python
+from clocks import Clock, Work, model, run_python
 
 Plane = npt.NDArray[np.uint8]
 BATCH = 8
@@ -178,9 +179,8 @@ def loop(source: Path, target: Path) -> Work:
     import onnxruntime
 
     from colorbatch import avio
-    from colorbatch.contract import find_model
 
-    session = onnxruntime.InferenceSession(str(find_model(None)))
+    session = onnxruntime.InferenceSession(str(model()))
     video = avio.probe(source).video
     step = round(1 / (video.average_rate or Fraction(24)) / video.time_base)
     encoder = Encoder(source, target)
@@ -212,7 +212,7 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch.files import Job
     from colorbatch.verdicts import FilmJob
 
-    engine = Engine(None, "cpu")
+    engine = Engine(model(), "cpu")
     maker = filming.Maker(engine, sha256(engine.path), video.FilmSettings())
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
@@ -228,7 +228,7 @@ def inference(source: Path, target: Path) -> Work:
     from colorbatch import avio, filmframes, video
     from colorbatch.engine import Engine
 
-    engine = Engine(None, "cpu", batch_size=BATCH)
+    engine = Engine(model(), "cpu", batch_size=BATCH)
     film = avio.probe(source)
     plan = video.plan_film(film, video.FilmSettings())
     with avio.frames(film) as frames:

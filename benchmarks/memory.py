@@ -4,7 +4,9 @@
 file of each kind (a smooth picture with noise on it, as a scan of film has), colors each in a
 process of its own, then some as one folder with several workers, and prints the peak of resident
 memory (of the whole process, model and libraries included), what the tool expected from the header,
-and the time. A kind may name another format for the result: tif16-rgb:jpg.
+and the time. A kind may name another format for the result: tif16-rgb:jpg. The first line, of small
+pictures, is what the program and its model need by themselves: the default one, or that which
+COLORBATCH_MODEL names.
 """
 
 from __future__ import annotations

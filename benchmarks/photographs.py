@@ -16,6 +16,8 @@ turns, and prints pictures per second, peak memory and the ratios of the rounds.
 Ratios are of whole processes to whole processes, and of work without start to work without start.
 That of CPU seconds, of the work on all cores, says what is to be expected of a machine that has
 nothing else to do: beside other jobs the seconds on the clock depend on what they do.
+
+All ways run the default model, or that which COLORBATCH_MODEL names.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from clocks import Clock, Work, run_python
+from clocks import Clock, Work, model, run_python
 
 Pixels = npt.NDArray[Any]
 SMALL, LARGE = (1224, 1632), (3000, 4000)
@@ -133,9 +135,7 @@ def loop(source: Path, target: Path) -> Work:
     import cv2
     import onnxruntime
 
-    from colorbatch.contract import find_model
-
-    session = onnxruntime.InferenceSession(str(find_model(None)))
+    session = onnxruntime.InferenceSession(str(model()))
     plain = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if "uncompressed" in source.name else []
     clock = Clock()
     for path in sorted(source.iterdir()):
@@ -166,7 +166,7 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch.journal import Journals
     from colorbatch.settings import ImageSettings
 
-    engine = Engine(None, "cpu")
+    engine = Engine(model(), "cpu")
     digest = sha256(engine.path)
     clock = Clock()
     jobs = finding.plan_jobs([source], target)
@@ -188,11 +188,9 @@ def limit(source: Path, target: Path, results: Path) -> Work:
     import cv2
     import onnxruntime
 
-    from colorbatch.contract import find_model
-
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(str(find_model(None)), options)
+    session = onnxruntime.InferenceSession(str(model()), options)
     began = time.perf_counter()
     ready = {path.name: _result(path) for path in sorted(results.iterdir()) if path.is_file()}
     preparing = time.perf_counter() - began

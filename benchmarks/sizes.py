@@ -2,7 +2,7 @@
 
 `python benchmarks/sizes.py FOLDER [--count N] [--seed S]` takes N photographs spread over the tree
 of FOLDER, stores each in black and white in every way that a scan may be stored (and, as "rgb", as
-the scan of a toned print is), colors them with the embedded model and writes them in every format.
+the scan of a toned print is), colors them with the default model and writes them in every format.
 It prints, for each pair, the source's and the result's bytes per pixel and result bytes per source
 byte (geometric means), the range that holds 8 of 10 pictures, what `colorbatch.sizes` says from the
 header, and how many of 10 results are within the range that it gives; then how far a folder of all
@@ -30,6 +30,7 @@ from PIL import Image
 
 from colorbatch import color, encoding, headers, images, sizes
 from colorbatch.api import Colorizer
+from colorbatch.contract import DEFAULT_MODEL
 from colorbatch.finding import find_pictures
 from colorbatch.formats import Format
 
@@ -109,7 +110,7 @@ Row = tuple[float, float, float, sizes.Amount]
 def measure(paths: list[Path], rng: np.random.Generator) -> dict[tuple[str, str, str], list[Row]]:
     """Every photograph in every way of storing, colored into every format."""
     colorizer = Colorizer()
-    style = encoding.Style("colorbatch; model unet32 0123456789abcdef")
+    style = encoding.Style(f"colorbatch; model {DEFAULT_MODEL} 0123456789abcdef")
     rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         for photograph in paths:

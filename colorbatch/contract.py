@@ -25,7 +25,7 @@ InputKind = Literal["lab_l", "gray_rgb"]
 OutputKind = Literal["lab_ab", "rgb"]
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "unet32"
+DEFAULT_MODEL = "unet32"  # FIGURE: "lite-unet", as soon as its file is in MODELS
 
 
 @dataclass(frozen=True)
@@ -228,8 +228,13 @@ def find_model(name: str | Path | None) -> Path:
 
 
 def embedded_models() -> list[Path]:
-    """The model files that come with the program."""
-    return sorted(MODELS.glob("*.onnx"))
+    """The model files that come with the program, the default first."""
+    return sorted(MODELS.glob("*.onnx"), key=lambda path: (not is_default(path), path.name))
+
+
+def is_default(path: Path) -> bool:
+    """Whether a model file is the one that is used where none is named."""
+    return path == MODELS / f"{DEFAULT_MODEL}.onnx"
 
 
 def sha256(path: Path) -> str:

@@ -16,7 +16,9 @@ from colorbatch.headers import pictures_of
 from colorbatch.still import Decoded
 
 BASE_BYTES = 400_000_000
-"""Python, the libraries, the embedded model, and what it needs for a batch of 8."""
+"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: above the
+peak in the first line of `python benchmarks/memory.py --kinds "" --folder ""`, for the default and
+with COLORBATCH_MODEL=unet32. Measured: `lite-unet` FIGURE MB, `unet32` FIGURE MB."""
 PICTURE_BYTES = 16_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000

@@ -1,8 +1,9 @@
 """The demonstration: real photographs made grey, colored by the tool, shown side by side.
 
-`python tests/demo.py FOLDER` takes the photographs in scikit-image's wheel, writes them as
-grey files of several kinds below FOLDER/grey, runs `colorbatch images` over them into FOLDER/color,
-and puts grey, colored and true next to each other in FOLDER/before-after.png. Needs no network.
+`python tests/demo.py FOLDER [MODEL]` takes the photographs in scikit-image's wheel, writes them as
+grey files of several kinds below FOLDER/grey, runs `colorbatch images` over them into FOLDER/color
+(with `-m MODEL`, such as `unet32`, if it is given), and puts grey, colored and true next to each
+other in FOLDER/before-after.png. Needs no network.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ PHOTOGRAPHS = {
 }
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, model: str = "") -> int:
     """Make the demonstration below `folder`; returns the tool's exit code."""
     grey_folder, color_folder = folder / "grey", folder / "color"
     true = {name: np.asarray(load()[..., :3]) for name, load in PHOTOGRAPHS.items()}
     for name, rgb in true.items():
         write_grey(grey_folder / name, rgb)
-    command = [sys.executable, "-m", "colorbatch", "images", grey_folder, "-o", color_folder, "-y"]
-    print("$ colorbatch images", grey_folder, "-o", color_folder, "-y", flush=True)
-    code = subprocess.run(command, check=False).returncode
+    words = ["images", str(grey_folder), "-o", str(color_folder), "-y"]
+    words += ["-m", model] if model else []
+    print("$ colorbatch", *words, flush=True)
+    code = subprocess.run([sys.executable, "-m", "colorbatch", *words], check=False).returncode
     if code:
         return code
     sheet = folder / "before-after.png"
@@ -100,4 +102,4 @@ def contact_sheet(
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output"), *sys.argv[2:3]))

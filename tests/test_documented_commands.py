@@ -18,6 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import safetensors.torch
 import skimage.data
 import tifffile
 import torch
@@ -25,6 +26,7 @@ from PIL import Image
 
 from tests.colorbatch.conftest import DpxFile
 from training.backbones import ResNet18, VGG19Features
+from training.cli import cli as trainer
 
 ROOT = Path(__file__).parents[1]
 TINY = {
@@ -36,17 +38,22 @@ TINY = {
     "precision": "fp32",
 }
 """Settings that a test can afford, added behind those that the page gives."""
+MODELS = ROOT / "colorbatch" / "models"
+WEIGHTS = "training/weights/embedded.safetensors"
+"""What the default model is fine-tuned from."""
+JOINED = "python -m training evaluate runs/lite runs/bold runs/joined --data others"
 PROGRAMS = {"python": [sys.executable], "colorbatch": [sys.executable, "-m", "colorbatch"]}
 
 
 def commands(page: Path, heading: str = "") -> Iterator[list[str]]:
-    """The words of each command in a page's `sh` blocks behind a heading, but for pip's."""
+    """The words of each command in a page's `sh` blocks behind a heading, but for those of pip and
+    of the shell's own settings."""
     text = page.read_text("utf-8")
     text = text[text.index(heading) :]
     for block in re.findall(r"```sh\n(.*?)```", text, re.S):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            if words and words[0] != "pip":
+            if words and words[0] not in ("pip", "export"):
                 yield words
 
 
@@ -55,11 +62,13 @@ def tiny(words: list[str]) -> list[str]:
     words = [*PROGRAMS[words[0]], *words[1:]]
     if "train" in words:
         values: dict[str, object] = dict(TINY)
-        exported = any(word.endswith(".onnx") for word in words)
-        if exported or any(word.endswith("resnet18.pth") for word in words):
+        given = _given(words)
+        if given is not None:
             del values["width"]  # the weights have one
-        if exported:
-            values["size"] = 128  # the embedded model halves 7 or 8 times
+        if given == WEIGHTS:
+            del values["discriminator_width"]  # and so have those of its discriminators
+        if given is not None and given.endswith(".onnx"):
+            values["size"] = 128  # unet32 halves 7 or 8 times
         elif not any("resnet" in word for word in words[:5]):
             values["levels"] = 6
         words += [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
@@ -70,10 +79,18 @@ def tiny(words: list[str]) -> list[str]:
     return words
 
 
+def _given(words: list[str]) -> str | None:
+    """The file of weights that a command begins with, if those have a width of their own."""
+    for word in words:
+        if word.endswith((".onnx", "resnet18.pth")) or word == WEIGHTS:
+            return word
+    return None
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with everything that the pages take for granted: photographs, old pictures, weight
-    files in torchvision's form, the embedded model, two people's answers."""
+    files in torchvision's form, the embedded models, two people's answers."""
     rng = np.random.default_rng(0)
     sources = [skimage.data.coffee(), skimage.data.chelsea(), skimage.data.astronaut()]
     for folder, count in (("photographs", 12), ("few", 10), ("others", 5), ("scans", 2)):
@@ -86,8 +103,14 @@ def place(tmp_path: Path) -> Path:
     linear = {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
     torch.save(ResNet18().state_dict() | linear, tmp_path / "resnet18.pth")
     torch.save(VGG19Features(5, 4).state_dict(), tmp_path / "vgg19.pth")
-    (tmp_path / "colorbatch").mkdir()
-    (tmp_path / "colorbatch" / "models").symlink_to(ROOT / "colorbatch" / "models")
+    (tmp_path / "colorbatch" / "models").mkdir(parents=True)
+    for name in ("lite-unet", "unet32"):
+        real = MODELS / f"{name}.onnx"  # any model will do to be measured, until it is trained
+        link = tmp_path / "colorbatch" / "models" / real.name
+        link.symlink_to(real if real.exists() else MODELS / "unet32.onnx")
+    if (ROOT / WEIGHTS).exists():
+        (tmp_path / WEIGHTS).parent.mkdir(parents=True)
+        (tmp_path / WEIGHTS).symlink_to(ROOT / WEIGHTS)
     for person in ("anna", "ben"):
         (tmp_path / f"{person}.json").write_text(json.dumps(answers(person)), "utf-8")
     return tmp_path
@@ -123,10 +146,13 @@ def run(words: list[str], place: Path) -> str:
 def test_training_page(place: Path) -> None:
     """docs/training.md from top to bottom; what it promises is there afterwards."""
     written = [" ".join(words) for words in commands(ROOT / "docs" / "training.md")]
-    output = {text: run(tiny(shlex.split(text)), place) for text in written}
     # the page shows every command of the trainer
-    for command in ("train", "evaluate", "plot", "human-test", "average", "weights"):
-        assert any(f"-m training {command}" in text for text in written)
+    for command in trainer.commands:
+        assert any(f"-m training {command} " in text for text in written), command
+    assert any(WEIGHTS in text for text in written)
+    if not (place / WEIGHTS).exists():
+        written = [text for text in written if WEIGHTS not in text]
+    output = {text: run(tiny(shlex.split(text)), place) for text in written}
     page = (ROOT / "docs" / "training.md").read_text("utf-8")
     for name in ("run.json", "checkpoint.pt", "log.jsonl", "losses.png", "validation.jsonl"):
         assert name in page and (place / "runs" / "mine" / name).exists()
@@ -141,10 +167,13 @@ def test_training_page(place: Path) -> None:
     colored = sorted((place / "colored").glob("[!.]*"))
     assert [path.name for path in colored] == ["photo-00.jpg", "photo-01.jpg"]
     history = torch.load(place / "runs/tuned/checkpoint.pt", weights_only=True)["history"]
-    assert len(history) > 2  # the embedded model's own, and this run
-    history = torch.load(place / "runs/between/checkpoint.pt", weights_only=True)["history"]
-    assert history[-1]["summary"] == "between mine and bold, share 0.35"
-    assert (place / "between.safetensors").stat().st_size > 100_000
+    assert len(history) > 2  # the model's own, and this run
+    held = safetensors.torch.load_file(place / "lite.safetensors")
+    assert {name.split(".")[0] for name in held} >= {"encoder", "discriminator", "projected"}
+    losses = json.loads((place / "runs/lite/log.jsonl").read_text("utf-8").splitlines()[-1])
+    assert {"loss_P", "loss_G_projected", "loss_G_features", "loss_G_consistency"} <= losses.keys()
+    for name in ("lite", "bold", "joined"):
+        assert any(line.split()[:1] == [name] for line in output[JOINED].splitlines())
 
 
 def test_readme_training_section(place: Path) -> None:

@@ -95,13 +95,19 @@ def old_scan(linear: Tensor, draws: Draws, chances: Chances = OLD) -> Tensor:
 @torch.no_grad()
 def slight_change(lightness: Tensor, draws: Draws) -> Tensor:
     """L* (B, 1, H, W) in [0, 100] to what another scan of the same print shows, the same way:
-    brightness within 5 %, a blur below half a pixel, fine grain up to 3 L*, JPEG of high quality.
+    brightness within 5 %, a blur below half a pixel, fine grain up to 3 L*, JPEG of high quality;
+    each in every second picture, so that no effect hides what another does.
     """
-    tone = blur(lightness / 100, draws.uniform(0, 0.45))
-    tone = tone * _each(draws.uniform(0.95, 1.05))
+
+    def sometimes(low: float, high: float, off: float) -> Tensor:
+        changed, amount = draws.chance(0.5), draws.uniform(low, high)
+        return torch.where(changed, amount, torch.full_like(amount, off))
+
+    tone = blur(lightness / 100, sometimes(0, 0.45, 0.0))
+    tone = tone * _each(sometimes(0.95, 1.05, 1.0))
     noise = draws.normal_field(lightness.shape[2], lightness.shape[3])
-    tone = grain(tone, draws.uniform(0, 0.03), torch.zeros_like(draws.uniform()), noise)
-    return compressed(tone.clamp(0, 1), draws.uniform(80, 96)) * 100
+    tone = grain(tone, sometimes(0, 0.03, 0.0), torch.zeros_like(draws.uniform()), noise)
+    return compressed(tone.clamp(0, 1), sometimes(80, 96, math.inf)) * 100
 
 
 # --- in the camera: linear light ----------------------------------------------------------------

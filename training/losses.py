@@ -70,7 +70,7 @@ def feature_distance(made: Tensor | Sequence[Tensor], true: Tensor | Sequence[Te
 
 FAINT = 0.01
 """About one unit of Lab: what keeps a division from nothing where there is hardly any color."""
-WHOLE = 3.0
+WHOLE = 1.0
 """How much a difference of the whole picture's mean color weighs beside that of its pixels."""
 
 

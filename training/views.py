@@ -143,11 +143,14 @@ def draw_windows(sizes: Tensor, config: TrainConfig, draws: Draws) -> Windows:
 
 
 def second_windows(first: Windows, sizes: Tensor, draws: Draws) -> Windows:
-    """The same windows, zoomed by up to ZOOM, moved by up to SHIFT, as the next frames of a film
-    might show them; never beyond the photograph. (Few are moved far: SHIFT itself is drawn.)"""
+    """The same windows, every second zoomed by up to ZOOM, all moved by up to SHIFT, as the next
+    frames of a film might show them; never beyond the photograph. (Few are moved far: how far at
+    most is drawn itself.)"""
     height, width = sizes.unbind(1)
-    zoom = draws.uniform(1 - ZOOM, 1 + ZOOM)
-    wide = torch.minimum(first.width * zoom * draws.uniform(1 - ASPECT, 1 + ASPECT), width)
+    zoomed = draws.chance(0.5)
+    zoom = torch.where(zoomed, draws.uniform(1 - ZOOM, 1 + ZOOM), torch.ones_like(height))
+    aspect = torch.where(zoomed, draws.uniform(1 - ASPECT, 1 + ASPECT), torch.ones_like(height))
+    wide = torch.minimum(first.width * zoom * aspect, width)
     high = torch.minimum(first.height * zoom, height)
     shift = draws.uniform(0, SHIFT)
     x = first.x + draws.uniform(-1, 1) * shift * wide

@@ -14,34 +14,36 @@ from colorbatch.cli.options import chosen_device, engine_line, make_engine, mode
 @click.argument("model", required=False)
 @model_options
 def verify(model: str | None, device: str, gpu_id: int | None) -> None:
-    """Run MODEL's stored parity check on this machine, without PyTorch.
+    """Run MODEL's stored parity check on this machine, without PyTorch; without MODEL, that of
+    every embedded one.
 
     Without a device it is run on every provider that works here.
     """
     from colorbatch import parity
-    from colorbatch.contract import find_model
+    from colorbatch.contract import embedded_models, find_model
     from colorbatch.engine import usable_devices
 
-    path = find_model(model)
-    record = parity.load_record(path)
     asked = chosen_device(device, gpu_id)
-    for name in usable_devices() if asked == "auto" else [asked]:
-        engine = make_engine(str(path), name, None, 8)
-        worst = parity.check(engine, record)
-        click.echo(
-            f"{path.name} on {engine_line(engine)}: as PyTorch; largest differences over "
-            f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
-            f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
-            f"{record.limits.max_delta_e:g})"
-        )
+    devices = usable_devices() if asked == "auto" else [asked]
+    for path in (embedded_models() if model is None else []) or [find_model(model)]:
+        record = parity.load_record(path)
+        for name in devices:
+            engine = make_engine(str(path), name, None, 8)
+            worst = parity.check(engine, record)
+            click.echo(
+                f"{path.name} on {engine_line(engine)}: as PyTorch; largest differences over "
+                f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
+                f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
+                f"{record.limits.max_delta_e:g})"
+            )
 
 
 @click.command()
 @click.argument("model", required=False)
 @option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
 def models(model: str | None, as_json: bool) -> None:
-    """List the embedded models, or MODEL, with its card."""
-    from colorbatch.contract import embedded_models, find_model
+    """List the embedded models, the default first, or MODEL alone, with their cards."""
+    from colorbatch.contract import embedded_models, find_model, is_default
     from colorbatch.engine import Engine
 
     paths = [find_model(model)] if model else embedded_models()
@@ -59,7 +61,8 @@ def models(model: str | None, as_json: bool) -> None:
                 )
             )
             continue
-        click.echo(f"{card.name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        name = f"{card.name}, the default" if is_default(path) else card.name
+        click.echo(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
         rows = {
             "recipe": card.recipe,
             "size": f"{engine.size[0]} x {engine.size[1]}",
@@ -87,7 +90,7 @@ def doctor(device: str, gpu_id: int | None) -> None:
     import platform
 
     from colorbatch import engine as engines
-    from colorbatch.contract import embedded_models
+    from colorbatch.contract import embedded_models, is_default
 
     click.echo(
         f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
@@ -105,7 +108,8 @@ def doctor(device: str, gpu_id: int | None) -> None:
     runtime = engines.import_runtime()
     click.echo(f"providers offered: {', '.join(runtime.get_available_providers())}")
     click.echo(f"NVIDIA card: {'yes' if engines.has_nvidia_card() else 'none found'}")
-    click.echo(f"embedded models: {', '.join(path.stem for path in embedded_models()) or 'none'}")
+    names = [f"{path.stem}{' (the default)' * is_default(path)}" for path in embedded_models()]
+    click.echo(f"embedded models: {', '.join(names) or 'none'}")
     engine = make_engine(None, device, gpu_id, 1)
     click.echo(f"in use: {engine_line(engine)}")
     click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")

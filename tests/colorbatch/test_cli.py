@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch.cli import cli
+from colorbatch.contract import DEFAULT_MODEL, embedded_models, find_model
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -800,6 +801,23 @@ def test_models_shows_the_card(run_cli, tiny_model):
     values = json.loads(run_cli("models", tiny_model, "--json").stdout)
     assert values["card"]["name"] == "tiny"
     assert values["contract"]["size"] == {"fixed": [32, 32]}
+
+
+def test_embedded_models_are_named_and_the_default_is_told(run_cli):
+    """In `models` and `doctor`, the default first; `verify` without a name checks all of them."""
+    stems = [path.stem for path in embedded_models()]
+    assert stems[0] == DEFAULT_MODEL and "unet32" in stems
+    assert find_model(None) == embedded_models()[0]
+    heads = [line for line in run_cli("models").stdout.splitlines() if not line.startswith(" ")]
+    assert [re.split("[,:]", line)[0] for line in heads] == stems
+    assert [line for line in heads if ", the default: " in line] == heads[:1]
+    said = ", ".join([f"{DEFAULT_MODEL} (the default)", *stems[1:]])
+    doctor = run_cli("doctor", "--device", "cpu").stdout
+    assert f"embedded models: {said}\n" in doctor
+    assert f"in use: model {DEFAULT_MODEL} on cpu" in doctor
+    verified = run_cli("verify", "--device", "cpu").stdout.splitlines()
+    assert [line.split(" ")[0] for line in verified] == [f"{stem}.onnx" for stem in stems]
+    assert all("as PyTorch" in line for line in verified)
 
 
 def test_doctor_names_versions_and_providers(run_cli):
