@@ -130,6 +130,8 @@ def restore(state: dict[str, Any], players: Players) -> Progress:
         players.balance = Balance(**state["balance"])
     players.average.load_state_dict(state["ema"])
     players.optimizer_g.load_state_dict(state["optimizer_g"])
+    for group in players.optimizer_g.param_groups:
+        group.setdefault("scale", 1.0)  # checkpoints from before the encoder had a rate of its own
     players.optimizer_d.load_state_dict(state["optimizer_d"])
     if state["scaler"]:  # empty without float16
         players.scaler.load_state_dict(state["scaler"])
@@ -162,16 +164,28 @@ def start_from(path: Path, players: Players) -> History:
         players.average.load_state_dict(state["ema"])
     except (KeyError, RuntimeError) as error:
         raise UsageError(f"{path}: its generator has another shape") from error
-    mine = players.discriminator.state_dict()
-    theirs = state.get("discriminator", {})
-    same = all(name in theirs and theirs[name].shape == mine[name].shape for name in mine)
-    if same and state["optimizer_d"]["state"]:  # an untrained one is worth nothing
-        players.discriminator.load_state_dict(theirs)
-    theirs = state.get("projected", {})
-    if players.projected is not None and theirs:
-        players.projected.load_state_dict(theirs)
+    judges = (players.discriminator, players.projected)
+    for mine, theirs in zip(judges, trained_discriminators(state), strict=True):
+        if mine is not None and _shapes(mine.state_dict()) == _shapes(theirs):
+            mine.load_state_dict(theirs)
     history: History = state.get("history", [])
     return history
+
+
+def trained_discriminators(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The weights of a checkpoint's PatchGAN and of its projected discriminator; none of one that
+    has not learnt anything yet, for it is worth nothing."""
+    patch, projected = state.get("discriminator", {}), state.get("projected", {})
+    if not state["optimizer_d"]:  # of a run between two others: it has those that have learnt
+        return patch, projected
+    # one optimizer has the parameters of both, the PatchGAN's first; it knows those that it moved
+    moved = state["optimizer_d"]["state"]
+    count = sum(len(group["params"]) for group in state["optimizer_d"]["param_groups"])
+    return patch if 0 in moved else {}, projected if count - 1 in moved else {}
+
+
+def _shapes(weights: dict[str, Any]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
 
 
 def _start_from_weights(path: Path, weights: dict[str, Tensor], players: Players) -> History:
@@ -204,7 +218,7 @@ def read_weights(path: Path) -> dict[str, Tensor] | None:
         raise UsageError(f"{path}: not a file of weights") from error
     if not isinstance(weights, dict) or not weights:
         return None
-    if not all(isinstance(value, Tensor) for value in weights.values()):
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
         return None
     return {
         str(name): value.float() if value.is_floating_point() else value

@@ -298,6 +298,40 @@ def human_test(
     )
 
 
+@cli.command()
+@click.argument("first", type=ANY_PATH)
+@click.argument("second", type=ANY_PATH)
+@click.option("--share", type=float, required=True, help="0 is FIRST, 1 is SECOND.")
+@click.option("--out", type=FOLDER, required=True, help="The new run's folder.")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="DIR[:WEIGHT]",
+    help="Training photographs, as for `train` (default: what SECOND has decoded).",
+)
+@click.option("--cache", type=FOLDER, help="Folder for decoded photographs (default: SECOND's).")
+def average(
+    first: Path, second: Path, share: float, out: Path, data: tuple[str, ...], cache: Path | None
+) -> None:
+    """Make a run whose generator lies between those of two runs of one network."""
+    from training.average import average as make  # torch takes seconds to import
+    from training.data import Folder
+
+    folders = [Folder.of(text) for text in data]
+    make(first, second, share, out, data=folders, cache=cache, say=click.echo)
+
+
+@cli.command()
+@click.argument("run", type=ANY_PATH)
+@click.option("-o", "--out", type=ANY_PATH, required=True, metavar="FILE.safetensors")
+def weights(run: Path, out: Path) -> None:
+    """Write RUN's generator and discriminators as a file of weights, which --init takes."""
+    from training.average import write_weights  # torch takes seconds to import
+
+    write_weights(run, out)
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
 def main() -> None:
     """Run the command line; errors become a line and an exit code."""
     run(cli)

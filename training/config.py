@@ -174,6 +174,8 @@ class TrainConfig:
             raise UsageError("pairs must be at least 0 and at most 0.5")
         if (self.consistency_weight or self.consistency_share) and not self.second_views:
             raise UsageError("a consistency term needs pairs: at least one of a batch")
+        if self.chroma_weight and self.color_space != "lab":
+            raise UsageError("chroma_weight weighs (a, b): the color space is lab")
         if self.levels < 5:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:

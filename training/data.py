@@ -117,7 +117,7 @@ def open_caches(
     below `skip` (the run's own pictures) is left out. Raises UsageError if a set is empty.
     """
     folders = [Folder(data)] if isinstance(data, Path) else list(data)
-    short_side = round(config.size / config.crop)
+    short_side = _short_side(config)
     training, validating = [], []
     for each in folders:
         found = find_pictures(each.path, skip)
@@ -125,9 +125,7 @@ def open_caches(
             held_out = [path for path in found if is_validation(path.name)]
             found = [path for path in found if not is_validation(path.name)]
             validating.append(_open_cache(each.path, held_out, folder / "val", short_side))
-        training.append(_open_cache(each.path, found, folder / "train", short_side))
-        if not len(training[-1]):
-            raise UsageError(f"no color photographs for training in {each.path}")
+        training.append(_open_training(each, found, folder, short_side))
     if validation is not None:
         held_out = find_pictures(validation, skip)
         validating = [_open_cache(validation, held_out, folder / "val", short_side)]
@@ -135,6 +133,49 @@ def open_caches(
         where = validation or ", ".join(str(each.path) for each in folders)
         raise UsageError(f"no color photographs for validation in {where}")
     return _joined(training, [each.weight for each in folders]), _joined(validating)
+
+
+def training_photographs(
+    folders: Sequence[Folder], folder: Path, config: TrainConfig, skip: Path | None = None
+) -> PhotoCache:
+    """The training photographs of `open_caches` alone. They are all in `folders` if these are
+    decoded in `folder` already, by a run with validation photographs of its own; otherwise those
+    that `is_validation` leaves."""
+    short_side = _short_side(config)
+    found = [find_pictures(each.path, skip) for each in folders]
+    if not all(
+        _index_path(each.path, paths, folder / "train", short_side).exists()
+        for each, paths in zip(folders, found, strict=True)
+    ):
+        found = [[path for path in paths if not is_validation(path.name)] for paths in found]
+    caches = [
+        _open_training(each, paths, folder, short_side)
+        for each, paths in zip(folders, found, strict=True)
+    ]
+    return _joined(caches, [each.weight for each in folders])
+
+
+def decoded_photographs(folder: Path) -> PhotoCache | None:
+    """The training photographs that runs have decoded into `folder`, each with the weight 1; None
+    if there are none."""
+    paths = sorted(folder.glob("train-*.json"))
+    caches = [_read_cache(path) for path in paths if path.with_suffix(".rgb").exists()]
+    caches = [cache for cache in caches if len(cache)]
+    return _joined(caches) if caches else None
+
+
+def _short_side(config: TrainConfig) -> int:
+    """Pixels that photographs keep on their shorter side, for the smallest windows."""
+    return round(config.size / config.crop)
+
+
+def _open_training(
+    source: Folder, paths: Sequence[Path], folder: Path, short_side: int
+) -> PhotoCache:
+    cache = _open_cache(source.path, paths, folder / "train", short_side)
+    if not len(cache):
+        raise UsageError(f"no color photographs for training in {source.path}")
+    return cache
 
 
 def _joined(caches: Sequence[PhotoCache], weights: Sequence[float] | None = None) -> PhotoCache:
@@ -162,16 +203,26 @@ def _joined(caches: Sequence[PhotoCache], weights: Sequence[float] | None = None
     )
 
 
-def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> PhotoCache:
+def _index_path(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> Path:
+    """Where the index of decoded photographs lies; their pixels lie beside it."""
     stamps = [[path.relative_to(root).as_posix(), *_stamp(path)] for path in paths]
     content = [short_side, color.GREY_CHROMA, *stamps]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     # the key is in the names, so that runs with other photographs or sizes can share the folder
-    index_path = stem.with_name(f"{stem.name}-{key}.json")
+    return stem.with_name(f"{stem.name}-{key}.json")
+
+
+def _open_cache(root: Path, paths: Sequence[Path], stem: Path, short_side: int) -> PhotoCache:
+    index_path = _index_path(root, paths, stem, short_side)
     pixel_path = index_path.with_suffix(".rgb")
     if not (index_path.exists() and pixel_path.exists()):
         stem.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(index_path, json.dumps(_decode(root, paths, pixel_path, short_side)).encode())
+    return _read_cache(index_path)
+
+
+def _read_cache(index_path: Path) -> PhotoCache:
+    pixel_path = index_path.with_suffix(".rgb")
     try:
         index = json.loads(index_path.read_text("utf-8"))
         sizes = tuple((height, width) for height, width in index["sizes"])

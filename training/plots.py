@@ -17,6 +17,7 @@ from colorbatch.errors import SourceError, UsageError
 from colorbatch.files import make_folder, replacing
 from colorbatch.finding import find_pictures
 from colorbatch.images import load_rgb
+from training import checkpoint
 from training.metrics import colored_picture
 from training.models import Model
 from training.photographs import Photographs
@@ -229,9 +230,18 @@ def plot(
 ) -> list[Path]:
     """Everything that the sources show of runs, as PNG files in `out`: their names.
 
-    NAME-losses.png and NAME-epochs.png per run; compare.png of several; triptychs.png of `count`
-    color photographs, and old.png of black-and-white pictures. Raises UsageError.
+    NAME-losses.png and NAME-epochs.png per run that was trained; compare.png of several;
+    triptychs.png of `count` color photographs, and old.png of black-and-white pictures. Raises
+    UsageError.
     """
+    # a run between two others has a checkpoint, and was never trained
+    trained = {
+        name: run
+        for name, run in runs.items()
+        if (run / "log.jsonl").exists() or not (run / checkpoint.NAME).exists()
+    }
+    if not trained and photographs is None and old is None:
+        raise UsageError("a run between two others has no curves", "--photographs or --old")
     make_folder(out)
     in_color = None if photographs is None else Photographs(photographs, count, out)
     if old is not None and not find_pictures(old, out):
@@ -242,11 +252,11 @@ def plot(
         written.append(out / name)
         return out / name
 
-    for name, run in runs.items():
+    for name, run in trained.items():
         loss_curves(run / "log.jsonl", target(f"{name}-losses.png"))
         write_png(over_epochs(run, epochs), target(f"{name}-epochs.png"))
-    if len(runs) > 1:
-        compare_losses(runs, target("compare.png"))
+    if len(trained) > 1:
+        compare_losses(trained, target("compare.png"))
     if in_color is not None:
         write_png(triptychs(models, in_color, side), target("triptychs.png"))
     if old is not None:

@@ -98,6 +98,8 @@ def train(
         state = checkpoint.load(run) if (run / checkpoint.NAME).exists() else None
         if state is not None and (changed := differences(checkpoint.config_of(state), config)):
             raise UsageError(f"{run} was trained with other settings ({'; '.join(changed)})")
+        if state is not None and not state["optimizer_g"]:
+            raise UsageError(f"{run} lies between two others", "begin a new run with --init")
         precision = state["progress"].get("precision", "") if state else ""
         dtype = choose_precision(precision or config.precision, device)
         name = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} cores"
@@ -167,12 +169,12 @@ def _start(
     """Take the first weights from a run, a checkpoint or an exported model; returns its history."""
     if init.suffix != ".onnx":
         return checkpoint.start_from(init, players)
-    history = load_onnx(players.generator, init, config, _calibration(photos, config))
+    history = load_onnx(players.generator, init, config, calibration(photos, config))
     players.average.load_state_dict(players.generator.state_dict())
     return history
 
 
-def _calibration(photos: Photographs, config: TrainConfig) -> Iterator[Tensor]:
+def calibration(photos: Photographs, config: TrainConfig) -> Iterator[Tensor]:
     """The batches over which batch-norm statistics are measured: what the generator sees."""
     for step in range(CALIBRATION_BATCHES):
         yield make_batch(photos, config, *step_photographs(photos.cache, config, step)).seen
@@ -289,7 +291,7 @@ def _loop(
             saving = last or interrupted() or progress.step % config.checkpoint_every == 0
             if measuring or saving:
                 frozen = players.average.frozen() if config.freeze_encoder else ()
-                conditions = _calibration(photos, config)
+                conditions = calibration(photos, config)
                 calibrate_batch_norm(players.average, conditions, device, dtype, frozen)
             if measuring:
                 count = len(held_out) if last else config.validation_images

@@ -8,21 +8,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from colorbatch.errors import ColorbatchError, UsageError
 from training import checkpoint
 from training.checkpoint import Progress
 from training.config import TrainConfig
-from training.step import Players, make_players, train_step
+from training.step import Balance, Players, make_players, set_rates, train_step
 
 CONFIG = TrainConfig(width=8, discriminator_width=8, levels=6, size=64, batch_size=2)
 PROGRESS = Progress(step=5, steps=9, data_digest="abc", photographs=7)
 
 
-def _players(config: TrainConfig = CONFIG, steps: int = 0) -> Players:
-    players = make_players(config, torch.device("cpu"), torch.float32)
+JUDGED = dataclasses.replace(
+    CONFIG, projected_share=0.5, gan_share=0.2, gan_mode="hinge", discriminator_norm="spectral"
+)
+
+
+class _Maps(nn.Module):
+    """A frozen network of two maps, as a projected discriminator sees pictures."""
+
+    def __init__(self, channels: tuple[int, int]) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        wide = [rgb.repeat(1, -(-count // 3), 1, 1)[:, :count] for count in self.channels]
+        return [nn.functional.avg_pool2d(x, 4 * 2**i) for i, x in enumerate(wide)]
+
+
+def _players(
+    config: TrainConfig = CONFIG, steps: int = 0, channels: tuple[int, int] = (8, 16)
+) -> Players:
+    features = _Maps(channels) if config.projected_share else None
+    players = make_players(config, torch.device("cpu"), torch.float32, features)
     rng = torch.Generator().manual_seed(3)
     for _ in range(steps):
         lightness, chroma = torch.rand(2, 3, 64, 64, generator=rng).split((1, 2), dim=1)
@@ -241,3 +263,166 @@ def test_start_from_weights_that_do_not_fit(
     assert str(caught.value).startswith(f"{path}: {said}")
     assert "\n" not in str(caught.value)
     assert all(torch.equal(before[n], v) for n, v in mine.generator.state_dict().items())
+
+
+# --- projected discriminator, shares, weights alone --------------------------------------------
+
+
+def test_round_trip_of_all_players(same: Callable[[object, object], bool], tmp_path: Path) -> None:
+    """The projected discriminator and the measured norms come back too: the next step of the run
+    that goes on is that of the run that was never stopped, to the bit."""
+    players = _players(JUDGED, steps=3)
+    checkpoint.save(tmp_path, JUDGED, PROGRESS, players, [])
+    fresh = _players(dataclasses.replace(JUDGED, seed=9))
+    assert checkpoint.restore(checkpoint.load(tmp_path), fresh) == PROGRESS
+    assert players.projected is not None and fresh.projected is not None
+    assert same(players.projected.state_dict(), fresh.projected.state_dict())
+    assert players.balance == fresh.balance
+    assert set(fresh.balance.norms) == {"GAN", "projected"}
+    assert fresh.balance.counts == {"GAN": 3, "projected": 3}
+    batch = torch.rand(2, 3, 64, 64).split((1, 2), dim=1)
+    losses = []
+    for each in (players, fresh):
+        torch.manual_seed(4)
+        losses.append(train_step(each, JUDGED, *batch, torch.float32))
+    assert losses[0] == losses[1]
+    assert same(players.generator.state_dict(), fresh.generator.state_dict())
+    assert same(players.projected.state_dict(), fresh.projected.state_dict())
+
+
+def test_older_checkpoints_go_on(same: Callable[[object, object], bool], tmp_path: Path) -> None:
+    """One from before there were shares, a second discriminator and rates of the encoder."""
+    players = _players(steps=2)
+    checkpoint.save(tmp_path, CONFIG, PROGRESS, players, [])
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["projected"], state["balance"]
+    for group in state["optimizer_g"]["param_groups"]:
+        del group["scale"], group["decoupled_weight_decay"]
+    newer = ("freeze_encoder", "pairs", "square", "projected_share", "encoder_rate", "features")
+    for name in newer:
+        del state["config"][name]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    state = checkpoint.load(tmp_path)
+    assert checkpoint.config_of(state) == CONFIG
+    fresh = _players(dataclasses.replace(CONFIG, seed=9))
+    assert checkpoint.restore(state, fresh) == PROGRESS
+    assert fresh.balance == Balance()
+    batch = torch.rand(2, 3, 64, 64).split((1, 2), dim=1)
+    for each in (players, fresh):
+        set_rates(each, CONFIG, 0.5)
+        torch.manual_seed(4)
+        train_step(each, CONFIG, *batch, torch.float32)
+    assert same(players.generator.state_dict(), fresh.generator.state_dict())
+    checkpoint.start_from(tmp_path, _players(JUDGED))
+
+
+def _weights(players: Players, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+    """The players' weights as a file of weights alone has them."""
+    assert players.projected is not None
+    parts = {
+        "": players.average,
+        "discriminator.": players.discriminator,
+        "projected.": players.projected,
+    }
+    return {
+        start + name: (value.to(dtype) if value.is_floating_point() else value).contiguous()
+        for start, network in parts.items()
+        for name, value in network.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_start_from_weights(
+    same: Callable[[object, object], bool], tmp_path: Path, suffix: str, dtype: torch.dtype
+) -> None:
+    """A file of weights alone, of either library, starts all the players that are in it."""
+    theirs = _weights(_players(JUDGED, steps=2), dtype)
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pt":
+        torch.save(theirs, path)
+    else:
+        safetensors.torch.save_file(theirs, path)
+    mine = _players(dataclasses.replace(JUDGED, seed=9))
+    assert checkpoint.start_from(path, mine) == []
+    wanted = {k: v.float() if v.is_floating_point() else v for k, v in theirs.items()}
+    found = _weights(mine)
+    assert same(found, wanted)
+    assert {v.dtype for v in found.values()} == {torch.float32, torch.int64}
+    assert same(mine.generator.state_dict(), mine.average.state_dict())
+
+
+def test_start_from_a_generators_weights(
+    same: Callable[[object, object], bool], tmp_path: Path
+) -> None:
+    """Discriminators that are not in the file stay fresh, and one that is not asked for is passed
+    over."""
+    theirs = _weights(_players(JUDGED, steps=1))
+    path = tmp_path / "weights.pt"
+    torch.save({k: v for k, v in theirs.items() if not k.startswith("discriminator.")}, path)
+    mine = _players(dataclasses.replace(CONFIG, discriminator_width=16))
+    before = {k: v.clone() for k, v in mine.discriminator.state_dict().items()}
+    checkpoint.start_from(path, mine)
+    assert same(mine.discriminator.state_dict(), before)
+    generator = {k: v for k, v in theirs.items() if not k.startswith(("disc", "proj"))}
+    assert same(mine.generator.state_dict(), generator)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dataclasses.replace(JUDGED, width=16),
+        dataclasses.replace(JUDGED, discriminator_width=16),
+        dataclasses.replace(JUDGED, discriminator_norm="batch"),
+        dataclasses.replace(JUDGED, color_space="rgb"),
+    ],
+)
+def test_weights_of_other_shapes(tmp_path: Path, settings: TrainConfig) -> None:
+    """One line names the file, and what is the first of it that does not fit."""
+    path = tmp_path / "weights.safetensors"
+    safetensors.torch.save_file(_weights(_players(JUDGED)), path)
+    with pytest.raises(UsageError) as caught:
+        checkpoint.start_from(path, _players(settings))
+    said = str(caught.value)
+    assert said.startswith(f"{path}: ") and said.endswith((" settings", "settings ask for", " has"))
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "numbers", "lists"])
+def test_no_weights(tmp_path: Path, kind: str) -> None:
+    """What is neither a checkpoint nor a file of weights is refused in one line."""
+    path = tmp_path / ("x.safetensors" if kind == "text" else "x.pt")
+    if kind == "text":
+        path.write_text("hello", "utf-8")
+    else:
+        content = {"empty": {}, "numbers": {0: torch.zeros(2)}, "lists": {"a": [torch.zeros(2)]}}
+        torch.save(content[kind], path)
+    with pytest.raises(ColorbatchError, match=r"x\.\w+: (not a file of weights|not a checkpoint)"):
+        checkpoint.start_from(path, _players())
+
+
+def test_start_of_a_projected_discriminator(
+    same: Callable[[object, object], bool], tmp_path: Path
+) -> None:
+    """`--init` takes each discriminator that has learnt something and has the same shapes; each by
+    itself."""
+
+    def taken(settings: TrainConfig, channels: tuple[int, int] = (8, 16)) -> list[bool]:
+        mine = _players(settings, channels=channels)
+        checkpoint.start_from(tmp_path, mine)
+        state = checkpoint.load(tmp_path)
+        found = {"discriminator": mine.discriminator, "projected": mine.projected}
+        return [network is not None and same(network.state_dict(), state[name])
+                for name, network in found.items()]  # fmt: skip
+
+    fresh = dataclasses.replace(JUDGED, seed=9)
+    checkpoint.save(tmp_path, JUDGED, PROGRESS, _players(JUDGED, steps=1), [])
+    assert taken(fresh) == [True, True]
+    assert taken(fresh, (8, 24)) == [True, False]  # features of another network
+    assert taken(dataclasses.replace(fresh, discriminator_width=16)) == [False, True]
+    assert taken(dataclasses.replace(fresh, projected_share=0.0)) == [True, False]
+    alone = dataclasses.replace(JUDGED, gan_share=0.0, gan_weight=0.0)
+    checkpoint.save(tmp_path, alone, PROGRESS, _players(alone, steps=1), [])
+    assert taken(fresh) == [False, True]
+    checkpoint.save(tmp_path, JUDGED, PROGRESS, _players(JUDGED), [])
+    assert taken(fresh) == [False, False]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,11 @@ from torch.nn import functional
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, UsageError
 from training import checkpoint, spaces
-from training.backbones import VGG19Features
+from training.backbones import EfficientNetLite, VGG19Features
 from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.data import to_tensors
-from training.features import make_features
+from training.features import LiteFeatures, make_features
 from training.step import make_players, train_step
 
 CPU = torch.device("cpu")
@@ -183,3 +184,98 @@ def test_missing_sources(
         make_features(PERCEPTUAL, [str(tmp_path / "nowhere.pth")])
     with pytest.raises(ColorbatchError, match="not a checkpoint"):
         make_features(PERCEPTUAL, [f"encoder:{path}"])
+
+
+# --- EfficientNet-Lite -------------------------------------------------------------------------
+
+JUDGED = dataclasses.replace(
+    PERCEPTUAL, gamma=1.0, features="efficientnet-lite0", projected_share=0.5, gan_mode="hinge"
+)
+
+
+@pytest.fixture(scope="module")
+def lite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights of EfficientNet-Lite0, with its classifier, as packages have it."""
+    torch.manual_seed(3)
+    network = EfficientNetLite(0, classifier=True)
+    path = tmp_path_factory.mktemp("weights") / "lite0-made.pth"
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def _lite(config: TrainConfig, *sources: Path) -> tuple[LiteFeatures, str]:
+    made = make_features(config, [str(source) for source in sources])
+    assert made is not None and isinstance(made[0], LiteFeatures)
+    return made[0], made[1]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "changes", [{}, {"projected_share": 0.0, "feature_share": 0.3}, {"gamma": 0.5}]
+)
+def test_lite_features(lite_file: Path, changes: dict[str, float]) -> None:
+    """All maps but the first, of codes as the network was trained to see them, whichever term
+    asks for them."""
+    features, words = _lite(dataclasses.replace(JUDGED, **changes), lite_file)
+    assert words.startswith("features of efficientnet-lite0 from lite0-made.pth (sha256 ")
+    # table 1 of the paper: the channels before each halving, and at the end
+    assert list(features.channels) == [24, 40, 112, 320]
+    codes = torch.from_numpy(np.stack(PHOTOS)).permute(0, 3, 1, 2).float()
+    found = features(codes / 255)
+    assert [each.shape for each in found] == [
+        (2, channels, 64 // 2**i, 64 // 2**i)
+        for channels, i in zip(features.channels, (2, 3, 4, 5), strict=True)
+    ]
+    plain = EfficientNetLite(0, classifier=True)
+    plain.load_state_dict(torch.load(lite_file, weights_only=True))
+    for mine, theirs in zip(found, plain.eval()((codes - 127) / 128)[1:], strict=True):
+        # float32 rounding of what is seen
+        assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
+
+
+def test_lite_features_are_frozen(lite_file: Path) -> None:
+    """A step with the projected discriminator and the distance of features changes none of it, and
+    both terms reach the generator."""
+    config = dataclasses.replace(JUDGED, feature_share=0.3, gan_weight=0.0, pixel_weight=0.0)
+    features, _ = _lite(config, lite_file)
+    assert not any(module.training for module in features.modules())
+    assert not any(parameter.requires_grad for parameter in features.parameters())
+    before = copy.deepcopy(features.state_dict())
+    # weights, for without a pixel loss there is nothing to have a share of
+    config = dataclasses.replace(config, projected_share=0.0, projected_weight=1.0, gamma=0.5)
+    config = dataclasses.replace(config, feature_share=0.0)
+    players = make_players(config, CPU, torch.float32, features)
+    first = copy.deepcopy(players.generator)
+    losses = train_step(players, config, *to_tensors(PHOTOS), torch.float32)
+    assert losses["loss_G_features"] is not None and losses["loss_G_projected"] is not None
+    assert all(torch.equal(value, before[key]) for key, value in features.state_dict().items())
+    moved = zip(players.generator.parameters(), first.parameters(), strict=True)
+    assert all(not torch.equal(mine, theirs) for mine, theirs in moved)
+
+
+def test_lite_sources(lite_file: Path, tmp_path: Path) -> None:
+    """Files of other backbones are passed over; without one of its own, a line tells what is
+    needed."""
+    other = tmp_path / "lite1.pth"
+    torch.save(EfficientNetLite(1).state_dict(), other)
+    assert _lite(JUDGED, other, lite_file)[1] == _lite(JUDGED, lite_file)[1]
+    for sources in ([], [str(other)], ["encoder:nowhere"]):
+        with pytest.raises(UsageError, match="efficientnet-lite0 need --backbone-weights imagenet"):
+            make_features(JUDGED, sources)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"features": "vgg19"}, "a projected discriminator needs features of efficientnet-lite0, "),
+        ({"features": "resnet18"}, "a projected discriminator needs features of efficientnet"),
+        (
+            {"features": "resnet18", "projected_share": 0.0, "feature_share": 0.3},
+            "features are of vgg19, efficientnet-lite0, .*, not 'resnet18'",
+        ),
+    ],
+)
+def test_features_of_other_kinds(lite_file: Path, changes: dict[str, Any], said: str) -> None:
+    """`features` that no term can work with are refused, with those that there are."""
+    with pytest.raises(UsageError, match=said):
+        make_features(dataclasses.replace(JUDGED, **changes), [str(lite_file)])

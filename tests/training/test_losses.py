@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from training.losses import adversarial, pixel
+from colorbatch.errors import UsageError
+from training.config import TrainConfig
+from training.losses import adversarial, consistency, feature_distance, pixel
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,126 @@ def test_pixel(kind: str, expected: float) -> None:
     predicted = torch.tensor([[0.5, -0.5], [0.0, 1.0]])
     true = torch.tensor([[0.0, 0.5], [0.0, 0.5]])
     assert pixel(predicted, true, kind).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("real", "fooling", "expected"),
+    [
+        # logits 2, -0.5, 0.25: max(0, 1 - x), max(0, 1 + x), -x
+        (True, False, (0 + 1.5 + 0.75) / 3),
+        (False, False, (3 + 0.5 + 1.25) / 3),
+        (True, True, -(2 - 0.5 + 0.25) / 3),
+    ],
+)
+def test_hinge(real: bool, fooling: bool, expected: float) -> None:
+    """The discriminator asks for at least 1 or at most -1, the generator for ever more."""
+    logits = torch.tensor([2.0, -0.5, 0.25])
+    loss = adversarial(logits, real=real, mode="hinge", fooling=fooling)
+    assert loss.item() == pytest.approx(expected, rel=1e-6)  # float32 rounding
+
+
+def test_hinge_lets_go() -> None:
+    """What is told well enough has no gradient for the discriminator, but for the generator."""
+    for real, sign in ((True, 1), (False, -1)):
+        logits = torch.tensor([1.5 * sign], requires_grad=True)
+        adversarial(logits, real=real, mode="hinge").backward()
+        assert logits.grad == 0
+    logits = torch.tensor([1.5], requires_grad=True)
+    adversarial(logits, real=True, mode="hinge", fooling=True).backward()
+    assert logits.grad == -1
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("hinge", (0.5 + 3) / 2), ("lsgan", (0.25 + 9) / 2)]
+)
+def test_logits_of_several_maps(mode: str, expected: float) -> None:
+    """Each map has the same say, however many logits it has."""
+    maps = [torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 1, 2), -2.0)]
+    assert adversarial(maps, real=True, mode=mode).item() == expected  # exact in binary
+
+
+@pytest.mark.parametrize("kind", ["l1", "mse"])
+def test_chroma_weight(kind: str) -> None:
+    """Pixels of the chromas 0, 40 and 100 weigh 1, 1.8 and 2.2 (from 60 on no more), over the
+    mean of that, 5/3."""
+    true = torch.tensor([[0, 0], [24, 32], [-60, 80]]).T[None, :, None] / 110
+    off = torch.tensor([[0.5, 0.25], [-0.25, 0.5], [0.0, 0.125]]).T[None, :, None]
+    power = 1 if kind == "l1" else 2
+    parts = [0.5**power + 0.25**power, 0.25**power + 0.5**power, 0.125**power]
+    expected = (1 * parts[0] + 1.8 * parts[1] + 2.2 * parts[2]) / (5 / 3) / 6
+    # float32 rounding
+    assert pixel(true + off, true, kind, 0.8).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_chroma_weight_has_the_mean_one() -> None:
+    """A difference that is the same everywhere costs the same under every weight."""
+    rng = torch.Generator().manual_seed(2)
+    true = torch.rand(2, 2, 8, 8, generator=rng) * 1.6 - 0.8
+    for weight in (0.0, 0.8, 30.0):
+        loss = pixel(true + 0.25, true, "l1", weight)
+        assert loss.item() == pytest.approx(0.25, rel=1e-5)  # float32 rounding
+
+
+def test_chroma_weight_is_of_lab() -> None:
+    """RGB has no (a, b) that could be weighed: one line says so."""
+    with pytest.raises(UsageError, match="the color space is lab"):
+        TrainConfig(color_space="rgb", chroma_weight=0.5)
+
+
+def test_distance_of_one_map() -> None:
+    """The mean squared difference."""
+    made, true = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
+    assert feature_distance(made, true).item() == (0.25 + 4) / 2
+
+
+def test_distance_of_several_maps() -> None:
+    """Absolute differences in parts of each true map's standard deviation, the mean over maps."""
+    true = [torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0, 4.0, 4.0])]
+    made = [torch.tensor([2.0, 3.0]), torch.tensor([1.0, 1.0, 3.0, 3.0])]
+    # of n - 1: the roots of 2 and of 16 / 3
+    expected = (0.5 / math.sqrt(2) + 1 / math.sqrt(16 / 3)) / 2
+    # float32, and what keeps an even map from dividing by 0
+    assert feature_distance(made, true).item() == pytest.approx(expected, rel=1e-5)
+    larger = [[10 * each for each in maps] for maps in (made, true)]
+    assert feature_distance(*larger).item() == pytest.approx(expected, rel=1e-5)
+    even = [torch.zeros(3)]
+    assert feature_distance(even, even).item() == 0
+
+
+def test_consistency() -> None:
+    """The mean difference where both views show the same, and that of their means, in parts of the
+    mean size of the colors there and 0.01."""
+    first = torch.zeros(2, 2, 1, 2)
+    second = torch.tensor([[[[0.25, -0.25]], [[0.5, 0.5]]], [[[1.0, 99.0]], [[0.0, 99.0]]]])
+    known = torch.tensor([[[[1.0, 1.0]]], [[[1.0, 0.0]]]])
+    pixels = (0.25 + 0.25 + 0.5 + 0.5 + 1.0) / 6  # three known places of two channels
+    whole = (0.0 + 0.5 + 1.0 + 0.0) / 4  # two pictures of two channels
+    size = (0 + 2.5) / 12  # of both views
+    expected = (pixels + whole) / (size + 0.01)
+    for one, other in ((first, second), (second, first)):
+        # float32 rounding
+        assert consistency(one, other, known).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_consistency_is_relative() -> None:
+    """Fading the colors of both views makes them agree hardly better: 0.01 keeps a little gain."""
+    rng = torch.Generator().manual_seed(2)
+    first, second = torch.rand(2, 2, 2, 8, 8, generator=rng) - 0.5
+    known = torch.ones(2, 1, 8, 8)
+    whole, faded = (consistency(s * first, s * second, known).item() for s in (1.0, 0.25))
+    # colors of 0.25 on average: 0.25 / 0.26 and 0.0625 / 0.0725
+    assert faded / whole == pytest.approx((0.0625 / 0.0725) / (0.25 / 0.26), rel=0.02)
+
+
+def test_consistency_of_unknown_places() -> None:
+    """They cost nothing and get no gradient; nor does a pair that shares no place at all."""
+    second = torch.ones(2, 2, 4, 4, requires_grad=True)
+    known = torch.ones(2, 1, 4, 4)
+    known[0, :, 1:] = 0
+    known[1] = 0
+    consistency(torch.zeros(2, 2, 4, 4), second, known).backward()
+    assert second.grad is not None
+    touched = second.grad != 0
+    assert touched[0, :, 0].all() and not touched[0, :, 1:].any() and not touched[1].any()
+    loss = consistency(torch.zeros(2, 2, 4, 4), second.detach(), torch.zeros(2, 1, 4, 4))
+    assert loss.item() == 0

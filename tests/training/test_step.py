@@ -13,7 +13,16 @@ from torch.nn import functional
 
 from training import spaces
 from training.config import TrainConfig
-from training.step import LOSS_NAMES, Players, calibrate_batch_norm, make_players, train_step
+from training.step import (
+    LOSS_NAMES,
+    Balance,
+    Players,
+    calibrate_batch_norm,
+    make_players,
+    set_rates,
+    train_step,
+)
+from training.views import Pair
 
 CPU = torch.device("cpu")
 # without dropout, so that a forward pass can be repeated
@@ -317,3 +326,317 @@ def test_bf16(batch: tuple[Tensor, Tensor]) -> None:
     assert _known(mixed) == pytest.approx(_known(exact), rel=0.02)  # bfloat16 has 8 bits
     assert mixed != exact
     assert {value.dtype for value in _values(players.generator).values()} == {torch.float32}
+
+
+# --- terms by their share ----------------------------------------------------------------------
+
+ALONE = dataclasses.replace(CONFIG, gan_weight=0.0, batch_size=4, pairs=0.25)
+SHARE = 0.4
+
+
+class _Maps(nn.Module):
+    """A frozen network with two maps, as a projected discriminator sees pictures."""
+
+    channels = (8, 16)
+
+    def __init__(self) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(4)
+        shapes = ((8, 3, 4, 4), (16, 8, 2, 2))
+        self.kernels = [torch.randn(shape, generator=rng) / 7 for shape in shapes]
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        fine = functional.conv2d(rgb, self.kernels[0], stride=4)
+        return [fine, functional.conv2d(fine, self.kernels[1], stride=2)]
+
+
+def _judged(config: TrainConfig) -> Players:
+    """Players beside the frozen network with two maps."""
+    return make_players(config, CPU, torch.float32, _Maps())
+
+
+def _gradients(players: Players) -> list[Tensor]:
+    """Where each step's gradient at the prediction will be found."""
+    found: list[Tensor] = []
+
+    def record(_: nn.Module, __: object, output: Tensor) -> None:
+        output.register_hook(lambda gradient: found.append(gradient.clone()))
+
+    players.generator.register_forward_hook(record)
+    return found
+
+
+def _pair() -> Pair:
+    """The last picture of a batch shows what the one before it shows, at the same places."""
+    whole = torch.eye(2, 3)[None]
+    grid = functional.affine_grid(whole, [1, 1, 64, 64], align_corners=False)
+    return Pair(grid, torch.ones(1, 1, 64, 64))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gan_share": SHARE},
+        {"gan_share": SHARE, "discriminator_norm": "spectral", "gan_mode": "hinge"},
+        {"projected_share": SHARE, "gan_mode": "hinge"},
+        {"feature_share": SHARE},
+        {"consistency_share": SHARE},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_share(batch: tuple[Tensor, Tensor], changes: dict[str, Any]) -> None:
+    """What a term adds to the gradient at the prediction is as long as its share says, held against
+    the pixel loss's own, which is 30 / n times a sign at each of n numbers."""
+    config = dataclasses.replace(ALONE, **changes)
+    players = _judged(config)
+    if "projected_share" not in changes and "feature_share" not in changes:
+        players.features = None
+    condition, target = batch
+    with torch.no_grad():
+        predicted = copy.deepcopy(players.generator)(condition)
+    found = _gradients(players)
+    train_step(players, config, condition, target, torch.float32, pair=_pair())
+    of_pixels = 30 / target.numel() * torch.sign(predicted - target)
+    added = found[0] - of_pixels
+    # float32: the difference of two gradients of about the same length
+    assert float(added.norm() / of_pixels.norm()) == pytest.approx(SHARE, rel=1e-4)
+
+
+def test_shares_add_up(batch: tuple[Tensor, Tensor]) -> None:
+    """All terms at once: each has its own share of the pixel loss's gradient, none of another's."""
+    shares = {"gan": 0.3, "projected": 0.6, "feature": 0.2, "consistency": 1.1}
+    config = dataclasses.replace(
+        ALONE, gan_mode="hinge", **{f"{name}_share": share for name, share in shares.items()}
+    )
+    players = _judged(config)
+    losses = train_step(players, config, *batch, torch.float32, pair=_pair())
+    assert set(players.balance.norms) == {"GAN", "projected", "features", "consistency"}
+    unit = 30 / batch[1].numel() ** 0.5  # of the pixel loss's gradient
+    names = {"gan": "GAN", "feature": "features"}
+    expected = 30 * losses["loss_G_pixel"]
+    for name, share in shares.items():
+        name = names.get(name, name)
+        expected += share * unit / players.balance.norms[name] * losses[f"loss_G_{name}"]
+    # float32, other order of sums
+    assert losses["loss_G"] == pytest.approx(expected, rel=1e-4)
+    newer = ("loss_P", "loss_G_projected", "loss_G_consistency")
+    assert set(losses) == {*LOSS_NAMES, *newer} and None not in losses.values()
+
+
+@pytest.mark.parametrize("term", ["gan", "consistency", "projected"])
+def test_a_share_is_a_factor(batch: tuple[Tensor, Tensor], term: str) -> None:
+    """A run with the weight that the share came to takes the same step."""
+    by_share = dataclasses.replace(ALONE, **{f"{term}_share": SHARE})
+    first = _judged(by_share)
+    shared = _gradients(first)
+    torch.manual_seed(5)  # of the corner that a projected discriminator is shown
+    train_step(first, by_share, *batch, torch.float32, pair=_pair())
+    [norm] = first.balance.norms.values()
+    factor = SHARE * 30 / batch[1].numel() ** 0.5 / norm
+    by_weight = dataclasses.replace(ALONE, **{f"{term}_weight": factor})
+    second = _judged(by_weight)
+    weighed = _gradients(second)
+    torch.manual_seed(5)
+    train_step(second, by_weight, *batch, torch.float32, pair=_pair())
+    assert not second.balance.norms
+    # float32: the pixel loss's norm is summed here, and there written down
+    assert torch.allclose(shared[0], weighed[0], rtol=1e-4, atol=1e-9)
+    for mine, theirs in zip(
+        first.generator.parameters(), second.generator.parameters(), strict=True
+    ):
+        # Adam's first step is 2e-4 times the gradient's sign, but for those around 0
+        assert (mine - theirs).abs().mean() < 4e-6
+
+
+def test_balance_follows() -> None:
+    """The first 8 norms are measured, then every 16th call's; each moves what is known by 0.3."""
+    balance = Balance()
+    at = torch.zeros(4, requires_grad=True)
+
+    def factor(size: float) -> float:
+        return balance.factor("x", 0.5, size * at.sum(), at, 10.0)  # its gradient has 2 x size
+
+    assert factor(1.0) == pytest.approx(0.5 * 10 / 2)
+    assert factor(3.0) == pytest.approx(0.5 * 10 / (2 + 0.3 * (6 - 2)))
+    for _ in range(6):
+        factor(3.0)
+    known = balance.norms["x"]
+    for _ in range(7):  # the 9th to the 15th call
+        assert factor(1000.0) == pytest.approx(5 / known)
+    assert factor(1000.0) == pytest.approx(5 / (known + 0.3 * (2000 - known)))
+    assert balance.counts == {"x": 16}
+    # a term without a gradient, or with one that is no number, is left out until it has one
+    for size in (0.0, float("inf"), float("nan")):
+        assert balance.factor("y", 0.5, size * at.sum(), at, 10.0) == 0
+    assert balance.factor("y", 0.5, at.sum(), at, 10.0) == pytest.approx(0.5 * 10 / 2)
+
+
+# --- projected discriminator, second views -----------------------------------------------------
+
+
+def test_projected_moves_in_its_own_step(batch: tuple[Tensor, Tensor]) -> None:
+    """It learns while the generator's rate is 0, stays while its own is, and its mixtures and the
+    frozen network always stay."""
+    config = dataclasses.replace(ALONE, projected_share=SHARE, gan_mode="hinge")
+    for still in ("generator", "discriminator"):
+        players = _judged(config)
+        assert players.projected is not None
+        name = "learning_rate" if still == "generator" else "discriminator_learning_rate"
+        set_rates(players, dataclasses.replace(config, **{name: 0.0}), 1.0)
+        before = {each: _values(getattr(players, each)) for each in ("generator", "projected")}
+        losses = train_step(players, config, *batch, torch.float32)
+        assert _same(before["generator"], _values(players.generator)) == (still == "generator")
+        for key, value in _values(players.projected).items():
+            learns = key.startswith("heads.") and still != "discriminator"
+            gap = (value - before["projected"][key]).abs().max()
+            if key.endswith(".4.bias") and learns:
+                continue  # the hinge pulls it up as far as down, while logits are small
+            # Adam's first step is the rate: a second one, the generator's, would add to it
+            assert 0 < gap <= 2.01e-4 if learns else gap == 0, key
+        assert all(value.requires_grad for value in players.projected.heads.parameters())
+        assert losses["loss_P"] is not None and losses["loss_D"] is None
+
+
+def test_projected_sees_true_and_made(batch: tuple[Tensor, Tensor]) -> None:
+    """Its loss is the hinge over the maps of the true and of the made picture, in one corner."""
+    config = dataclasses.replace(ALONE, projected_weight=1.0, gan_mode="hinge")
+    players = _judged(config)
+    assert players.projected is not None
+    judge, g = copy.deepcopy(players.projected), copy.deepcopy(players.generator)
+    condition, target = batch
+    torch.manual_seed(6)
+    losses = train_step(players, config, condition, target, torch.float32)
+    torch.manual_seed(6)
+    row, column = torch.randint(0, 64 - 56 + 1, (2,)).tolist()  # 7/8 of 64
+    with torch.no_grad():
+        parts = []
+        for output, sign in ((target, 1), (g(condition), -1)):
+            rgb = spaces.encoded(condition, output, "lab")
+            maps = _Maps()(rgb[..., row : row + 56, column : column + 56])
+            parts.append(sum(functional.relu(1 - sign * each).mean() for each in judge(maps)) / 2)
+    expected = 0.5 * parts[0] + 0.5 * parts[1]  # real_weight, fake_weight
+    # float32, other order of sums
+    assert losses["loss_P"] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_consistency_pulls_views_together(batch: tuple[Tensor, Tensor]) -> None:
+    """Two views that differ in what is seen come to have nearer colors than without the term."""
+    condition, target = batch
+    apart = {}
+    for weight in (0.0, 300.0):
+        config = dataclasses.replace(ALONE, consistency_weight=weight, learning_rate=1e-3)
+        players = _players(config)
+        for _ in range(6):
+            train_step(players, config, condition, target, torch.float32, pair=_pair())
+        with torch.no_grad():
+            made = players.generator(condition)
+        apart[weight] = float((made[1] - made[2]).abs().mean())
+    assert apart[300.0] < 0.8 * apart[0.0]
+
+
+def test_seen_is_for_the_generator_alone(batch: tuple[Tensor, Tensor]) -> None:
+    """The generator gets what is `seen`, the discriminator the true condition."""
+    condition, target = batch
+    players = _players()
+    inputs: dict[str, list[Tensor]] = {"generator": [], "discriminator": []}
+    for name, given in inputs.items():
+        network = getattr(players, name)
+        network.register_forward_pre_hook(lambda _, x, given=given: given.append(x[0]))
+    train_step(players, CONFIG, condition, target, torch.float32, seen=condition / 2)
+    assert torch.equal(inputs["generator"][0], condition / 2)
+    assert all(torch.equal(each[:, :1], condition) for each in inputs["discriminator"])
+
+
+# --- the generator's optimizer -----------------------------------------------------------------
+
+LITE = dataclasses.replace(
+    CONFIG, generator="lite-unet", width=16, gan_weight=0.0, freeze_encoder=True, weight_decay=0.1
+)
+
+
+def test_frozen_encoder(batch: tuple[Tensor, Tensor]) -> None:
+    """Its first parts stay to the bit, weights and statistics, in training and in calibration; all
+    else learns."""
+    players = _players(LITE)
+    frozen = [f"encoder.{name}." for name in ("_conv_stem", "_bn0", "_blocks.0", "_blocks.1")]
+    before = {k: v.clone() for k, v in players.generator.state_dict().items()}
+    kept = {k for k in before if k.startswith(tuple(frozen))}
+    # the stem, the first stage and the second: 1/2 and 1/4 of the size
+    kept |= {k for k in before if k.startswith(("encoder._blocks.2.", "encoder._blocks.3."))}
+    set_rates(players, dataclasses.replace(LITE, learning_rate=0.01), 1.0)
+    train_step(players, LITE, *batch, torch.float32)
+    after = players.generator.state_dict()
+    changed = {k for k in before if not torch.equal(before[k], after[k])}
+    assert not changed & kept
+    assert {k for k in before if "running" in k and k not in kept} <= changed
+    learning = {k for k, _ in players.generator.named_parameters()} - kept
+    # biases that start at 0 behind a batch norm or a softmax may have no gradient at all
+    assert learning - changed <= {k for k in learning if k.endswith("bias")}
+    asked = {id(value) for group in players.optimizer_g.param_groups for value in group["params"]}
+    assert asked == {id(v) for k, v in players.generator.named_parameters() if k not in kept}
+
+    average = players.average
+    parts = average.frozen()
+    for name, value in average.named_buffers():
+        if name.endswith("running_mean"):
+            value.fill_(7)
+    calibrate_batch_norm(average, [batch[0]], CPU, torch.float32, parts)
+    for name, value in average.named_buffers():
+        if name.endswith("running_mean"):
+            assert bool((value == 7).all()) == (name in kept), name
+    assert not any(module.training for module in average.modules())
+    calibrate_batch_norm(average, [batch[0]], CPU, torch.float32)
+    assert not any(bool((v == 7).all()) for k, v in average.named_buffers() if "mean" in k)
+
+
+def test_encoder_rate(batch: tuple[Tensor, Tensor]) -> None:
+    """The encoder learns at its part of the rate, whatever the schedule has left of it."""
+    config = dataclasses.replace(
+        CONFIG, generator="resnet18", width=16, encoder_rate=0.25, learning_rate=1e-3
+    )
+    players = _players(config)
+    set_rates(players, config, 0.5)
+    before = _values(players.generator)
+    train_step(players, config, *batch, torch.float32)
+    moved: dict[bool, list[Tensor]] = {True: [], False: []}
+    for name, value in _values(players.generator).items():
+        moved[name.startswith("encoder.")].append((value - before[name]).abs().flatten())
+    # Adam's first step is the rate, but for gradients as small as its epsilon
+    assert float(torch.cat(moved[False]).median()) == pytest.approx(5e-4, rel=0.01)
+    assert float(torch.cat(moved[True]).median()) == pytest.approx(1.25e-4, rel=0.01)
+    assert {group["lr"] for group in players.optimizer_d.param_groups} == {1e-4}
+
+
+def test_gradient_clip(batch: tuple[Tensor, Tensor]) -> None:
+    """A longer gradient of the generator is shortened to the limit, a shorter one is left."""
+    gradients = {}
+    for limit in (0.0, 1e-2, 1e6):
+        config = dataclasses.replace(CONFIG, gradient_clip=limit)
+        players = _players(config)
+        train_step(players, config, *batch, torch.float32)
+        found = [p.grad.flatten() for p in players.generator.parameters() if p.grad is not None]
+        gradients[limit] = torch.cat(found)
+    whole = gradients[0.0]
+    assert whole.norm() > 0.1
+    assert torch.equal(gradients[1e6], whole)
+    # float32, and the 1e-6 that PyTorch adds to the norm
+    assert float(gradients[1e-2].norm()) == pytest.approx(1e-2, rel=1e-3)
+    assert torch.allclose(gradients[1e-2], whole * (1e-2 / whole.norm()), rtol=1e-3)
+
+
+def test_weight_decay(batch: tuple[Tensor, Tensor]) -> None:
+    """The generator's weights shrink by rate x decay beside Adam's step, the discriminator's do
+    not (Loshchilov and Hutter 2019, algorithm 2)."""
+    made = {}
+    for decay in (0.0, 0.5):
+        config = dataclasses.replace(CONFIG, weight_decay=decay, learning_rate=1e-3)
+        players = _players(config)
+        before = _values(players.generator)
+        train_step(players, config, *batch, torch.float32)
+        made[decay] = players
+    with_decay, without = (_values(made[decay].generator) for decay in (0.5, 0.0))
+    for name, first in before.items():
+        # float32 rounding of weights around 0.02 and 1
+        gap = with_decay[name] - without[name] + 1e-3 * 0.5 * first
+        assert gap.abs().max() < 2e-7, name
+    assert _same(_values(made[0.0].discriminator), _values(made[0.5].discriminator))
