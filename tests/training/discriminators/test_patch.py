@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.discriminator import PatchGAN
+from training.discriminators import PatchGAN
 
 
 def test_parameter_count() -> None:
