@@ -295,16 +295,19 @@ def _shrink(rgb: color.Codes, short_side: int) -> color.Codes:
 
 def epoch_order(cache: PhotoCache, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch visits its photographs: of each folder as many as its weight
-    says, none again before all of the folder were seen."""
-    rng = np.random.default_rng((seed, epoch))
+    says, from where the epoch before stopped; none again before all of the folder were seen."""
     visits, first = [], 0
-    for length, seen in zip(cache.lengths, cache.seen, strict=True):
-        rounds = [rng.permutation(length) for _ in range(-(-seen // length))]
-        if rounds:
-            visits.append(first + np.concatenate(rounds)[:seen])
+    for part, (length, seen) in enumerate(zip(cache.lengths, cache.seen, strict=True)):
+        if seen:
+            begun, skipped = divmod(epoch * seen, length)
+            rounds = range(begun, begun - (-(skipped + seen) // length))
+            drawn = [np.random.default_rng((seed, n, part)).permutation(length) for n in rounds]
+            visits.append(first + np.concatenate(drawn)[skipped : skipped + seen])
         first += length
     order = np.concatenate(visits)
-    return order if len(visits) == 1 else rng.permutation(order)
+    if len(visits) == 1:
+        return order
+    return np.random.default_rng((seed, epoch, len(cache.lengths))).permutation(order)
 
 
 def lab_of(pictures: Sequence[color.Codes]) -> color.Float:

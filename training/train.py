@@ -225,7 +225,7 @@ class Stopwatch:
     def words(self, config: TrainConfig) -> str:
         """Photographs a second, views of them, and the share of time in the networks."""
         seconds = self.networks + self.batches
-        if not self.timed:
+        if not seconds:  # or a clock is too coarse for them
             return "no step was timed"
         rate = self.timed * config.batch_size / seconds
         return f"{rate:.1f} pictures a second, {self.networks / seconds:.0%} of it in the networks"
@@ -313,7 +313,8 @@ def _loop(
             if saving and not last and interrupted():
                 say(f"interrupted; saved at step {progress.step}, the same command goes on")
                 return False
-    write_bytes(run / "run.json", record_of(config, progress, photos.cache, held_out))
+    if not progress.steps:
+        write_bytes(run / "run.json", record_of(config, progress, photos.cache, held_out))
     minutes = (time.monotonic() - started) / 60
     say(f"done: {progress.step} steps in {minutes:.1f} minutes; {watch.words(config)}")
     return True
@@ -324,23 +325,26 @@ def _of(progress: Progress) -> str:
 
 
 def _share(config: TrainConfig, progress: Progress) -> float:
-    """How much of the run is done, 1 at its end: of its steps, or of its time."""
-    if config.time_budget:
-        return min(1.0, progress.seconds / (config.time_budget * 60))
-    return progress.step / progress.steps
+    """How much of the run is done, 1 at its end: of its steps where they are planned (as an older
+    run's are, whatever its time budget), or of its time."""
+    if progress.steps:
+        return progress.step / progress.steps
+    return min(1.0, progress.seconds / (config.time_budget * 60))
 
 
 def record_of(
     config: TrainConfig, progress: Progress, photos: PhotoCache, held_out: PhotoCache
 ) -> bytes:
     """What it takes to make the run again, as JSON: settings, seed, source commit, weights of other
-    origin, and the names of all photographs."""
+    origin, and the names of all photographs. A time budget stands there until its end tells how
+    many steps it was."""
+    ended = _share(config, progress) >= 1
     record = {
         "commit": checkpoint.source_commit(),
         "settings": dataclasses.asdict(config)
         | {
-            "steps": progress.steps or progress.step,  # with a time budget, known at the end
-            "time_budget": config.time_budget,
+            "steps": progress.step if ended else progress.steps,
+            "time_budget": 0.0 if ended or progress.steps else config.time_budget,
             "precision": progress.precision or config.precision,
         },
         "backbone": progress.backbone,

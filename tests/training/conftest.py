@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from training.config import TrainConfig
+from training.data import PhotoCache
 from training.train import train
 
 REPOSITORY = Path(__file__).parents[2]
@@ -205,6 +206,27 @@ def write_photos(folder: Path, pictures: list[np.ndarray]) -> Path:
     for i, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / f"photo{i:02d}.png")
     return folder
+
+
+def _cache_of(pictures: Sequence[np.ndarray]) -> PhotoCache:
+    ends = np.cumsum([0, *(picture.size for picture in pictures)])
+    return PhotoCache(
+        names=tuple(f"photo{i:02d}.png" for i in range(len(pictures))),
+        sizes=tuple(picture.shape[:2] for picture in pictures),
+        offsets=tuple(int(end) for end in ends[:-1]),
+        parts=(0,) * len(pictures),
+        pixels=(np.concatenate([picture.ravel() for picture in pictures]),),
+        grey=0,
+        unreadable=0,
+        lengths=(len(pictures),),
+        seen=(len(pictures),),
+    )
+
+
+@pytest.fixture(scope="session")
+def cache_of() -> Callable[[Sequence[np.ndarray]], PhotoCache]:
+    """Pictures (H, W, 3), uint8, of any sizes as the cache of one folder, without files."""
+    return _cache_of
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,23 @@ def test_options_become_settings(
     assert f"starting with the weights of {first}" in capsys.readouterr().out
 
 
+def test_several_folders_option(
+    monkeypatch: pytest.MonkeyPatch, photos: Photos, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """`--data` may be given several times, with a weight each: half of 16 photographs and three
+    times 4 are five batches of 4 an epoch."""
+    words: list[object] = ["train", "unet", "--data", f"{photos[0]}:0.5", "--data"]
+    words += [f"{photos[1]}:3", "--val", photos[1], "--out", tmp_path / "run"]
+    for setting in (*SETTINGS, "epochs=1", "precision=fp32", "validate_every=99"):
+        words += ["--set", setting]
+    assert _main(monkeypatch, *words) == 0
+    said = capsys.readouterr().out
+    assert "training: 20 photographs" in said and "done: 5 steps" in said
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert {name.partition(":")[0] for name in record["training"]} == {"0", "1"}
+    assert len(set(record["training"])) == 20
+
+
 def test_backbone_weights_option(
     monkeypatch: pytest.MonkeyPatch,
     photos: Photos,
@@ -105,6 +122,9 @@ def test_other_settings_on_a_run(
         (["train", "unet", "--data", ".", "--out", "x", "--set", "wdth=3"], "no setting 'wdth'"),
         (["train", "unet", "--data", ".", "--out", "x", "--set", "width"], "not name=value"),
         (["train", "unet", "--data", "nowhere", "--out", "x"], "no such folder"),
+        (["train", "unet", "--data", ".", "--data", "nowhere:2", "--out", "x"], "nowhere: no such"),
+        (["train", "unet", "--data", ".:0", "--out", "x"], "the weight of . is above 0"),
+        (["train", "unet", "--out", "x"], "--data"),
         (["train", "unet", "--data", "."], "--out"),
         (["train", "unet", "--data", ".", "--out", "x", "--nonesuch"], "--nonesuch"),
         (["nonesuch"], "nonesuch"),

@@ -83,6 +83,27 @@ def test_wrong_type(name: str, value: object) -> None:
         ("feature_layer", "3_5"),
         ("feature_layer", "22"),
         ("ema_decay", 1.0),
+        ("pairs", -0.1),
+        ("pairs", 0.6),
+        ("pairs", float("nan")),
+        ("square", 1.1),
+        ("square", -0.1),
+        ("degradation", 1.1),
+        ("degradation", -0.1),
+        ("final_rate", 1.1),
+        ("final_rate", -0.1),
+        ("warm_up", -1),
+        ("encoder_rate", -1.0),
+        ("weight_decay", -0.1),
+        ("gradient_clip", -1.0),
+        ("chroma_weight", -1.0),
+        ("relu_limit", -1.0),
+        ("gan_share", -0.1),
+        ("projected_share", -0.1),
+        ("feature_share", -0.1),
+        ("consistency_weight", -1.0),
+        ("consistency_share", float("inf")),
+        ("discriminator_norm", "instance"),
     ],
 )
 def test_impossible_value(name: str, value: object) -> None:
@@ -108,6 +129,33 @@ def test_narrow_layers(generator: str, name: str, least: int) -> None:
     said = f"{name} must be at least {least}, not {least - 1}: "
     assert str(caught.value) == f"{said}with fewer channels PyTorch's oneDNN may damage memory"
     assert getattr(override(config, {name: str(least)}), name) == least
+
+
+@pytest.mark.parametrize("term", ["consistency_weight", "consistency_share"])
+def test_consistency_needs_pairs(term: str) -> None:
+    """There is nothing to compare in a batch without second views, which a small share may be."""
+    for values in ({}, {"pairs": 0.2, "batch_size": 4}):
+        with pytest.raises(UsageError, match="a consistency term needs pairs"):
+            override(TrainConfig(), values | {term: 0.5})
+    config = override(TrainConfig(), {term: 0.5, "pairs": 0.25, "batch_size": 4})
+    assert (config.second_views, config.photographs) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "batch_size", "second_views"),
+    [(0.0, 16, 0), (0.25, 16, 4), (0.5, 16, 8), (0.5, 5, 2), (0.3, 10, 3), (0.5, 1, 0)],
+)
+def test_places_in_a_batch(pairs: float, batch_size: int, second_views: int) -> None:
+    """Whole second views and photographs, which fill a batch; no more views than photographs."""
+    config = TrainConfig(pairs=pairs, batch_size=batch_size)
+    assert (config.second_views, config.photographs) == (second_views, batch_size - second_views)
+
+
+@pytest.mark.parametrize("name", ["square", "degradation", "final_rate"])
+def test_shares_may_be_whole(name: str) -> None:
+    """None and all are both allowed."""
+    for share in (0.0, 1.0):
+        assert getattr(override(TrainConfig(), {name: share}), name) == share
 
 
 def test_half_size_is_allowed() -> None:

@@ -1,10 +1,13 @@
-"""Photographs to batches: the split, the cache, the randomness, and the colors."""
+"""Photographs of folders: the split, the cache, the order of epochs, and the colors."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +22,21 @@ from colorbatch.errors import UsageError
 from colorbatch.images import load_rgb
 from training.config import TrainConfig
 from training.data import (
+    Folder,
     PhotoCache,
+    epoch_order,
     is_validation,
     open_caches,
-    sample,
+    step_photographs,
     steps_per_epoch,
     to_tensors,
-    training_batch,
-    training_batches,
     validation_batches,
     whole_picture,
 )
 
+CacheOf = Callable[[Sequence[np.ndarray]], PhotoCache]
 PLAIN = TrainConfig(width=8, levels=6, size=64, batch_size=4, flip=False)
+RANDOM = dataclasses.replace(PLAIN, flip=True, rotation=8.0, crop=0.7)
 PHOTO = skimage.data.astronaut()[:120, 180:330]
 
 
@@ -139,7 +144,7 @@ def test_cache_is_reused(folders: tuple[Path, Path]) -> None:
     after = path.stat()
     assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
     assert second.digest == first.digest
-    assert np.array_equal(second.pixels, first.pixels)
+    assert np.array_equal(second.pixels[0], first.pixels[0])
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])
@@ -162,10 +167,10 @@ def test_cache_follows_the_folder(folders: tuple[Path, Path], change: str) -> No
 def test_cache_in_use_survives_a_rebuild(folders: tuple[Path, Path]) -> None:
     """A run that shares its cache keeps its pixels when another run decodes at another size."""
     first = _open(folders)
-    before = np.array(first.pixels)
+    before = np.array(first.pixels[0])
     other = _open(folders, dataclasses.replace(PLAIN, size=32))
     assert other.sizes[0] == (32, 40)
-    assert np.array_equal(first.pixels, before)
+    assert np.array_equal(first.pixels[0], before)
 
 
 def test_empty_sets_are_refused(tmp_path: Path, folders: tuple[Path, Path]) -> None:
@@ -180,78 +185,139 @@ def test_empty_sets_are_refused(tmp_path: Path, folders: tuple[Path, Path]) -> N
         open_caches(tmp_path / "nowhere", None, tmp_path / "c3", PLAIN)
 
 
-# --- samples -----------------------------------------------------------------------------------
-
-RANDOM = dataclasses.replace(PLAIN, flip=True, rotation=8.0, crop=0.7)
+# --- several folders ---------------------------------------------------------------------------
 
 
-def test_randomness_is_of_seed_epoch_and_index() -> None:
-    """The same three numbers give the same sample, whatever was drawn before; others another."""
-    reference = sample(PHOTO, RANDOM, 3, 5)
-    np.random.seed(1)
-    torch.manual_seed(1)
-    sample(PHOTO, RANDOM, 0, 0)
-    assert np.array_equal(sample(PHOTO, RANDOM, 3, 5), reference)
-    reseeded = dataclasses.replace(RANDOM, seed=1)
-    for other in ((RANDOM, 4, 5), (RANDOM, 3, 6), (reseeded, 3, 5)):
-        assert not np.array_equal(sample(PHOTO, *other), reference)
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("photos", Folder(Path("photos"), 1.0)),
+        ("photos:0.3", Folder(Path("photos"), 0.3)),
+        ("deep/er:2", Folder(Path("deep/er"), 2.0)),
+        ("photos:100", Folder(Path("photos"), 100.0)),
+        ("C:\\photos", Folder(Path("C:\\photos"), 1.0)),
+        ("C:\\photos:0.5", Folder(Path("C:\\photos"), 0.5)),
+        ("C:/photos/2019", Folder(Path("C:/photos/2019"), 1.0)),
+        ("12:30 at noon", Folder(Path("12:30 at noon"), 1.0)),
+        ("photos:-1", Folder(Path("photos:-1"), 1.0)),
+    ],
+)
+def test_folder_of(text: str, folder: Folder) -> None:
+    """A number behind the last colon is a weight; any other colon belongs to the path."""
+    assert Folder.of(text) == folder
 
 
-def test_nothing_random_configured() -> None:
-    """Without crop, rotation and flip a sample is the whole picture, squeezed as the tool does."""
-    for index in range(8):
-        picture = sample(PHOTO, PLAIN, 0, index)
-        assert np.array_equal(picture, whole_picture(PHOTO, 64))
+@pytest.mark.skipif(os.name == "nt", reason="no colon in names there")
+def test_folder_with_a_number_in_its_name(tmp_path: Path) -> None:
+    """A folder that is there is meant, whatever its name ends in; a weight can follow it."""
+    named = tmp_path / "box:2"
+    named.mkdir()
+    assert Folder.of(str(named)) == Folder(named, 1.0)
+    assert Folder.of(f"{named}:0.5") == Folder(named, 0.5)
 
 
-def test_flips() -> None:
-    """About half of the samples are mirrored, exactly."""
-    config = dataclasses.replace(PLAIN, flip=True)
-    whole = whole_picture(PHOTO, 64)
-    mirrored = 0
-    for index in range(200):
-        picture = sample(PHOTO, config, 0, index)
-        flipped = np.array_equal(picture, whole[:, ::-1])
-        assert flipped or np.array_equal(picture, whole)
-        mirrored += flipped
-    assert 70 < mirrored < 130  # over four standard deviations of 200 coins
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        ("0", "the weight of photos is above 0 and at most 100, not 0"),
+        ("100.1", "the weight of photos is above 0 and at most 100, not 100.1"),
+        ("1.2.3", "1.2.3 is no weight for photos"),
+        (".", ". is no weight for photos"),
+    ],
+)
+def test_weights_that_are_refused(weight: str, said: str) -> None:
+    """What looks like a weight and cannot be one is refused in words."""
+    with pytest.raises(UsageError) as caught:
+        Folder.of(f"photos:{weight}")
+    assert str(caught.value) == said
 
 
-def test_crops() -> None:
-    """Windows have at least the configured share of each side and lie anywhere."""
-    rows, columns = np.mgrid[:256, :256]
-    place = np.dstack([rows, columns, np.zeros_like(rows)]).astype(np.uint8)
-    config = dataclasses.replace(PLAIN, crop=0.5)
-    extents, starts = [], []
-    for index in range(60):
-        window = sample(place, config, 0, index)[..., :2].astype(int)
-        low, high = window.min(axis=(0, 1)), window.max(axis=(0, 1))
-        extents.extend(high - low + 1)
-        starts.extend(low)
-        # rows grow downwards and columns to the right: nothing is turned or mirrored
-        assert (np.diff(window[:, 0, 0]) >= 0).all() and (np.diff(window[0, :, 1]) >= 0).all()
-    # area averages lie up to half a step of 256 / 64 inside of the window
-    assert 128 - 4 <= min(extents) < 150 and 230 < max(extents) <= 256
-    assert min(starts) < 10 and 90 < max(starts) <= 130
+@pytest.fixture
+def three(tmp_path: Path) -> tuple[Folder, ...]:
+    """Folders of 10, 4 and 7 photographs with weights 0.3, 2 and 1, their files' names the same."""
+    for name, count in (("a", 10), ("b", 4), ("c", 7)):
+        for i in range(count):
+            _write(tmp_path / name / f"p{i}.png", PHOTO[i : i + 40, ord(name) - 97 :][:, :50])
+    weights = {"a": 0.3, "b": 2.0, "c": 1.0}
+    return tuple(Folder(tmp_path / name, weight) for name, weight in weights.items())
 
 
-def test_rotation() -> None:
-    """Pictures are turned about their center by up to the configured angle, both ways."""
-    columns = np.tile(np.arange(64) * 3 + 20, (64, 1))
-    ramp = np.dstack([columns] * 3).astype(np.uint8)
-    config = dataclasses.replace(PLAIN, rotation=12.0)
-    angles = []
-    for index in range(80):
-        turned = sample(ramp, config, 0, index)[20:44, 20:44, 0].astype(float)
-        down, right = (slope.mean() for slope in np.gradient(turned))
-        angles.append(np.degrees(np.arctan2(down, right)))
-        assert turned.mean() == pytest.approx(20 + 3 * 31.5, abs=1)  # rounding to codes
-    # rounding to codes over 24 pixels of slope 3 gives the angle to about half a degree
-    assert np.abs(angles).max() < 12.5
-    assert min(angles) < -8 and max(angles) > 8
+def test_several_folders_are_one_cache(
+    three: tuple[Folder, ...], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The photographs of all folders, with their pixels; equal names are told apart."""
+    cache, held_out = open_caches(three, folders[1], tmp_path / "cache", PLAIN)
+    assert len(cache) == len(set(cache.names)) == 21
+    assert (cache.lengths, cache.seen) == ((10, 4, 7), (3, 8, 7))
+    assert held_out.names == ("v.png",)
+    for index, name in enumerate(cache.names):
+        part, path = name.split(":")
+        assert np.array_equal(cache.photo(index), load_rgb(three[int(part)].path / path))
 
 
-# --- tensors and batches -----------------------------------------------------------------------
+def test_several_folders_give_photographs_for_validation(
+    three: tuple[Folder, ...], tmp_path: Path
+) -> None:
+    """Without a validation folder a fifth of each is held out, by the names' hash."""
+    parts = open_caches(three, None, tmp_path / "cache", PLAIN)
+    names = [{name for name in part.names} for part in parts]
+    assert names[0] | names[1] == {
+        f"{i}:p{k}.png" for i, count in enumerate((10, 4, 7)) for k in range(count)
+    }
+    for found, held_out in zip(names, (False, True), strict=True):
+        assert {is_validation(name.partition(":")[2]) for name in found} == {held_out}
+
+
+def test_a_folder_without_photographs_is_refused(
+    three: tuple[Folder, ...], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """One of several folders that has no color photograph is named: a weight of nothing."""
+    _write(tmp_path / "only grey" / "g.png", PHOTO[..., 0])
+    several = (three[0], Folder(tmp_path / "only grey"))
+    with pytest.raises(UsageError, match=r"for training in .*only grey"):
+        open_caches(several, folders[1], tmp_path / "cache", PLAIN)
+
+
+def test_epochs_of_weighted_folders(
+    three: tuple[Folder, ...], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """An epoch sees round(weight x n) of each folder, mixed, the next one others: none again
+    before all of its folder were seen."""
+    cache, _ = open_caches(three, folders[1], tmp_path / "cache", PLAIN)
+    epochs = [epoch_order(cache, 0, epoch) for epoch in range(10)]
+    starts = (0, 10, 14, 21)
+    for order in epochs:
+        assert np.histogram(order, starts)[0].tolist() == [3, 8, 7]
+        assert (np.diff(np.digitize(order, starts)) != 0).sum() > 2  # not one after the other
+    for first, end in itertools.pairwise(starts):
+        visits: Counter[int] = Counter()
+        for order in epochs:
+            seen = Counter(int(i) for i in order if first <= i < end)
+            visits += seen
+            counts = [visits[i] for i in range(first, end)]
+            assert max(counts) - min(counts) <= 1
+    assert len({tuple(sorted(order[order < 10])) for order in epochs[:3]}) == 3
+    assert not np.array_equal(epochs[0], epoch_order(cache, 1, 0))
+    assert np.array_equal(epochs[4], epoch_order(cache, 0, 4))
+
+
+def test_digest_of_folders(
+    three: tuple[Folder, ...], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Other weights, another order and fewer folders are other data; the same again is the same."""
+
+    def digest(*several: Folder) -> str:
+        return open_caches(several, folders[1], tmp_path / "cache", PLAIN)[0].digest
+
+    a, b, c = three
+    assert digest(a, b, c) == digest(a, b, c)
+    others = [(b, a, c), (a, b), (a,), (dataclasses.replace(a, weight=0.4), b, c)]
+    assert len({digest(*three), *(digest(*other) for other in others)}) == 5
+    alone = open_caches(a.path, folders[1], tmp_path / "cache", PLAIN)[0]
+    assert alone.digest == digest(Folder(a.path))
+
+
+# --- tensors and epochs ------------------------------------------------------------------------
 
 
 def test_tensors_are_the_tools_lab() -> None:
@@ -287,58 +353,45 @@ def test_tensors_in_rgb() -> None:
         assert np.abs(found - true).max() < 0.05
 
 
-def test_batches_are_in_the_settings_space(folders: tuple[Path, Path]) -> None:
-    """A batch of a run in `rgb` is that of the same pictures as in `lab`, in the other space."""
-    cache = _open(folders)
-    _, (lightness, chroma) = training_batch(cache, RANDOM, 3)
-    _, (grey, colors) = training_batch(cache, dataclasses.replace(RANDOM, color_space="rgb"), 3)
-    assert (lightness.shape[1], chroma.shape[1], grey.shape[1], colors.shape[1]) == (1, 2, 3, 3)
-    pictures = np.rint((colors.permute(0, 2, 3, 1).numpy() + 1) * 127.5).astype(np.uint8)
-    again, _ = to_tensors(list(pictures))
-    assert torch.equal(again, lightness)
+def test_epochs_follow_each_other(cache_of: CacheOf) -> None:
+    """A step's epoch and photographs are a function of its number: whole batches, then the next
+    epoch, in an order of its own."""
+    cache = cache_of([PHOTO[:8, :8]] * 7)
+    config = dataclasses.replace(PLAIN, batch_size=2)
+    found = [step_photographs(cache, config, step) for step in range(9)]
+    assert [epoch for epoch, _ in found] == [0] * 3 + [1] * 3 + [2] * 3
+    orders = [[i for at, part in found if at == epoch for i in part] for epoch in range(3)]
+    for epoch, order in enumerate(orders):
+        assert order == epoch_order(cache, 0, epoch)[:6].tolist()
+        assert len(set(order)) == 6
+    assert len({tuple(order) for order in orders}) == 3
+    assert step_photographs(cache, config, 4) == found[4]
 
 
-def test_training_and_inference_see_the_same_lightness() -> None:
-    """For a grey picture the data path and the tool's path give the network the same input."""
-    grey = color.grey_of(PHOTO)
-    lightness, chroma = to_tensors([sample(np.dstack([grey] * 3), PLAIN, 0, 0)])
-    expected = color.network_lightness(color.network_view(grey, (64, 64)))
-    # OpenCV's cube root is off by up to 0.004 in L near black, a hundredth of one code
-    assert np.abs(lightness[0, 0].numpy() - expected).max() < 1e-4
-    assert chroma.abs().max() < 1e-4  # neutral to 0.01 Lab
-
-
-def test_batches_go_on_where_they_are_asked_to(folders: tuple[Path, Path]) -> None:
-    """The stream from step k on is the tail of the stream from 0 on, across epochs."""
-    cache = _open(folders)
-    config = dataclasses.replace(RANDOM, batch_size=1)
-    whole = training_batches(cache, config, 0)
-    batches = [next(whole) for _ in range(7)]
-    assert [epoch for epoch, _ in batches] == [0, 0, 0, 1, 1, 1, 2]
-    later = training_batches(cache, config, 4)
-    for epoch, (lightness, chroma) in batches[4:]:
-        again_epoch, (again_lightness, again_chroma) = next(later)
-        assert epoch == again_epoch
-        assert torch.equal(lightness, again_lightness) and torch.equal(chroma, again_chroma)
+def test_second_views_take_places_of_a_batch(cache_of: CacheOf) -> None:
+    """With pairs a step sees fewer photographs, and an epoch has as many steps more."""
+    cache = cache_of([PHOTO[:8, :8]] * 12)
+    config = dataclasses.replace(PLAIN, pairs=0.25)  # 3 photographs of a batch of 4
+    assert steps_per_epoch(cache, config) == 4
+    seen = [index for step in range(4) for index in step_photographs(cache, config, step)[1]]
+    assert sorted(seen) == list(range(12))
 
 
 def test_an_epoch_visits_every_photograph(folders: tuple[Path, Path]) -> None:
     """One epoch of single pictures is every photograph once, each epoch in its own order."""
     cache = _open(folders)
     config = dataclasses.replace(PLAIN, batch_size=1)
-    views = [to_tensors([whole_picture(cache.photo(i), 64)])[0] for i in range(3)]
-    orders = []
-    for epoch in range(12):
-        seen = [training_batch(cache, config, epoch * 3 + i)[1][0] for i in range(3)]
-        orders.append([[torch.equal(x, view) for view in views].index(True) for x in seen])
-    assert all(sorted(order) == [0, 1, 2] for order in orders)
-    assert len({tuple(order) for order in orders}) > 1
+    orders = [
+        [step_photographs(cache, config, epoch * 3 + i)[1] for i in range(3)] for epoch in range(12)
+    ]
+    assert all(sorted(order) == [[0], [1], [2]] for order in orders)
+    assert len({str(order) for order in orders}) > 1
 
 
 @pytest.mark.parametrize(("count", "steps"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2)])
-def test_steps_per_epoch(count: int, steps: int) -> None:
+def test_steps_per_epoch(cache_of: CacheOf, count: int, steps: int) -> None:
     """Whole batches of 4, at least one."""
-    assert steps_per_epoch(count, PLAIN) == steps
+    assert steps_per_epoch(cache_of([PHOTO[:8, :8]] * count), PLAIN) == steps
 
 
 def test_validation_pictures_are_fixed(folders: tuple[Path, Path]) -> None:

@@ -19,11 +19,12 @@ from colorbatch.engine import Engine
 from colorbatch.errors import ModelError, UsageError
 from training import checkpoint, spaces
 from training.config import TrainConfig
-from training.data import open_caches, training_batch
+from training.data import open_caches, step_photographs
 from training.from_onnx import load_onnx
 from training.generators import generator_for
 from training.step import train_step
 from training.train import train
+from training.views import Photographs, make_batch
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -56,7 +57,8 @@ def batches(
 ) -> list[torch.Tensor]:
     """What the generator sees of four batches of photographs."""
     cache, _ = open_caches(*photos, tmp_path_factory.mktemp("cache"), tiny)
-    return [training_batch(cache, tiny, i)[1][0] for i in range(4)]
+    photographs = Photographs(cache, torch.device("cpu"))
+    return [make_batch(photographs, tiny, *step_photographs(cache, tiny, i)).seen for i in range(4)]
 
 
 @torch.no_grad()

@@ -154,3 +154,40 @@ def test_gradient_is_the_slope() -> None:
         slope = (high - low)[0, 0] / 2e-2
         # a difference over 2e-2 of a smooth curve; float32
         assert torch.allclose(shown.grad[0, channel, 0], slope, rtol=0.02, atol=0.01)
+
+
+def test_lab_of_is_the_tools_lab() -> None:
+    """Tensors to L*a*b* as `colorbatch.color` makes it, everywhere in sRGB."""
+    for lab, codes in ((LAB, PHOTOS), (color.rgb_to_lab(CODES[0])[None], CODES)):
+        lightness, ab = spaces.lab_of(torch.from_numpy(_planes(codes).astype(np.float32)) / 255)
+        assert (lightness.dtype, ab.dtype) == (torch.float32, torch.float32)
+        assert (lightness.shape[1], ab.shape[1]) == (1, 2)
+        # OpenCV's cube root is off by up to 0.004 in L near black, and ab are 500 and 200 times
+        # differences of such roots, of which L is 116 times one
+        assert np.abs(lightness[:, 0].numpy() - lab[..., 0]).max() < 0.005
+        assert np.abs(ab.numpy() - _planes(lab[..., 1:])).max() < 0.04
+        reference = skimage.color.rgb2lab(codes)
+        # scikit-image's white point and matrix differ in the fourth digit
+        assert np.abs(lightness[:, 0].numpy() - reference[..., 0]).max() < 0.05
+        assert np.abs(ab.numpy() - _planes(reference[..., 1:])).max() < 0.05
+
+
+def test_linear_light() -> None:
+    """The curve of IEC 61966-2-1: its ends, its knee, and the luminance of some greys."""
+    codes = np.array([0, 5, 10.31475, 11, 64, 119, 188, 255])
+    found = spaces.linear(torch.from_numpy(codes / 255).float()).numpy()
+    # the Y of scikit-image's own curve; its matrix's row for Y adds up to 1 in seven digits
+    expected = skimage.color.rgb2xyz(np.repeat(codes[:, None] / 255, 3, axis=1))[:, 1]
+    assert np.abs(found - expected).max() < 1e-6
+    assert found[2] == pytest.approx(0.0031308, abs=1e-7)  # the standard's number, rounded
+
+
+@pytest.mark.parametrize("space", ["lab", "rgb"])
+def test_condition_of_is_the_condition(space: str) -> None:
+    """Any lightness as a tensor becomes what an array of it becomes."""
+    lightness = torch.linspace(0, 100, 10001)[None, None, None]
+    found = spaces.condition_of(lightness, space)
+    expected = spaces.condition(lightness[:, 0].numpy(), space)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    # float32 in `lab`; the table of `color.encode` is within a code of 16 bits, 2 / 65535
+    assert (found - expected).abs().max() < (1e-6 if space == "lab" else 3.1e-5)

@@ -6,11 +6,13 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +22,15 @@ from PIL import Image
 
 import training.train
 from colorbatch.errors import UsageError
-from training.checkpoint import Progress
-from training.config import TrainConfig, override
-from training.data import open_caches
+from training.config import TrainConfig, load_recipe, override
+from training.data import PhotoCache
 from training.step import Players, train_step
 from training.train import (
+    Stopwatch,
     choose_precision,
     cut_log,
     planned_steps,
     scheduled,
-    steps_in_time,
     train,
 )
 
@@ -139,7 +140,7 @@ def test_nothing_else_is_left(finished_run: Path) -> None:
 
 def test_record(finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
     """`run.json` has what it takes to make the run again: its settings do, as a recipe of their
-    own, with the steps that a time budget gave; and it names every photograph."""
+    own, with the steps that a time budget came to; and it names every photograph."""
     record = json.loads((finished_run / "run.json").read_text("utf-8"))
     assert set(record) == {"commit", "settings", "init", "backbone", "training", "validation"}
     assert override(TrainConfig(), record["settings"]) == tiny
@@ -149,7 +150,7 @@ def test_record(finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path:
     budget = dataclasses.replace(tiny, steps=0, time_budget=1e-6, validate_every=99)
     assert train(budget, *photos, tmp_path / "run", say=_quiet)
     settings = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["settings"]
-    assert (settings["steps"], settings["time_budget"]) == (1, 0)  # used up by the timing
+    assert (settings["steps"], settings["time_budget"]) == (1, 0)  # used up by the first step
 
 
 def test_device_is_said_first(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
@@ -201,6 +202,56 @@ def test_killed_and_resumed(
     assert resumed.returncode == 0, errors
     assert f"going on from step {step} of 12" in output
     assert_same_result(run, finished_run)
+
+
+class _KilledError(Exception):
+    """Ends a run between two checkpoints, as a power cut does: nothing is saved."""
+
+
+EMBEDDED = dataclasses.replace(
+    load_recipe("embedded"),
+    **{"width": 16, "discriminator_width": 8, "size": 64, "batch_size": 4, "precision": "fp32"},
+    **{"rotation": 5.0, "noise": 1.0, "dropout": 0.2, "pretrain": 0.25, "warm_up": 2},
+    **{"steps": 4, "checkpoint_every": 2, "validate_every": 99},
+)
+"""What the sources do not have, all at once and small, with what the recipe itself leaves out."""
+TERMS = ("GAN", "projected", "features", "consistency")
+
+
+def test_killed_and_resumed_with_newer_settings(
+    assert_same_result: Callable[[Path, Path], None],
+    photos: Photos,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Second views, old scans, shares of gradients, spectral norm, frozen parts, two
+    discriminators: all that they keep between steps is in the checkpoint, so a killed run ends
+    bit-identical here as well."""
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    options: dict[str, Any] = {"cache": tmp_path / "cache", "say": _quiet}
+    options["backbones"] = ("imagenet",)  # of packages that are installed: no network
+    monkeypatch.setattr(training.train, "CALIBRATION_BATCHES", 2)  # they are forward passes alone
+    assert train(EMBEDDED, *photos, whole, **options)
+    rows = _rows(whole / "log.jsonl")
+    assert all(row["loss_G_consistency"] > 0 for row in rows)
+    assert all(math.isfinite(row[f"loss_G_{name}"]) for row in rows[1:] for name in TERMS)
+    assert [row["loss_D"] is None for row in rows] == [True, False, False, False]
+    steps = []
+
+    def step(*args: Any, **named: Any) -> dict[str, float | None]:
+        steps.append(named["progress"])
+        if len(steps) == 4:
+            raise _KilledError
+        return train_step(*args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.train, "train_step", step)
+        with pytest.raises(_KilledError):
+            train(EMBEDDED, *photos, parted, **options)
+    assert _state(parted)["progress"]["step"] == 2
+    assert set(_state(parted)["balance"]["norms"]) == set(TERMS)
+    assert train(EMBEDDED, *photos, parted, **options)
+    assert_same_result(parted, whole)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="one process cannot send Ctrl-C to another there")
@@ -306,69 +357,130 @@ def test_cut_log(tmp_path: Path, kept: int, torn: str) -> None:
 
 
 class _Clock:
-    """A clock that a step moves by its stage's seconds, in place of waiting for real ones."""
+    """A clock that each step moves by a second, in place of waiting for real ones."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.told: list[float] = []
+        self.interrupted_at = 0
 
     def monotonic(self) -> float:
         return self.now
 
-    def step(self, *_: object, progress: float, **__: object) -> dict[str, float]:
+    def step(self, *args: Any, progress: float, **named: Any) -> dict[str, float | None]:
         self.told.append(progress)
-        self.now += 0.5 if progress == 0 else 1.0
-        return {}
+        self.now += 1
+        if len(self.told) == self.interrupted_at:
+            signal.raise_signal(signal.SIGINT)
+        return train_step(*args, progress=progress, **named)
 
 
-@pytest.mark.parametrize(
-    ("pretrain", "minutes", "steps", "told"),
-    [
-        # one stage, 16 steps of a second to find out: (60 - 16) * 0.92 / 1 = 40.48
-        (0.0, 1.0, 40, [1.0] * 16),
-        # 8 + 16 seconds to find out; a mean step has 0.25 * 0.5 + 0.75 * 1 = 0.875 seconds:
-        # (60 - 24) * 0.92 / 0.875 = 37.85
-        (0.25, 1.0, 37, [0.0] * 16 + [1.0] * 16),
-        # stage 1 alone: (60 - 8) * 0.92 / 0.5 = 95.68
-        (1.0, 1.0, 95, [0.0] * 16),
-        # used up by finding out: one step all the same
-        (0.0, 0.1, 1, [1.0] * 16),
-    ],
-)
-def test_steps_in_time(
-    photos: Photos,
-    tiny: TrainConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    pretrain: float,
-    minutes: float,
-    steps: int,
-    told: list[float],
-) -> None:
-    """A budget in minutes, less what finding out took and 8 %, divided by a mean step's time."""
-    config = dataclasses.replace(tiny, time_budget=minutes, pretrain=pretrain)
-    cache, _ = open_caches(*photos, tmp_path, config)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    """The clock that the trainer reads."""
     clock = _Clock()
     monkeypatch.setattr(training.train, "time", clock)
     monkeypatch.setattr(training.train, "train_step", clock.step)
-    found = steps_in_time(config, cache, None, torch.device("cpu"), torch.float32)
-    assert (found, clock.told) == (steps, told)
+    monkeypatch.setattr(training.train, "CALIBRATION_BATCHES", 1)  # the weights play no part
+    return clock
 
 
-def test_time_budget(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
-    """A budget becomes a number of steps that is stored; finding it out leaves no trace."""
-    run, plain = tmp_path / "run", tmp_path / "plain"
-    config = dataclasses.replace(
-        tiny, steps=0, time_budget=1e-6, pretrain=0.5, schedule="cosine", validate_every=99
-    )
+# 3.75 seconds; exact in binary, as are the clock's
+BUDGET: dict[str, Any] = {
+    **{"steps": 0, "time_budget": 0.0625, "validate_every": 99, "checkpoint_every": 99},
+    **{"schedule": "cosine", "final_rate": 0.1},
+}
+SHARES = [0.0, 1 / 3.75, 2 / 3.75, 3 / 3.75]
+
+
+def _rate(share: float) -> float:
+    """From 1 to 0.1 along half a cosine."""
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def test_time_budget(photos: Photos, tiny: TrainConfig, tmp_path: Path, clock: _Clock) -> None:
+    """The step in which the time is over is the last; stages and rates follow the clock."""
+    run = tmp_path / "run"
+    config = dataclasses.replace(tiny, **BUDGET, pretrain=0.5)
     assert train(config, *photos, run, say=_quiet)
+    assert clock.told == pytest.approx(SHARES)
+    rows = _rows(run / "log.jsonl")
+    assert [row["rate"] for row in rows] == pytest.approx([_rate(share) for share in SHARES])
+    assert [row["loss_D"] is None for row in rows] == [True, True, False, False]
     progress = _state(run)["progress"]
-    assert progress["step"] == progress["steps"] == 1  # used up by the timing, on any machine
-    assert train(config, *photos, run, say=_quiet)  # the number stands: nothing is added
+    assert (progress["step"], progress["steps"], progress["seconds"]) == (4, 0, 4.0)
+    # the same command again adds nothing
+    assert train(config, *photos, run, say=_quiet)
+    assert len(clock.told) == 4
     assert _state(run)["progress"] == progress
-    config = dataclasses.replace(config, steps=1, time_budget=0.0)
-    assert train(config, *photos, plain, say=_quiet)
-    assert _rows(run / "log.jsonl") == _rows(plain / "log.jsonl")
+
+
+def test_time_budget_over_two_sittings(
+    photos: Photos, tiny: TrainConfig, tmp_path: Path, clock: _Clock
+) -> None:
+    """What an earlier sitting trained counts, the time between them does not."""
+    run = tmp_path / "run"
+    config = dataclasses.replace(tiny, **BUDGET)
+    clock.interrupted_at = 2
+    assert not train(config, *photos, run, say=_quiet)
+    assert _state(run)["progress"]["seconds"] == 2.0
+    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"]
+    assert (settings["steps"], settings["time_budget"]) == (0, 0.0625)  # not known yet
+    clock.now += 5000
+    said: list[str] = []
+    assert train(config, *photos, run, say=said.append)
+    assert "going on from step 2, 0 minutes" in said
+    assert clock.told == pytest.approx(SHARES)
+    progress = _state(run)["progress"]
+    assert (progress["step"], progress["seconds"]) == (4, 4.0)
+    rates = [row["rate"] for row in _rows(run / "log.jsonl")]
+    assert rates == pytest.approx([_rate(share) for share in SHARES])
+    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"]
+    assert (settings["steps"], settings["time_budget"]) == (4, 0)
+
+
+def test_older_run_with_a_time_budget(
+    finished_run: Path, photos: Photos, tiny: TrainConfig, tmp_path: Path, clock: _Clock
+) -> None:
+    """A run whose time budget once became a number of steps has ended with them."""
+    run = tmp_path / "run"
+    run.mkdir()
+    state = _state(finished_run)
+    state["config"] |= {"steps": 0, "time_budget": 1.0}
+    del state["progress"]["seconds"]
+    torch.save(state, run / "checkpoint.pt")
+    config = dataclasses.replace(tiny, steps=0, time_budget=1.0)
+    assert train(config, *photos, run, say=_quiet)
+    assert clock.told == []
+    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"]
+    assert (settings["steps"], settings["time_budget"]) == (12, 0)
+
+
+def test_stopwatch(clock: _Clock, tiny: TrainConfig) -> None:
+    """Every tenth step is timed, and tells how much of the time is the networks'."""
+    watch = Stopwatch(torch.device("cpu"))
+    assert watch.words(tiny) == "no step was timed"
+    for step in range(5, 25):
+        for name, seconds in (("batches", 1), ("networks", 4)):
+            with watch.part(name, step):
+                clock.now += seconds if step % 10 == 0 else 100
+    assert (watch.batches, watch.networks, watch.timed) == (2, 8, 2)
+    # two steps of four pictures in ten seconds
+    assert watch.words(tiny) == "0.8 pictures a second, 80% of it in the networks"
+
+
+def test_share_of_the_networks_is_said(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
+    """A run ends with its speed, and with the share of time that its networks had."""
+    said: list[str] = []
+    train(dataclasses.replace(tiny, steps=1), *photos, tmp_path / "run", say=said.append)
+    pattern = (
+        r"done: 1 steps in [0-9.]+ minutes; [0-9.]+ pictures a second, (\d+)% of it in the net"
+    )
+    found = re.match(pattern, said[-1])
+    assert found and 0 < int(found[1]) <= 100
+    # a run that has ended has timed nothing
+    train(dataclasses.replace(tiny, steps=1), *photos, tmp_path / "run", say=said.append)
+    assert said[-1].endswith("no step was timed")
 
 
 def test_rate_decays(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
@@ -385,10 +497,16 @@ def test_rate_decays(photos: Photos, tiny: TrainConfig, tmp_path: Path) -> None:
         assert group["lr"] == pytest.approx(2e-4 * rates[-1])
 
 
-def test_planned_steps(tiny: TrainConfig) -> None:
-    """Steps as given, else whole epochs of whole batches."""
-    assert planned_steps(tiny, 16) == 12
-    assert planned_steps(dataclasses.replace(tiny, steps=0, epochs=3), 18) == 12
+def test_planned_steps(
+    tiny: TrainConfig, cache_of: Callable[[Sequence[np.ndarray]], PhotoCache]
+) -> None:
+    """Steps as given, else whole epochs of whole batches of what an epoch sees."""
+    cache = cache_of([np.zeros((8, 8, 3), np.uint8)] * 18)
+    assert planned_steps(tiny, cache) == 12
+    epochs = dataclasses.replace(tiny, steps=0, epochs=3)
+    assert planned_steps(epochs, cache) == 12
+    assert planned_steps(epochs, dataclasses.replace(cache, seen=(9,))) == 6
+    assert planned_steps(dataclasses.replace(epochs, pairs=0.5), cache) == 27
 
 
 @pytest.mark.parametrize(
@@ -428,12 +546,27 @@ def test_average_warms_up(
 
 
 def test_schedule(finished_run: Path, tiny: TrainConfig) -> None:
-    """Constant is 1 throughout; a cosine starts at 1, is half way down in the middle, ends at 0."""
-    cosine = dataclasses.replace(tiny, schedule="cosine")
-    at = [scheduled(cosine, Progress(step, 100, "", 1)) for step in (0, 25, 50, 100)]
-    assert at == pytest.approx([1, 0.5 + 0.5 * math.sqrt(0.5), 0.5, 0])
-    assert scheduled(tiny, Progress(99, 100, "", 1)) == 1
+    """Constant is 1 throughout; a cosine starts at 1, is half way down in the middle, and ends at
+    `final_rate`."""
+    for final in (0.0, 0.2):
+        cosine = dataclasses.replace(tiny, schedule="cosine", final_rate=final)
+        at = [scheduled(cosine, 7, share) for share in (0, 0.25, 0.5, 1)]
+        down = [0, 0.5 - 0.5 * math.sqrt(0.5), 0.5, 1]
+        assert at == pytest.approx([1 - (1 - final) * part for part in down])
+    assert scheduled(tiny, 99, 0.99) == 1
     assert {row["rate"] for row in _rows(finished_run / "log.jsonl")} == {1.0}
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_warm_up(tiny: TrainConfig, schedule: str) -> None:
+    """The rates rise in equal steps to what the schedule says, which is reached at the last one."""
+    config = dataclasses.replace(tiny, warm_up=4, schedule=schedule)
+    plain = dataclasses.replace(config, warm_up=0)
+    shares = [step / 10 for step in range(10)]
+    found = [scheduled(config, step, share) for step, share in enumerate(shares)]
+    wanted = [scheduled(plain, step, share) for step, share in enumerate(shares)]
+    factors = [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1]
+    assert found == pytest.approx([a * b for a, b in zip(factors, wanted, strict=True)])
 
 
 def test_precision() -> None:
