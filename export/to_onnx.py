@@ -9,10 +9,7 @@ import warnings
 from collections.abc import Container
 
 import onnx
-import onnx_ir
 import torch
-from onnxscript.optimizer import optimize_ir
-from onnxscript.rewriter.onnx_fusions import fuse
 from torch import nn
 
 from colorbatch.contract import CARD_KEY, CONTRACT_KEY, ModelCard, ModelContract
@@ -33,7 +30,8 @@ def to_onnx(
     """
     channels = 1 if contract.input.kind == "lab_l" else 3
     example = torch.zeros(2, channels, *contract.size.choose())
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for library in ("torch.onnx", "onnx_ir"):  # the latter misses the weights that are hidden
+        logging.getLogger(library).setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
@@ -48,7 +46,7 @@ def to_onnx(
             verbose=False,
         )
     assert program is not None
-    _optimize(program.model, module.state_dict())
+    _optimize(program, module.state_dict())
     model: onnx.ModelProto = program.model_proto
     _clear(model)
     if half_weights:
@@ -62,18 +60,18 @@ def to_onnx(
     return data
 
 
-def _optimize(model: onnx_ir.Model, weights: Container[str]) -> None:
-    """What the exporter would do by itself, but for folding weights: they stay under their names,
-    as they were trained, whatever is made of them. onnxruntime folds that when it loads the model.
+def _optimize(program: torch.onnx.ONNXProgram, weights: Container[str]) -> None:
+    """What the exporter does by itself, with the weights hidden from it, or it would merge equal
+    ones and store what it makes of some. So each stays under its name, as it was trained; what is
+    made of them (casts, kernels of another shape) onnxruntime makes once, as it loads the model.
     """
-
-    def may_fold(node: onnx_ir.Node) -> bool | None:
-        """No for what uses weights, else as the exporter likes."""
-        used = (value.name for value in node.inputs if value is not None)
-        return False if any(name in weights for name in used if name) else None
-
-    optimize_ir(model, should_fold=may_fold)
-    fuse(model)
+    values = [v for name, v in program.model.graph.initializers.items() if name in weights]
+    tensors = [value.const_value for value in values]
+    for value in values:
+        value.const_value = None
+    program.optimize()
+    for value, tensor in zip(values, tensors, strict=True):
+        value.const_value = tensor
 
 
 def _clear(model: onnx.ModelProto) -> None:

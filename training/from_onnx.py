@@ -71,7 +71,9 @@ def load_onnx(
         module.weight.copy_(weight)
         if module in pairs:
             _make_neutral(pairs[module], bias)
-        elif module.bias is not None and bias is not None:
+        elif module.bias is not None:
+            if bias is None or bias.shape != module.bias.shape:
+                raise UsageError(f"{path}: not a generator of these settings (at {name})")
             module.bias.copy_(bias)
     _take_statistics(generator, list(pairs.values()), conditions)
     _compare(generator, engine, config, path)
