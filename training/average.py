@@ -40,24 +40,30 @@ def average(
     share: float,
     out: Path,
     *,
+    gain: float = 1.0,
     data: Sequence[Folder] = (),
     cache: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Make the run `out`, whose generator lies between those of two others: `share` of the way from
-    `first` to `second`, from which it has all but the generator.
+    `first` to `second`, from which it has all but the generator. `first` may be a file of weights
+    alone (see `checkpoint.read_weights`).
 
     Wang et al. 2018, "ESRGAN", section 3.4, "Network Interpolation". The statistics of batch norm
     are measured anew over training photographs, seen as `second` sees them: those in `data`, or
     those that `second` has decoded below its own folder. `cache` is a folder for decoded
-    photographs (that of `second` without it). Raises UsageError before any work.
+    photographs (that of `second` without it). `gain` makes colors stronger: what tanh makes them of
+    is multiplied by it, so that pale ones gain most. Raises UsageError before any work.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"the share is at least 0 and at most 1, not {share:g}")
+    if not 0 < gain < 10:
+        raise UsageError(f"the gain is above 0 and below 10, not {gain:g}")
     if out.exists():
         raise UsageError(f"{out} is there already")
-    states = [checkpoint.load(path) for path in (first, second)]
-    config = checkpoint.config_of(states[1])
+    state = checkpoint.load(second)
+    config = checkpoint.config_of(state)
+    states = [_opened(first, state), state]
     changed = [
         words
         for words in differences(checkpoint.config_of(states[0]), config)
@@ -69,8 +75,12 @@ def average(
     say(f"statistics of batch norm from {len(photos)} photographs")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    mine, theirs = (checkpoint.trained_generator(state) for state in states)
+    try:
+        mine, theirs = (checkpoint.trained_generator(each) for each in states)
+    except RuntimeError as error:
+        raise UsageError(f"{first} is of another network than {second}") from error
     made = between(mine, theirs, share)
+    strengthen(made, gain)
     made.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
     calibrate_batch_norm(
         made,
@@ -81,9 +91,11 @@ def average(
     )
     weights = {name: value.cpu().contiguous() for name, value in made.state_dict().items()}
     words = f"between {_name(first)} and {_name(second)}, share {share:g}"
+    if gain != 1:
+        words += f", gain {gain:g}"
     chapter = {"images": 0, "commit": checkpoint.source_commit(), "summary": words}
-    patch, projected = checkpoint.trained_discriminators(states[1])
-    state = states[1] | {
+    patch, projected = checkpoint.trained_discriminators(state)
+    state |= {
         "history": [*joined(*(each.get("history", []) for each in states)), chapter],
         "generator": weights,
         "ema": weights,
@@ -98,6 +110,7 @@ def average(
         "commit": checkpoint.source_commit(),
         "between": [f"{_name(path)} (sha256 {_hash(path)})" for path in (first, second)],
         "share": share,
+        "gain": gain,
         "settings": dataclasses.asdict(config),
         "training": photos.names,
     }
@@ -105,6 +118,16 @@ def average(
     with replacing(out / checkpoint.NAME) as file:
         torch.save(state, file)
     say(f"{out}: {words}")
+
+
+def _opened(path: Path, other: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint; of a file of weights alone, that of another run with them."""
+    weights = None if path.is_dir() else checkpoint.read_weights(path)
+    if weights is None:
+        return checkpoint.load(path)
+    others = (checkpoint.DISCRIMINATOR, checkpoint.PROJECTED)
+    generator = {name: value for name, value in weights.items() if not name.startswith(others)}
+    return other | {"ema": generator, "history": []}
 
 
 def _photographs(
@@ -132,6 +155,15 @@ def between(first: Generator, second: Generator, share: float) -> Generator:
     return made
 
 
+@torch.no_grad()
+def strengthen(generator: Generator, gain: float) -> None:
+    """Multiply what the tanh at the end makes colors of."""
+    final = generator.final()
+    final.weight.mul_(gain)
+    if final.bias is not None:
+        final.bias.mul_(gain)
+
+
 def _equally_frozen(first: Generator, second: Generator) -> bool:
     """Have the parts that settings may freeze never been trained apart?"""
     return all(
@@ -152,8 +184,9 @@ def joined(first: History, second: History) -> History:
 
 
 def _name(run: Path) -> str:
-    """What a run is called: by its folder."""
-    return run.resolve().name if run.is_dir() else run.resolve().parent.name
+    """What a run is called: by its folder; a file of weights alone by its own name."""
+    path = run.resolve()
+    return path.name if run.is_dir() or path.name != checkpoint.NAME else path.parent.name
 
 
 def _hash(run: Path) -> str:

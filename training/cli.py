@@ -302,6 +302,7 @@ def human_test(
 @click.argument("first", type=ANY_PATH)
 @click.argument("second", type=ANY_PATH)
 @click.option("--share", type=float, required=True, help="0 is FIRST, 1 is SECOND.")
+@click.option("--gain", type=float, default=1.0, show_default=True, help="Makes colors stronger.")
 @click.option("--out", type=FOLDER, required=True, help="The new run's folder.")
 @click.option(
     "--data",
@@ -311,14 +312,21 @@ def human_test(
 )
 @click.option("--cache", type=FOLDER, help="Folder for decoded photographs (default: SECOND's).")
 def average(
-    first: Path, second: Path, share: float, out: Path, data: tuple[str, ...], cache: Path | None
+    first: Path,
+    second: Path,
+    share: float,
+    gain: float,
+    out: Path,
+    data: tuple[str, ...],
+    cache: Path | None,
 ) -> None:
-    """Make a run whose generator lies between those of two runs of one network."""
+    """Make a run whose generator lies between those of two runs of one network; FIRST may be a file
+    of weights alone."""
     from training.average import average as make  # torch takes seconds to import
     from training.data import Folder
 
     folders = [Folder.of(text) for text in data]
-    make(first, second, share, out, data=folders, cache=cache, say=click.echo)
+    make(first, second, share, out, gain=gain, data=folders, cache=cache, say=click.echo)
 
 
 @cli.command()

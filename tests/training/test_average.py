@@ -102,6 +102,47 @@ def test_weights_between(two: tuple[Path, Path], photos: Photos, tmp_path: Path)
         assert sorted(path.name for path in out.iterdir()) == ["checkpoint.pt", "run.json"]
 
 
+@pytest.mark.parametrize("generator", ["unet", "resnet18", "lite-unet"])
+def test_gain(generator: str, tiny: TrainConfig, photos: Photos, tmp_path: Path) -> None:
+    """What tanh makes colors of is multiplied: where they are pale, the colors are."""
+    config = dataclasses.replace(tiny, generator=generator, width=16, crop=1.0)
+    _run(tmp_path / "a", config)
+    made = {}
+    for gain in (1.0, 1.25):
+        out = tmp_path / f"gain{gain}"
+        folders, cache = [Folder(photos[0])], tmp_path / "cache"
+        run = tmp_path / "a"
+        average(run, run, 0.5, out, gain=gain, data=folders, cache=cache, say=_silent)
+        state = checkpoint.load(out)
+        network = checkpoint.trained_generator(state)
+        condition = torch.linspace(-1, 1, 64 * 64).reshape(1, 1, 64, 64)
+        made[gain] = network(condition).double()
+    # float32 sums before tanh; float64 behind it
+    assert (made[1.25].atanh() - 1.25 * made[1.0].atanh()).abs().max() < 1e-5
+    assert made[1.0].abs().max() > 1e-3
+    assert state["history"][-1]["summary"] == "between a and a, share 0.5, gain 1.25"
+
+
+def test_from_weights_alone(two: tuple[Path, Path], photos: Photos, tmp_path: Path) -> None:
+    """A file of weights stands for a run; one of another network is refused in one line."""
+    file = tmp_path / "start.safetensors"
+    write_weights(two[0], file)
+    out = tmp_path / "c"
+    folders, cache = [Folder(photos[0])], tmp_path / "cache"
+    average(file, two[1], 0.25, out, data=folders, cache=cache, say=_silent)
+    first, second = (_parameters(run) for run in two)
+    for name, value in _parameters(out).items():
+        wanted = first[name] + 0.25 * (second[name] - first[name])
+        # float16 in the file: half a step of weights up to 0.125 is 2^-15
+        assert torch.allclose(value, wanted, rtol=0, atol=2**-15), name
+    words = "between start.safetensors and b, share 0.25"
+    assert checkpoint.load(out)["history"][-1]["summary"] == words
+    broken = {k: v for k, v in safetensors.torch.load_file(file).items() if k != "up.0.1.weight"}
+    safetensors.torch.save_file(broken, file)
+    with pytest.raises(UsageError, match="of another network"):
+        average(file, two[1], 0.5, tmp_path / "d", data=folders, cache=cache, say=_silent)
+
+
 def test_between_a_run_and_itself(finished_run: Path, tmp_path: Path) -> None:
     """It is that run, to the bit, measured statistics too: what it has decoded is seen as it saw
     it."""

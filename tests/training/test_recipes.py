@@ -37,6 +37,9 @@ CASES = {
     "lab-mse": load_recipe("lab-mse"),
     "rgb": load_recipe("rgb"),
 }
+ELSEWHERE = {"embedded"}
+"""Needs weights of EfficientNet; `test_train` kills it and goes on, tests of documented commands
+train, join and color with it."""
 D_LOSSES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN")
 
 
@@ -114,7 +117,8 @@ def _interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_all_recipes_are_here() -> None:
     """No recipe of the repository is left out of these tests."""
     folder = Path(training.train.__file__).parent / "recipes"
-    assert {config.recipe for config in CASES.values()} == {p.stem for p in folder.glob("*.toml")}
+    here = {config.recipe for config in CASES.values()}
+    assert here | ELSEWHERE == {path.stem for path in folder.glob("*.toml")}
 
 
 @pytest.mark.parametrize("case", CASES)

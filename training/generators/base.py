@@ -40,6 +40,10 @@ class Generator(nn.Module, ABC):
         """The encoder's first `count` maps, behind their activations where they have any: at 1/2,
         1/4, ... of the size of `condition` (N, inputs, H, W)."""
 
+    @abstractmethod
+    def final(self) -> nn.Conv2d | nn.ConvTranspose2d:
+        """The convolution whose outputs the tanh at the end makes colors of."""
+
     def left_out(self, size: int) -> Sequence[str]:
         """Names of layers that play no part at this height and width: an exported model has no
         weights for them."""

@@ -26,3 +26,10 @@ def last_block(inputs: int, outputs: int, *, relu_limit: float) -> nn.Sequential
     """ReLU, 4x4 transposed convolution of stride 2, tanh."""
     convolution = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
     return nn.Sequential(relu(relu_limit), convolution, nn.Tanh())
+
+
+def final_of(block: nn.Module) -> nn.ConvTranspose2d:
+    """The convolution of a `last_block`."""
+    convolution = block.get_submodule("1")
+    assert isinstance(convolution, nn.ConvTranspose2d)
+    return convolution

@@ -88,6 +88,11 @@ class LiteUNet(Generator):
         maps: list[Tensor] = self.encoder(condition)
         return maps[:count]
 
+    def final(self) -> nn.Conv2d:
+        convolution = self.last[-1]
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution
+
     def frozen(self) -> Sequence[nn.Module]:
         return self.encoder.first_parts(FROZEN_MAPS)
 

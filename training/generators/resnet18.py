@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.backbones.resnet18 import ResNet18
 from training.config import TrainConfig
 from training.generators.base import MAPS, Generator, check_size
-from training.generators.layers import last_block, up_block
+from training.generators.layers import final_of, last_block, up_block
 
 
 class ResNetUNet(Generator):
@@ -56,6 +56,9 @@ class ResNetUNet(Generator):
         for up in self.up[1:]:
             x = up(torch.cat([x, skips.pop()], dim=1))
         return x
+
+    def final(self) -> nn.ConvTranspose2d:
+        return final_of(self.up[-1])
 
     def maps(self, condition: Tensor, count: int = MAPS) -> list[Tensor]:
         maps: list[Tensor] = self.encoder(condition)

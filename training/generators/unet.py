@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from training.config import TrainConfig
 from training.generators.base import MAPS, Generator
-from training.generators.layers import last_block, up_block
+from training.generators.layers import final_of, last_block, up_block
 
 WIDEST = 8
 """The widest layers have 8 times the channels of the first one (C64 ... C512)."""
@@ -93,6 +93,9 @@ class UNet(Generator):
         for up in self.up[1:]:
             x = up(torch.cat([x, skips.pop()], dim=1))
         return x
+
+    def final(self) -> nn.ConvTranspose2d:
+        return final_of(self.up[-1])
 
     def maps(self, condition: Tensor, count: int = MAPS) -> list[Tensor]:
         maps = []
