@@ -7,8 +7,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-SMALLEST = 1024
-"""Tensors with fewer values stay float32: batch-norm variances lose most and weigh nothing."""
+SMALLEST = 4096
+"""Tensors with fewer values stay float32: first layers lose most and weigh nothing. Of a lite-unet
+(15 MB, 0.1 of them for this) 1024 cost 3 times the error on photographs, 15 times on waves."""
 
 
 def store_as_float16(model: onnx.ModelProto) -> None:

@@ -34,6 +34,9 @@ class Tinter(Generator):
     def maps(self, condition: Tensor, count: int = 5) -> list[Tensor]:
         return []
 
+    def final(self) -> nn.Conv2d:
+        return self.mix
+
 
 class Mapless(Generator):
     """One that cannot show its maps."""
@@ -44,6 +47,9 @@ class Mapless(Generator):
 
     def forward(self, condition: Tensor) -> Tensor:
         return condition
+
+    def final(self) -> nn.Conv2d:
+        return nn.Conv2d(1, 2, 1)
 
 
 def _parts(**changed: Any) -> dict[str, Any]:
@@ -86,7 +92,7 @@ def test_a_row_of_nothing_known() -> None:
 def test_common_surface(name: str) -> None:
     """Every generator shows its maps from 1/2 to 1/32, as many as asked for, and those that begin
     with a backbone's weights have an encoder to put them in."""
-    generator = generator_for(TrainConfig(generator=name, width=8, levels=6, size=64)).eval()
+    generator = generator_for(TrainConfig(generator=name, width=16, levels=6, size=64)).eval()
     condition = torch.randn(2, 1, 64, 96 if name != "unet" else 64)
     maps = generator.maps(condition)
     sizes = [tuple(m.shape[2:]) for m in maps]
