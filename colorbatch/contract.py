@@ -25,7 +25,7 @@ InputKind = Literal["lab_l", "gray_rgb"]
 OutputKind = Literal["lab_ab", "rgb"]
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "unet32"  # FIGURE: "lite-unet", as soon as its file is in MODELS
+DEFAULT_MODEL = "lite-unet"
 
 
 @dataclass(frozen=True)

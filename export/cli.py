@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -39,6 +40,11 @@ from colorbatch.parity import record_path
     help="Bound the decoder's ReLUs from above; otherwise as in training.",
 )
 @click.option(
+    "--size",
+    type=click.IntRange(32),
+    help="Side of the square that the model sees, in pixels; otherwise as in training.",
+)
+@click.option(
     "--card",
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file with `training_data` and `licences` for the model's card.",
@@ -49,6 +55,7 @@ def cli(
     precision: str,
     check: Path | None,
     relu_limit: float | None,
+    size: int | None,
     card: Path | None,
 ) -> None:
     """Turn RUN (a run's folder or a checkpoint file) into an ONNX model.
@@ -67,9 +74,15 @@ def cli(
     texts = read_texts(card)
     state = load(run)
     config = config_of(state)
+    if size is not None:
+        config = replace(config, size=size)  # refused where the generator cannot halve it
     module = WRAPPERS[config.color_space](trained_generator(state, relu_limit)).eval()
     contract = contract_for(config.color_space, config.size)
-    changes = () if relu_limit is None else (f"exported with relu_limit={relu_limit:g}",)
+    changes: tuple[str, ...] = ()
+    if relu_limit is not None:
+        changes += (f"exported with relu_limit={relu_limit:g}",)
+    if size is not None:
+        changes += (f"exported at {size}x{size}",)
     model_card = make_card(
         output.stem,
         state,

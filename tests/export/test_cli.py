@@ -65,6 +65,21 @@ def test_card_tells_the_runs_story(exported: dict[str, Path], run: Path) -> None
     assert card.weights_sha256 == weights.hexdigest()
 
 
+def test_another_size(
+    monkeypatch: pytest.MonkeyPatch, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    """A model may see larger pictures than its training did; one that cannot halve is refused."""
+    trained = checkpoint.config_of(checkpoint.load(run)).size
+    output = tmp_path / "larger.onnx"
+    assert _main(monkeypatch, run, "-o", output, "--size", 2 * trained) == 0
+    engine = Engine(output, "cpu")
+    assert engine.size == (2 * trained, 2 * trained)
+    assert engine.card.history[-1] == f"exported at {2 * trained}x{2 * trained}"
+    assert _main(monkeypatch, run, "-o", tmp_path / "odd.onnx", "--size", trained + 1) == 2
+    assert "size must be a multiple of" in capfd.readouterr().err
+    assert not (tmp_path / "odd.onnx").exists()
+
+
 def test_failed_gate_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     steep_run: Path,
