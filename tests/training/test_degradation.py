@@ -303,10 +303,13 @@ def test_light_and_tone_are_inverse() -> None:
 
 
 def test_slight_change_is_slight() -> None:
-    """Of any picture a few L*, never none, and the same picture is seen."""
+    """Of most pictures up to a few L*, and the same picture is seen; each of the four changes is in
+    every second one, so that one in sixteen has none."""
     seen = old_scan(linear(PHOTOS), draws(3), OLD).repeat(10, 1, 1, 1)
     found = slight_change(seen, Draws(keys(1, 0, torch.arange(30), view=1)))
     difference = (found - seen).abs().mean((1, 2, 3))
-    assert difference.min() > 0.1 and difference.max() < 6
+    assert difference.max() < 6
+    assert (difference == 0).sum() <= 7  # of 30, where 2 are expected: five standard deviations
+    assert (difference > 0.1).sum() >= 20
     for one, other in zip(seen, found, strict=True):
         assert np.corrcoef(one.flatten(), other.flatten())[0, 1] > 0.97
