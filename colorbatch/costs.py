@@ -15,10 +15,10 @@ from colorbatch.formats import SAMPLE_BYTES, Format
 from colorbatch.headers import pictures_of
 from colorbatch.still import Decoded
 
-BASE_BYTES = 440_000_000
-"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: above the
-peak in the first line of `python benchmarks/memory.py --kinds "" --folder ""`, for the default and
-with COLORBATCH_MODEL=unet32. Measured: `lite-unet` 412 MB, `unet32` 307 MB."""
+BASE_BYTES = 600_000_000
+"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: the peak
+of a process whose engine predicts 64 pictures, 558 MB for `lite-unet` (378 MB in batches of 4),
+393 MB for `unet32`; and the rest of a command."""
 PICTURE_BYTES = 16_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000
