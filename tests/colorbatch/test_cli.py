@@ -936,7 +936,7 @@ def test_a_little_memory_is_enough_for_small_pictures(run_cli, tiny_model, folde
     tifffile.imwrite(source / "large.tif", np.dstack([ramp] * 3), photometric="rgb")
     result = run_cli(
         *("images", source, "-o", tmp_path / "out", "-m", tiny_model, "--json"),
-        env={"COLORBATCH_MEMORY": "512M"},
+        env={"COLORBATCH_MEMORY": "700M"},
     )
     assert result.returncode == 0, result.stderr
     told = [json.loads(line) for line in result.stdout.splitlines()][:-1]
