@@ -18,7 +18,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from colorbatch.contract import sha256
 from colorbatch.errors import UsageError
 from colorbatch.files import make_folder, replacing, write_bytes
 from training import checkpoint
@@ -108,7 +107,9 @@ def average(
     make_folder(out)
     record = {
         "commit": checkpoint.source_commit(),
-        "between": [f"{_name(path)} (sha256 {_hash(path)})" for path in (first, second)],
+        "between": [
+            f"{_name(path)} (sha256 {checkpoint.digest_of(path)})" for path in (first, second)
+        ],
         "share": share,
         "gain": gain,
         "settings": dataclasses.asdict(config),
@@ -187,10 +188,6 @@ def _name(run: Path) -> str:
     """What a run is called: by its folder; a file of weights alone by its own name."""
     path = run.resolve()
     return path.name if run.is_dir() or path.name != checkpoint.NAME else path.parent.name
-
-
-def _hash(run: Path) -> str:
-    return sha256(run / checkpoint.NAME if run.is_dir() else run)[:16]
 
 
 def write_weights(run: Path, file: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import replacing
 from training.config import TrainConfig, override
@@ -93,6 +94,11 @@ def _chapter(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         "commit": source_commit(),
         "summary": f"{progress.step} steps of {config.batch_size} ({images} pictures): {changed}",
     }
+
+
+def digest_of(path: Path) -> str:
+    """The first 16 digits of the SHA-256 of a run's checkpoint, or of another file of weights."""
+    return sha256(path / NAME if path.is_dir() else path)[:16]
 
 
 @functools.cache

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from training import spaces
 from training.draws import Draws
 
 LUMINANCE = (0.212671, 0.715160, 0.072169)
@@ -326,8 +327,8 @@ _COSINES = [
 def compressed(tone: Tensor, quality: Tensor) -> Tensor:
     """Tone in [0, 1] after a JPEG file of `quality` (B,), see `jpeg`; infinite for none."""
     none = quality.isinf()
-    codes = _encoded(light_of(tone)) * 255
-    decoded = tone_of(_linear(jpeg(codes, torch.where(none, 90, quality)) / 255))
+    codes = spaces.encode(light_of(tone)) * 255
+    decoded = tone_of(spaces.linear(jpeg(codes, torch.where(none, 90, quality)) / 255))
     return torch.where(_each(none), tone, decoded)
 
 
@@ -397,17 +398,6 @@ def light_of(tone: Tensor) -> Tensor:
     """L* / 100 in [0, 1] to relative luminance."""
     f = (tone + 0.16) / 1.16
     return torch.where(f > 6 / 29, f * f * f, tone * (108 / 841 / 1.16))
-
-
-def _encoded(linear: Tensor) -> Tensor:
-    """IEC 61966-2-1, section 5.2, in [0, 1]."""
-    power = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, linear * 12.92, power)
-
-
-def _linear(encoded: Tensor) -> Tensor:
-    """IEC 61966-2-1, section 5.2, in [0, 1]."""
-    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def _each(amount: Tensor) -> Tensor:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from colorbatch import color
 from colorbatch.errors import UsageError
-from training import checkpoint
+from training import checkpoint, spaces
 from training.backbones import (
     EfficientNetLite,
     VGG19Features,
@@ -49,10 +48,7 @@ class EncoderFeatures(nn.Module):
 
 def _lightness(grey: Tensor) -> Tensor:
     """Encoded grey in [0, 1] to L in the network range, as `colorbatch.color` makes it."""
-    linear = torch.where(grey <= 0.04045, grey / 12.92, ((grey + 0.055) / 1.055) ** 2.4)
-    root = linear.clamp(min=(6 / 29) ** 3) ** (1 / 3)
-    cube_root = torch.where(linear > (6 / 29) ** 3, root, linear * (841 / 108) + 4 / 29)
-    return (116 * cube_root - 16) / color.L_CENTER - 1
+    return (116 * spaces.cube_root(spaces.linear(grey)) - 16) / color.L_CENTER - 1
 
 
 class LiteFeatures(nn.Module):

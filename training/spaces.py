@@ -78,7 +78,7 @@ def condition_of(lightness: Tensor, space: str) -> Tensor:
         return lightness / color.L_CENTER - 1
     f = (lightness + 16) / 116
     light = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * (108 / 841)).clamp(0, 1)
-    return (_encoded(light) * 2 - 1).expand(-1, 3, -1, -1)
+    return (encode(light) * 2 - 1).expand(-1, 3, -1, -1)
 
 
 def encoded(condition: Tensor, output: Tensor, space: str) -> Tensor:
@@ -94,10 +94,10 @@ def encoded(condition: Tensor, output: Tensor, space: str) -> Tensor:
     f = torch.stack([f_y + ab[:, 0] / 500, f_y, f_y - ab[:, 1] / 200], dim=1)
     xyz = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * (108 / 841))
     light = torch.einsum("ij,njhw->nihw", _XYZ_TO_RGB.to(xyz), xyz).clamp(0, 1)
-    return _encoded(light)
+    return encode(light)
 
 
-def _encoded(light: Tensor) -> Tensor:
+def encode(light: Tensor) -> Tensor:
     """Linear light in [0, 1] to encoded sRGB (IEC 61966-2-1, section 5.2)."""
     # the curve's slope is infinite at 0 for the power alone, and its branch is not taken there
     power = 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055

@@ -24,7 +24,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from colorbatch import color
-from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.files import write_bytes
 from training import checkpoint, plots, spaces
@@ -192,8 +191,7 @@ def _named_file(init: Path | None) -> str:
     """Name and hash of the file behind `--init`."""
     if init is None:
         return ""
-    file = init / checkpoint.NAME if init.is_dir() else init
-    return f"{init.resolve().name} (sha256 {sha256(file)[:16]})"
+    return f"{init.resolve().name} (sha256 {checkpoint.digest_of(init)})"
 
 
 @dataclasses.dataclass
