@@ -19,6 +19,7 @@ NOT_NEGATIVE = (
     *("relu_limit", "rotation", "noise", "gan_weight", "real_weight"),
     *("fake_weight", "pixel_weight", "chroma_weight", "gan_share", "projected_weight"),
     *("projected_share", "feature_share", "consistency_weight", "consistency_share"),
+    *("distribution_weight", "distribution_share"),
     *("encoder_rate", "weight_decay", "warm_up", "gradient_clip"),
 )
 UP_TO_ONE = ("pretrain", "gamma", "final_rate", "square", "degradation")
@@ -128,6 +129,9 @@ class TrainConfig:
     consistency_weight: float = 0.0
     """Weight of how far the colors of two views of one photograph are apart."""
     consistency_share: float = 0.0
+    distribution_weight: float = 0.0
+    """Weight of how far the colors of a whole batch are from being as common as in the truth."""
+    distribution_share: float = 0.0
     gamma: float = 1.0
     """Share of GAN and pixel loss; 1 - gamma is that of the distance of features, L_X."""
     feature_share: float = 0.0

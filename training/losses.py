@@ -91,3 +91,29 @@ def consistency(first: Tensor, second: Tensor, known: Tensor) -> Tensor:
     whole = (difference.sum(dim=(2, 3)) / seen).abs().mean()
     size = (first.abs() + second.abs()).sum() / (2 * seen.sum() * difference.shape[1])
     return (pixels + WHOLE * whole) / (size + FAINT)
+
+
+DIRECTIONS = 8
+"""Along which two clouds of colors are compared, drawn anew each time."""
+SPARSE = 8
+"""Every how many rows and columns a pixel counts, from a random one on."""
+
+
+def distribution(made: Tensor, true: Tensor) -> Tensor:
+    """How far the colors of a whole batch, (N, C, H, W) each, are from being as common as in the
+    truth, wherever they are: the sliced Wasserstein-1 distance of two clouds of N x H x W points
+    (Bonneel et al. 2015, "Sliced and Radon Wasserstein Barycenters of Measures", section 3).
+
+    Along a direction, the k-th smallest of the made values should be the k-th smallest true one. So
+    a rare color is asked of those pixels that are nearest to having it: color returns where the
+    network believes in it most, and what it has no idea of may stay grey.
+    """
+    row, column = torch.randint(0, SPARSE, (2,)).tolist()
+    directions = functional.normalize(torch.randn(DIRECTIONS, made.shape[1])).to(made.device)
+    first, second = (
+        (directions @ each.float()[..., row::SPARSE, column::SPARSE].transpose(0, 1).flatten(1))
+        .sort()
+        .values
+        for each in (made, true)
+    )
+    return (first - second).abs().mean()

@@ -15,12 +15,12 @@ from training import spaces
 from training.config import TrainConfig
 from training.discriminators import PatchGAN, Projected
 from training.generators import Generator, generator_for, initialize
-from training.losses import adversarial, consistency, feature_distance, pixel
+from training.losses import adversarial, consistency, distribution, feature_distance, pixel
 from training.views import Pair, memory_format
 
 D_LOSSES = ("loss_D_real", "loss_D_fake", "loss_D")
 G_LOSSES = ("loss_G_GAN", "loss_G_pixel", "loss_G_features")
-NEWER = ("loss_P", "loss_G_projected", "loss_G_consistency")
+NEWER = ("loss_P", "loss_G_projected", "loss_G_consistency", "loss_G_distribution")
 """Of terms that the sources do not have: in the log where they play a part."""
 LOSS_NAMES = (*D_LOSSES, *G_LOSSES, "loss_G")
 MEASURED_AT_FIRST, MEASURED_EVERY = 8, 16
@@ -227,6 +227,9 @@ def train_step(
         if pair is not None and (config.consistency_weight or config.consistency_share):
             loss = consistency(*pair.carried(made), pair.known)
             terms["consistency"] = (config.consistency_weight, config.consistency_share, loss)
+        if second_stage and (config.distribution_weight or config.distribution_share):
+            loss = distribution(made, target)
+            terms["distribution"] = (config.distribution_weight, config.distribution_share, loss)
         loss_pixel = pixel(made, target, config.pixel_loss, config.chroma_weight)
         weight = config.pixel_weight * (config.gamma if comparing else 1.0)
         total = weight * loss_pixel
