@@ -101,6 +101,7 @@ def test_wrong_type(name: str, value: object) -> None:
         ("gan_share", -0.1),
         ("projected_share", -0.1),
         ("feature_share", -0.1),
+        ("distribution_share", -0.1),
         ("consistency_weight", -1.0),
         ("consistency_share", float("inf")),
         ("discriminator_norm", "instance"),

@@ -6,10 +6,12 @@ import math
 
 import pytest
 import torch
+from scipy.stats import wasserstein_distance
+from torch import Tensor
 
 from colorbatch.errors import UsageError
 from training.config import TrainConfig
-from training.losses import adversarial, consistency, feature_distance, pixel
+from training.losses import adversarial, consistency, distribution, feature_distance, pixel
 
 
 @pytest.mark.parametrize(
@@ -200,3 +202,45 @@ def test_consistency_of_unknown_places() -> None:
     assert touched[0, :, 0].all() and not touched[0, :, 1:].any() and not touched[1].any()
     loss = consistency(torch.zeros(2, 2, 4, 4), second.detach(), torch.zeros(2, 1, 4, 4))
     assert loss.item() == 0
+
+
+def test_distribution() -> None:
+    """A cloud that is moved as a whole is as far away as it was moved, seen from all directions:
+    2 / pi of its way in the mean over a circle."""
+    torch.manual_seed(3)
+    true = torch.randn(4, 2, 64, 64)
+    moved = true + torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
+    mean = torch.stack([distribution(moved, true) for _ in range(300)]).mean().item()
+    assert mean == pytest.approx(5 * 2 / math.pi, rel=0.05)  # 2,400 directions drawn
+    # and scipy's distance along an axis is the same where there is but one channel
+    one, other = torch.randn(2, 1, 32, 32), 2 + torch.rand(2, 1, 32, 32)
+    whole = (
+        each[..., ::8, ::8].repeat_interleave(8, 2).repeat_interleave(8, 3) for each in (one, other)
+    )
+    expected = wasserstein_distance(one[..., ::8, ::8].flatten(), other[..., ::8, ::8].flatten())
+    assert distribution(*whole).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_distribution_asks_no_one_for_places() -> None:
+    """Where colors are does not count, nor in which picture: only how common they are."""
+    torch.manual_seed(3)
+    cells = torch.randn(3, 2, 5, 7)
+
+    def drawn_large(values: Tensor) -> Tensor:
+        return values.repeat_interleave(8, 2).repeat_interleave(8, 3)
+
+    order = torch.randperm(3 * 5 * 7)
+    mixed = cells.transpose(0, 1).flatten(1)[:, order].view(2, 3, 5, 7).transpose(0, 1)
+    assert distribution(drawn_large(mixed), drawn_large(cells)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_distribution_asks_the_nearest_for_a_rare_color() -> None:
+    """Of pale pixels those that are the least pale are drawn to the one strong color that is
+    missing; those that are as they should be are left alone."""
+    made = torch.tensor([0.0, 0.0, 0.3, 0.1]).view(4, 1, 1, 1).expand(4, 1, 8, 8).clone()
+    true = torch.tensor([0.9, 0.0, 0.0, 0.1]).view(4, 1, 1, 1).expand(4, 1, 8, 8)
+    made.requires_grad_(True)
+    distribution(made, true).backward()
+    assert made.grad is not None
+    pull = -made.grad.sum(dim=(1, 2, 3))
+    assert pull[2] > 0 and pull[[0, 1, 3]].abs().max() == 0

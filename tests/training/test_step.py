@@ -381,6 +381,7 @@ def _pair() -> Pair:
         {"projected_share": SHARE, "gan_mode": "hinge"},
         {"feature_share": SHARE},
         {"consistency_share": SHARE},
+        {"distribution_share": SHARE},
     ],
     ids=lambda changes: "-".join(changes),
 )
@@ -404,13 +405,14 @@ def test_share(batch: tuple[Tensor, Tensor], changes: dict[str, Any]) -> None:
 
 def test_shares_add_up(batch: tuple[Tensor, Tensor]) -> None:
     """All terms at once: each has its own share of the pixel loss's gradient, none of another's."""
-    shares = {"gan": 0.3, "projected": 0.6, "feature": 0.2, "consistency": 1.1}
+    shares = {"gan": 0.3, "projected": 0.6, "feature": 0.2}
+    shares |= {"consistency": 1.1, "distribution": 0.4}
     config = dataclasses.replace(
         ALONE, gan_mode="hinge", **{f"{name}_share": share for name, share in shares.items()}
     )
     players = _judged(config)
     losses = train_step(players, config, *batch, torch.float32, pair=_pair())
-    assert set(players.balance.norms) == {"GAN", "projected", "features", "consistency"}
+    assert set(players.balance.norms) == {"GAN", "projected", "features", *list(shares)[3:]}
     unit = 30 / batch[1].numel() ** 0.5  # of the pixel loss's gradient
     names = {"gan": "GAN", "feature": "features"}
     expected = 30 * losses["loss_G_pixel"]
@@ -419,11 +421,11 @@ def test_shares_add_up(batch: tuple[Tensor, Tensor]) -> None:
         expected += share * unit / players.balance.norms[name] * losses[f"loss_G_{name}"]
     # float32, other order of sums
     assert losses["loss_G"] == pytest.approx(expected, rel=1e-4)
-    newer = ("loss_P", "loss_G_projected", "loss_G_consistency")
+    newer = ("loss_P", "loss_G_projected", "loss_G_consistency", "loss_G_distribution")
     assert set(losses) == {*LOSS_NAMES, *newer} and None not in losses.values()
 
 
-@pytest.mark.parametrize("term", ["gan", "consistency", "projected"])
+@pytest.mark.parametrize("term", ["gan", "consistency", "projected", "distribution"])
 def test_a_share_is_a_factor(batch: tuple[Tensor, Tensor], term: str) -> None:
     """A run with the weight that the share came to takes the same step."""
     by_share = dataclasses.replace(ALONE, **{f"{term}_share": SHARE})
