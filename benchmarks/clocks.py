@@ -32,7 +32,7 @@ class Clock:
 
 def model() -> Path:
     """The model of all ways that are compared: the default, or another by COLORBATCH_MODEL."""
-    from colorbatch.contract import find_model
+    from colorbatch.model.contract import find_model
 
     return find_model(os.environ.get("COLORBATCH_MODEL"))
 

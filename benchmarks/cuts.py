@@ -26,10 +26,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorbatch import avio, shots
+from colorbatch import ffmpeg
+from colorbatch.clips import shots
 from colorbatch.color import network_view, resize_area
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
 
 Picture = npt.NDArray[Any]
 """(H, W), luma codes as float32."""
@@ -76,7 +77,7 @@ def filmed(picture: Picture, count: int, rng: Rng, steps: Sequence[float]) -> li
 @functools.cache
 def clip(path: Path) -> list[Picture]:
     """The luma of a clip's frames."""
-    with avio.frames(avio.probe(path)) as reading:
+    with ffmpeg.frames(ffmpeg.probe(path)) as reading:
         planes = (frame.planes.luma for frame in reading)
         return [resize_area(luma, SIZE).astype(np.float32) for luma in planes if luma is not None]
 

@@ -126,9 +126,10 @@ class Encoder:
     def __init__(self, source: Path, target: Path) -> None:
         import av
 
-        from colorbatch import avio, video
+        from colorbatch import ffmpeg
+        from colorbatch.clips import film_plan
 
-        wanted = video.plan_film(avio.probe(source), video.FilmSettings()).encoding
+        wanted = film_plan.plan_film(ffmpeg.probe(source), film_plan.FilmSettings()).encoding
         self.pix_fmt, self._time_base = wanted.pix_fmt, wanted.time_base
         self._container = av.open(str(target), "w")
         self._stream: Any = self._container.add_stream(
@@ -178,10 +179,10 @@ def loop(source: Path, target: Path) -> Work:
     import cv2
     import onnxruntime
 
-    from colorbatch import avio
+    from colorbatch import ffmpeg
 
     session = onnxruntime.InferenceSession(str(model()))
-    video = avio.probe(source).video
+    video = ffmpeg.probe(source).video
     step = round(1 / (video.average_rate or Fraction(24)) / video.time_base)
     encoder = Encoder(source, target)
     clock = Clock()
@@ -206,18 +207,21 @@ def loop(source: Path, target: Path) -> Work:
 
 def library(source: Path, target: Path) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
-    from colorbatch import avio, filming, video
-    from colorbatch.contract import sha256
-    from colorbatch.engine import Engine
-    from colorbatch.files import Job
-    from colorbatch.verdicts import FilmJob
+    from colorbatch import ffmpeg
+    from colorbatch.clips import film_plan, render_film
+    from colorbatch.clips.resume import FilmJob
+    from colorbatch.fs.atomic import Job
+    from colorbatch.model.contract import sha256
+    from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu")
-    maker = filming.Maker(engine, sha256(engine.path), video.FilmSettings())
+    maker = render_film.Maker(engine, sha256(engine.path), film_plan.FilmSettings())
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
-    plan = video.plan_film(avio.probe(source), maker.settings, avio.container_of(target.name))
-    outcome = filming.color_film(FilmJob(Job(source, target, True), plan), maker)
+    plan = film_plan.plan_film(
+        ffmpeg.probe(source), maker.settings, ffmpeg.container_of(target.name)
+    )
+    outcome = render_film.color_film(FilmJob(Job(source, target, True), plan), maker)
     if outcome.status != "colored":
         raise SystemExit(f"{source}: {outcome.status}")
     return clock.stop()
@@ -225,14 +229,15 @@ def library(source: Path, target: Path) -> Work:
 
 def inference(source: Path, target: Path) -> Work:
     """The model on a film's frames in batches: nothing else."""
-    from colorbatch import avio, filmframes, video
-    from colorbatch.engine import Engine
+    from colorbatch import ffmpeg
+    from colorbatch.clips import film_frames, film_plan
+    from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu", batch_size=BATCH)
-    film = avio.probe(source)
-    plan = video.plan_film(film, video.FilmSettings())
-    with avio.frames(film) as frames:
-        views = np.stack([filmframes.lightness(one.planes, plan, engine.size) for one in frames])
+    film = ffmpeg.probe(source)
+    plan = film_plan.plan_film(film, film_plan.FilmSettings())
+    with ffmpeg.frames(film) as frames:
+        views = np.stack([film_frames.lightness(one.planes, plan, engine.size) for one in frames])
     engine.predict(views[:1])
     clock = Clock()
     engine.predict(views)

@@ -26,10 +26,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorbatch import chroma, color, ycbcr
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
-from colorbatch.ycbcr import Encoding
+from colorbatch import color
+from colorbatch.color import chroma, ycbcr
+from colorbatch.color.ycbcr import Encoding
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
 
 Array = npt.NDArray[Any]
 FORMATS = {

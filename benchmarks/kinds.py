@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorbatch import kinds
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.color import classify
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
 
 Picture = npt.NDArray[np.float64]
 """(H, W, 3), encoded sRGB in [0, 1]."""
@@ -330,7 +330,7 @@ def main() -> None:
             rng = np.random.default_rng([arguments.seed, number, index])
             picture = member(name, np.asarray(load_rgb(path), np.uint8), rng)
             started = time.perf_counter()
-            kind = kinds.kind_of(picture)
+            kind = classify.kind_of(picture)
             seconds += time.perf_counter() - started
             told[kind] += 1
             if arguments.errors and not is_right(name, kind):

@@ -31,7 +31,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from colorbatch import costs
+from colorbatch.formats import memory_need
 
 Samples = npt.NDArray[Any]
 Maker = Callable[[Path, Samples], None]
@@ -214,7 +214,9 @@ def results(asked: argparse.Namespace, scratch: Path) -> Iterator[Row]:
         name, _, new = kind.partition(":")
         make(name, made / name, million)
         [path] = made.iterdir()
-        said = costs.BASE_BYTES + costs.of_coloring(path, path.with_suffix(f".{new}" * bool(new)))
+        said = memory_need.BASE_BYTES + memory_need.of_coloring(
+            path, path.with_suffix(f".{new}" * bool(new))
+        )
         options = ["--workers", "1", *limit, *(["--format", new] if new else [])]
         yield Row(kind, *colored(path, scratch, *options), million, said / 1e6)
         path.unlink()

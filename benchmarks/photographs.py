@@ -73,7 +73,7 @@ def make(folder: Path, target: Path, chosen: Set, count: int) -> None:
     """Write `count` grey pictures of a set, made from the photographs in color of a folder."""
     from PIL import Image
 
-    from colorbatch.finding import find_pictures
+    from colorbatch.inputs.picture_files import find_pictures
 
     rng = np.random.default_rng(0)
     paths = find_pictures(folder)
@@ -94,7 +94,7 @@ def make(folder: Path, target: Path, chosen: Set, count: int) -> None:
 
 
 def _endless(paths: Sequence[Path]) -> Iterator[Pixels]:
-    from colorbatch.images import load_rgb
+    from colorbatch.formats.reader import load_rgb
 
     while True:
         for path in paths:
@@ -160,16 +160,17 @@ def loop(source: Path, target: Path) -> Work:
 
 def library(source: Path, target: Path) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
-    from colorbatch import batch, finding
-    from colorbatch.contract import sha256
-    from colorbatch.engine import Engine
-    from colorbatch.journal import Journals
-    from colorbatch.settings import ImageSettings
+    from colorbatch.inputs import picture_files
+    from colorbatch.journal.results import Journals
+    from colorbatch.model.contract import sha256
+    from colorbatch.model.engine import Engine
+    from colorbatch.stills import batch
+    from colorbatch.stills.settings import ImageSettings
 
     engine = Engine(model(), "cpu")
     digest = sha256(engine.path)
     clock = Clock()
-    jobs = finding.plan_jobs([source], target)
+    jobs = picture_files.plan_jobs([source], target)
     with Journals(jobs) as journals:
         journals.lock()
         settings = ImageSettings()

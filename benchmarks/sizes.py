@@ -4,9 +4,9 @@
 of FOLDER, stores each in black and white in every way that a scan may be stored (and, as "rgb", as
 the scan of a toned print is), colors them with the default model and writes them in every format.
 It prints, for each pair, the source's and the result's bytes per pixel and result bytes per source
-byte (geometric means), the range that holds 8 of 10 pictures, what `colorbatch.sizes` says from the
-header, and how many of 10 results are within the range that it gives; then how far a folder of all
-of them would be off, format by format.
+byte (geometric means), the range that holds 8 of 10 pictures, what `colorbatch.formats.sizes` says
+from the header, and how many of 10 results are within the range that it gives; then how far a
+folder of all of them would be off, format by format.
 
 16-bit scans are made by adding a scanner's noise (0.1 % to 0.4 % of white). Uncompressed TIFF and
 BMP need no factor: their size follows from the header.
@@ -28,11 +28,12 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from colorbatch import color, encoding, headers, images, sizes
+from colorbatch import color
 from colorbatch.api import Colorizer
-from colorbatch.contract import DEFAULT_MODEL
-from colorbatch.finding import find_pictures
-from colorbatch.formats import Format
+from colorbatch.formats import headers, reader, sizes, writer
+from colorbatch.formats.registry import Format
+from colorbatch.inputs.picture_files import find_pictures
+from colorbatch.model.contract import DEFAULT_MODEL
 
 Codes = npt.NDArray[Any]
 Store = Callable[[Codes, np.random.Generator], bytes]
@@ -110,19 +111,19 @@ Row = tuple[float, float, float, sizes.Amount]
 def measure(paths: list[Path], rng: np.random.Generator) -> dict[tuple[str, str, str], list[Row]]:
     """Every photograph in every way of storing, colored into every format."""
     colorizer = Colorizer()
-    style = encoding.Style(f"colorbatch; model {DEFAULT_MODEL} 0123456789abcdef")
+    style = writer.Style(f"colorbatch; model {DEFAULT_MODEL} 0123456789abcdef")
     rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         for photograph in paths:
-            made = scans(images.load_rgb(photograph), rng)
+            made = scans(reader.load_rgb(photograph), rng)
             ab = colorizer.chroma(made["grey8"])
             for name, (suffix, kinds, store) in STORES.items():
                 for kind in kinds:
                     path = Path(scratch, f"scan{suffix}")
                     path.write_bytes(data := store(made[kind], rng))
-                    still, pictures = images.read(path), headers.pictures_of(path)
+                    still, pictures = reader.read(path), headers.pictures_of(path)
                     for result in RESULTS:
-                        encoding.write(buffer := io.BytesIO(), [(still, ab)], result, style)
+                        writer.write(buffer := io.BytesIO(), [(still, ab)], result, style)
                         expected = sizes.of_result(pictures, result)
                         size = len(buffer.getvalue())
                         pixels = made[kind].shape[0] * made[kind].shape[1]

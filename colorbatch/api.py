@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbatch import color, join
-from colorbatch.color import Codes
-from colorbatch.engine import Engine
+from colorbatch import color
+from colorbatch.color import Codes, luma_join
+from colorbatch.model.engine import Engine
 
 
 class Colorizer:
     """Colors grey arrays with a model: `Colorizer().colorize(array)`.
 
     model: an ONNX file or an embedded model's name. device: auto, cpu, cuda or cuda:N. Raises what
-    `colorbatch.engine.Engine` raises.
+    `colorbatch.model.engine.Engine` raises.
     """
 
     def __init__(self, model: str | Path | None = None, device: str = "auto") -> None:
@@ -30,7 +30,7 @@ class Colorizer:
         """
         luma, exact = _luma_of(picture)
         ab = self._predict(luma)
-        return join.colorize(luma, ab, saturation=saturation, exact_luma=exact)
+        return luma_join.colorize(luma, ab, saturation=saturation, exact_luma=exact)
 
     def chroma(self, picture: Codes) -> color.Float:
         """The model's own prediction for a picture: ab (h, w, 2) in Lab units at its size."""

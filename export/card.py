@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from colorbatch import color
-from colorbatch.contract import ModelCard
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
+from colorbatch.model.contract import ModelCard
 from export.parity import reference
 from export.wrapper import Exportable
 from training.metrics import Validation

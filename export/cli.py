@@ -9,8 +9,8 @@ import click
 
 from colorbatch.boundary import run
 from colorbatch.errors import UsageError
-from colorbatch.files import make_folder, write_bytes
-from colorbatch.parity import record_path
+from colorbatch.fs.atomic import make_folder, write_bytes
+from colorbatch.model.parity import record_path
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from colorbatch import color
-from colorbatch.contract import sha256
-from colorbatch.engine import Engine
 from colorbatch.errors import ParityError, SourceError
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
-from colorbatch.parity import (
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
+from colorbatch.model.contract import sha256
+from colorbatch.model.engine import Engine
+from colorbatch.model.parity import (
     ROUNDED_WEIGHTS,
     SAME_WEIGHTS,
     Difference,

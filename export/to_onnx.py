@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import nn
 
-from colorbatch.contract import CARD_KEY, CONTRACT_KEY, ModelCard, ModelContract
+from colorbatch.model.contract import CARD_KEY, CONTRACT_KEY, ModelCard, ModelContract
 from export.precision import store_as_float16
 
 OPSET = 20

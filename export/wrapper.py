@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorbatch.color import AB_SCALE
-from colorbatch.contract import InputSpec, ModelContract, OutputSpec, SizeRule
+from colorbatch.model.contract import InputSpec, ModelContract, OutputSpec, SizeRule
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -15,7 +15,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorbatch.contract import DEFAULT_MODEL, embedded_models
+from colorbatch.model.contract import DEFAULT_MODEL, embedded_models
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,11 +52,13 @@ def test_wheel_ships_the_tool_with_its_models_and_nothing_else(wheel: Path) -> N
     the weights that training starts from."""
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0].split("-")[0] for name in names} == {"colorbatch"}
-    models = {name for name in names if name.startswith("colorbatch/models/")}
+    models = {name for name in names if name.startswith("colorbatch/model/embedded/")}
     stems = {path.stem for path in embedded_models()}
     assert {DEFAULT_MODEL, "unet32"} <= stems
     assert models == {
-        f"colorbatch/models/{stem}.{end}" for stem in stems for end in ("onnx", "parity.json")
+        f"colorbatch/model/embedded/{stem}.{end}"
+        for stem in stems
+        for end in ("onnx", "parity.json")
     }
     assert not {name for name in names if name.endswith((".safetensors", ".pt", ".pth"))}
     sources = {f"colorbatch/{path.name}" for path in (ROOT / "colorbatch").glob("*.py")}

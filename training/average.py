@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from colorbatch.errors import UsageError
-from colorbatch.files import make_folder, replacing, write_bytes
+from colorbatch.fs.atomic import make_folder, replacing, write_bytes
 from training import checkpoint
 from training.checkpoint import History
 from training.config import TrainConfig, differences

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, UsageError
-from colorbatch.files import replacing
+from colorbatch.fs.atomic import replacing
+from colorbatch.model.contract import sha256
 from training.config import TrainConfig, override
 from training.generators import Generator, generator_for
 from training.step import Balance, Players

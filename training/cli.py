@@ -10,7 +10,7 @@ import click
 
 from colorbatch.boundary import run
 from colorbatch.errors import ExitCode, UsageError
-from colorbatch.files import make_folder, write_bytes
+from colorbatch.fs.atomic import make_folder, write_bytes
 from training.config import load_recipe, override, parse_settings
 
 FOLDER = click.Path(path_type=Path, file_okay=False)

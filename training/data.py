@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
-from colorbatch.files import replacing, write_bytes
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.fs.atomic import replacing, write_bytes
+from colorbatch.inputs.picture_files import find_pictures
 from training import spaces
 from training.config import TrainConfig
 

@@ -17,8 +17,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from colorbatch.engine import Engine
 from colorbatch.errors import ModelError, UsageError
+from colorbatch.model.engine import Engine
 from training import spaces
 from training.checkpoint import History
 from training.config import TrainConfig

@@ -25,10 +25,10 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from colorbatch import color
-from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
+from colorbatch.model.contract import sha256
 from training.photographs import is_grey
 
 TEMPLATE = Path(__file__).with_suffix(".html")

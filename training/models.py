@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from colorbatch import color, join
-from colorbatch.contract import sha256
-from colorbatch.engine import Engine
+from colorbatch import color
+from colorbatch.color import luma_join
 from colorbatch.errors import ModelError, UsageError
+from colorbatch.model.contract import sha256
+from colorbatch.model.engine import Engine
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.generators import Generator
@@ -59,7 +60,7 @@ class Model:
             return list(chroma)
         if size[0] < self.size[0] or size[1] < self.size[1]:
             return [color.resize_area(ab, size) for ab in chroma]
-        return [join.enlarge_rows(ab, size, 0, size[0]) for ab in chroma]
+        return [luma_join.enlarge_rows(ab, size, 0, size[0]) for ab in chroma]
 
 
 def open_model(path: Path, name: str | None = None) -> Model:

@@ -18,8 +18,8 @@ from typing import TypeVar
 
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.inputs.picture_files import find_pictures
 
 T = TypeVar("T")
 

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from PIL import Image, ImageDraw, ImageFont
 
-from colorbatch import color, join
+from colorbatch import color
+from colorbatch.color import luma_join
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.files import make_folder, replacing
-from colorbatch.finding import find_pictures
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.fs.atomic import make_folder, replacing
+from colorbatch.inputs.picture_files import find_pictures
 from training import checkpoint
 from training.metrics import colored_picture
 from training.models import Model
@@ -88,7 +89,7 @@ def old_pictures(
         scaled = max(1, round(grey.shape[1] * height / grey.shape[0]))
         grey = color.resize_area(grey, (height, scaled))
         three = np.dstack([grey] * 3)
-        rows.append([three, *(join.colorize(grey, m.chroma_for([three])[0]) for m in models)])
+        rows.append([three, *(luma_join.colorize(grey, m.chroma_for([three])[0]) for m in models)])
         if len(rows) == count:
             break
     if not rows:

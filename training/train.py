@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, UsageError
-from colorbatch.files import write_bytes
+from colorbatch.fs.atomic import write_bytes
 from training import checkpoint, plots, spaces
 from training.backbones import load_weights, read_weights
 from training.checkpoint import Progress

@@ -10,18 +10,18 @@ import click
 from colorbatch.cli import filmplan, filmroom, frameplan, framerun
 from colorbatch.cli.showing import Shower
 from colorbatch.errors import ColorbatchError, ExitCode, SpaceError
-from colorbatch.report import FilmOutcome, PreviewOutcome
+from colorbatch.run.report import FilmOutcome, PreviewOutcome
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import Maker
-    from colorbatch.video import FilmSettings
+    from colorbatch.clips.film_plan import FilmSettings
+    from colorbatch.clips.render_film import Maker
 
 
 def dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
     """Every plan, and nothing else."""
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips.numbered_plan import FrameJob
 
     show.report.dry_run = True
     for film in planned.todo:
@@ -42,7 +42,7 @@ def preview(
     asked: Asked, settings: FilmSettings, planned: filmplan.Planned, engine: Any, show: Shower
 ) -> ExitCode:
     """Stills of every film, before and after."""
-    from colorbatch.filming import Maker
+    from colorbatch.clips.render_film import Maker
 
     show.report.preview = True
     for outcome in planned.outcomes:
@@ -71,11 +71,11 @@ def preview(
 
 def _stills(film: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
     """Stills of one film, and what all of it takes, in plain values and in words."""
-    from colorbatch import filmsample
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips import film_preview
+    from colorbatch.clips.numbered_plan import FrameJob
 
     if isinstance(film, FrameJob):
         return framerun.preview(film, maker, count)
-    written = filmsample.write_pairs(film, maker, count, film.job.target.parent)
-    expected = filmsample.estimate(film, maker)
+    written = film_preview.write_pairs(film, maker, count, film.job.target.parent)
+    expected = film_preview.estimate(film, maker)
     return written, expected.to_json(), filmroom.in_words(expected)

@@ -13,17 +13,17 @@ from click.core import ParameterSource
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
-from colorbatch.report import FilmOutcome, escaped
+from colorbatch.run.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
-    from colorbatch.avio import Film
     from colorbatch.cli.video import Asked
-    from colorbatch.filmjobs import Found
-    from colorbatch.footage import Footage
-    from colorbatch.framejobs import FrameJob
-    from colorbatch.journal import Journals
-    from colorbatch.verdicts import FilmJob
-    from colorbatch.video import FilmPlan, FilmSettings
+    from colorbatch.clips.film_plan import FilmPlan, FilmSettings
+    from colorbatch.clips.film_source import Footage
+    from colorbatch.clips.numbered_plan import FrameJob
+    from colorbatch.clips.resume import FilmJob
+    from colorbatch.ffmpeg import Film
+    from colorbatch.inputs.clip_files import Found
+    from colorbatch.journal.results import Journals
 
     Work = FilmJob | FrameJob
 """A film, or a sequence that becomes frames."""
@@ -44,11 +44,14 @@ class Planned:
 
 def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
-    from colorbatch import filmjobs, framejobs
-    from colorbatch.patterns import Patterns
+    from colorbatch.clips import numbered_plan
+    from colorbatch.inputs import clip_files
+    from colorbatch.inputs.patterns import Patterns
 
     patterns, part = Patterns(asked.include, asked.exclude), asked.part()
-    found = filmjobs.find_films(asked.sources, asked.output, patterns, asked.listed(), asked.audio)
+    found = clip_files.find_films(
+        asked.sources, asked.output, patterns, asked.listed(), asked.audio
+    )
     _refuse_options_of_frames(found, asked)
     _refuse_options_of_films(found, asked)
     everything: list[Work] = []  # also what other machines make, by --shard
@@ -59,7 +62,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
         try:
             made = _planned(one, asked, settings)
         except UsageError as error:
-            ours = one.sequence is not None and framejobs.are_ours(one.sequence)
+            ours = one.sequence is not None and numbered_plan.are_ours(one.sequence)
             if not is_mine(one, part):
                 continue  # whose it is says so
             if ours:
@@ -77,10 +80,10 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
                 planned += [made] if mine else []
             elif mine:
                 outcomes.append(_skipped(made, OURS_ALREADY))
-    taken = filmjobs.taken_by(found, asked.audio)
-    filmjobs.refuse_clashes([one.job for one in everything], taken)
-    sequences = [one for one in everything if isinstance(one, framejobs.FrameJob)]
-    framejobs.refuse_clashes([one.plan for one in sequences])
+    taken = clip_files.taken_by(found, asked.audio)
+    clip_files.refuse_clashes([one.job for one in everything], taken)
+    sequences = [one for one in everything if isinstance(one, numbered_plan.FrameJob)]
+    numbered_plan.refuse_clashes([one.plan for one in sequences])
     todo, finished = [], []
     journals = frameplan.journals_of(planned, asked)
     for film in planned:
@@ -92,7 +95,7 @@ def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -
             continue
         if ended is None:
             todo.append(film)
-            if not isinstance(film, framejobs.FrameJob):
+            if not isinstance(film, numbered_plan.FrameJob):
                 wrong += _refused(film.plan, settings)
         else:
             finished.append(film)
@@ -111,29 +114,29 @@ def refuse_for_all(error: Exception) -> None:
 
 def is_mine(found: Found, part: tuple[int, int] | None) -> bool:
     """Whether a film is one of this machine's, by --shard."""
-    from colorbatch.finding import part_of
+    from colorbatch.inputs.picture_files import part_of
 
     return part is None or part_of(found.shared_by, part[1]) == part[0]
 
 
 def _is_marked(one: Work) -> bool:
-    from colorbatch import framejobs
+    from colorbatch.clips import numbered_plan
 
-    return one.plan.marked if isinstance(one, framejobs.FrameJob) else one.plan.footage.marked
+    return one.plan.marked if isinstance(one, numbered_plan.FrameJob) else one.plan.footage.marked
 
 
 def wants_a_film(asked: Asked) -> bool:
     """Whether numbered frames are to become a film: its name is the output, or its container is
     given. Otherwise they become frames. Raises UsageError for a name that is not written."""
-    from colorbatch.filmjobs import names_a_film
+    from colorbatch.inputs.clip_files import names_a_film
 
     return bool(asked.container) or (asked.output is not None and names_a_film(asked.output))
 
 
 def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
     """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
-    from colorbatch.reelfacts import Wish
-    from colorbatch.reels import open_reel
+    from colorbatch.clips.numbered_facts import Wish
+    from colorbatch.clips.numbered_source import open_reel
 
     assert found.sequence is not None
     wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio, settings.end)
@@ -166,30 +169,31 @@ def _refuse_options_of_films(found: Sequence[Found], asked: Asked) -> None:
 
 
 def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
-    from colorbatch import avio
+    from colorbatch import ffmpeg
 
     if found.sequence is not None:
         make = film_of_frames if wants_a_film(asked) else frameplan.plan
         return make(found, asked, settings)
-    return _film(found, avio.probe(found.source), asked, settings)
+    return _film(found, ffmpeg.probe(found.source), asked, settings)
 
 
 def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
     """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
-    from colorbatch import avio, filmjobs
-    from colorbatch.files import check_target
-    from colorbatch.proof import check_lists
-    from colorbatch.verdicts import FilmJob
-    from colorbatch.video import plan_film
+    from colorbatch import ffmpeg
+    from colorbatch.clips.film_plan import plan_film
+    from colorbatch.clips.luma_proof import check_lists
+    from colorbatch.clips.resume import FilmJob
+    from colorbatch.fs.atomic import check_target
+    from colorbatch.inputs import clip_files
 
     container = asked.container or ""
-    if asked.output is not None and filmjobs.names_a_film(asked.output):
-        own = avio.container_of(asked.output.name)
+    if asked.output is not None and clip_files.names_a_film(asked.output):
+        own = ffmpeg.container_of(asked.output.name)
         if container not in ("", own):
             raise UsageError(f"{asked.output} and --container {container} contradict each other")
         container = own
     plan = plan_film(source, settings, container)
-    job = filmjobs.job_of(found, asked.output, plan.container)
+    job = clip_files.job_of(found, asked.output, plan.container)
     check_target(job.target)
     if asked.prove_luma:
         check_lists(job.target)
@@ -204,12 +208,12 @@ def _judged(
     model: Callable[[], str],
 ) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
-    from colorbatch import framejobs, verdicts
-    from colorbatch.judging import kind_of_film
+    from colorbatch.clips import numbered_plan, resume
+    from colorbatch.clips.sampling import kind_of_film
 
-    if isinstance(film, framejobs.FrameJob):
+    if isinstance(film, numbered_plan.FrameJob):
         return frameplan.judge(film, asked, settings, journals, model, _left_alone)
-    reason, outdated, _ = verdicts.verdict(film, settings, model)
+    reason, outdated, _ = resume.verdict(film, settings, model)
     anyway = asked.redo_all or (outdated and (asked.overwrite or asked.preview is not None))
     if reason and not anyway:
         return film, replace(_skipped(film, reason), outdated=outdated)
@@ -276,7 +280,7 @@ def failed(source: object, target: object, error: Exception) -> FilmOutcome:
 
 def line_of(film: Work, workers: int = 0) -> str:
     """A plan in one line."""
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips.numbered_plan import FrameJob
 
     if isinstance(film, FrameJob):
         return frameplan.line_of(film, workers)
@@ -305,7 +309,7 @@ def line_of(film: Work, workers: int = 0) -> str:
 
 
 def _warnings(plan: FilmPlan) -> list[str]:
-    from colorbatch.avio import tick
+    from colorbatch.ffmpeg import tick
 
     found = [f"left out: {each.what}: {each.reason}" for each in plan.refusals]
     if plan.not_kept:
@@ -327,6 +331,6 @@ def _warnings(plan: FilmPlan) -> list[str]:
 
 def cached_model(name: str | None) -> Callable[[], str]:
     """The SHA-256 of the model's file, asked for at most once."""
-    from colorbatch.contract import find_model, sha256
+    from colorbatch.model.contract import find_model, sha256
 
     return functools.cache(lambda: sha256(find_model(name)))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from colorbatch.errors import ColorbatchError
-from colorbatch.report import Report, duration, escaped
+from colorbatch.run.report import Report, duration, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import Maker
-    from colorbatch.filmsample import Estimate
-    from colorbatch.filmspace import Need
+    from colorbatch.clips.film_preview import Estimate
+    from colorbatch.clips.render_film import Maker
+    from colorbatch.clips.space import Need
 
 
 def make_sure_of_room(
@@ -24,7 +24,7 @@ def make_sure_of_room(
 ) -> dict[Path, ColorbatchError]:
     """Estimate all that is to do, by a few frames of each; target -> why one cannot be made, for
     its outcome. The report gets the estimate. Raises SpaceError."""
-    from colorbatch import filmspace
+    from colorbatch.clips import space
 
     failed: dict[Path, ColorbatchError] = {}
     needs: list[Need] = []
@@ -35,25 +35,25 @@ def make_sure_of_room(
             needs += _needs(film, maker, quiet=asked.quiet)
         except ColorbatchError as error:
             failed[film.job.target] = error
-    whole = filmspace.together(needs)
+    whole = space.together(needs)
     report.estimate = whole.to_json()
     if len(todo) > 1 and not asked.quiet:
         click.echo(escaped(f"all {len(todo):,}: {whole.text}"), err=True)
     if not asked.ignore_space:
-        filmspace.refuse_if_too_large(needs)
+        space.refuse_if_too_large(needs)
     return failed
 
 
 def _needs(film: Work, maker: Maker, *, quiet: bool) -> list[Need]:
-    from colorbatch import filmsample, filmspace, framesample
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips import film_preview, numbered_preview, space
+    from colorbatch.clips.numbered_plan import FrameJob
 
     if isinstance(film, FrameJob):
-        return filmspace.of_frames(framesample.space(film, maker.workers))
-    expected = filmsample.estimate(film, maker)
+        return space.of_frames(numbered_preview.space(film, maker.workers))
+    expected = film_preview.estimate(film, maker)
     if not quiet:
         click.echo(escaped(f"{film.job.source}: {in_words(expected)}"), err=True)
-    return [filmspace.of_film(film, expected)]
+    return [space.of_film(film, expected)]
 
 
 def in_words(expected: Estimate) -> str:

@@ -24,15 +24,15 @@ from colorbatch.errors import (
     OutputFullError,
     StoppedError,
 )
-from colorbatch.report import GOES_ON, FilmOutcome, Report, escaped
+from colorbatch.run.report import GOES_ON, FilmOutcome, Report, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import Maker
-    from colorbatch.journal import Journals
-    from colorbatch.log import Log
-    from colorbatch.video import FilmSettings
+    from colorbatch.clips.film_plan import FilmSettings
+    from colorbatch.clips.render_film import Maker
+    from colorbatch.journal.results import Journals
+    from colorbatch.run.log import Log
 
 logger = logging.getLogger(__name__)
 
@@ -60,16 +60,21 @@ def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
     """The log, if there is to be one. Raises UsageError, TargetError."""
     if asked.preview is not None:
         return None
-    from colorbatch import filmjobs, sequences
-    from colorbatch.files import Job
-    from colorbatch.formats import FORMATS
+    from colorbatch.formats.registry import FORMATS
+    from colorbatch.fs.atomic import Job
+    from colorbatch.inputs import clip_files, numbered_files
 
     jobs = [film.job for film in planned.todo]
     jobs += [Job(each.source, each.target) for each in planned.outcomes]
     if asked.log is not None:
-        filmjobs.refuse_log(asked.log, jobs, asked.audio)
-    patterns = [one.parent for one in asked.sources if sequences.is_pattern(str(one))]
-    named = {*FORMATS, *sequences.FRAME_SUFFIXES, *filmjobs.FILM_SUFFIXES, *filmjobs.SOUND_SUFFIXES}
+        clip_files.refuse_log(asked.log, jobs, asked.audio)
+    patterns = [one.parent for one in asked.sources if numbered_files.is_pattern(str(one))]
+    named = {
+        *FORMATS,
+        *numbered_files.FRAME_SUFFIXES,
+        *clip_files.FILM_SUFFIXES,
+        *clip_files.SOUND_SUFFIXES,
+    }
     return asked.open_log(jobs, "films", named, patterns)
 
 
@@ -94,7 +99,7 @@ def _work(
     with interrupt_flag() as interrupted:
         maker, unfit = None, {}
         if engine is not None:
-            from colorbatch.filming import Maker
+            from colorbatch.clips.render_film import Maker
 
             maker = Maker(
                 engine, model(), settings, asked.workers, asked.redo_all, stop=interrupted
@@ -116,13 +121,13 @@ def _work(
 
 def _refuse_locked(todo: Sequence[Work]) -> None:
     """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
-    from colorbatch import filmbook
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips import film_journal
+    from colorbatch.clips.numbered_plan import FrameJob
 
     for film in todo:
         if isinstance(film, FrameJob):
             continue
-        filmbook.refuse_if_held(filmbook.folder_of(film.job), film.job.target)
+        film_journal.refuse_if_held(film_journal.folder_of(film.job), film.job.target)
 
 
 @dataclass
@@ -190,8 +195,8 @@ class _Run:
         return not (ended or (failed and self.asked.fail_fast))
 
     def _film(self, film: Work, maker: Maker) -> FilmOutcome:
-        from colorbatch.filming import color_film
-        from colorbatch.framejobs import FrameJob
+        from colorbatch.clips.numbered_plan import FrameJob
+        from colorbatch.clips.render_film import color_film
 
         if film.job.target in self.unfit:
             raise self.unfit[film.job.target]
@@ -225,8 +230,8 @@ class _Run:
     def _compared(
         self, film: Work, outcome: FilmOutcome, more: Callable[[int], None]
     ) -> FilmOutcome:
-        from colorbatch.framejobs import FrameJob
-        from colorbatch.proof import prove_luma
+        from colorbatch.clips.luma_proof import prove_luma
+        from colorbatch.clips.numbered_plan import FrameJob
 
         if isinstance(film, FrameJob):
             return framerun.proved(film, outcome, self.asked, self.stop, more)
@@ -241,8 +246,8 @@ class _Run:
         """The outcome of a film that was made before, proved if that is asked for. Frames that are
         there are compared whatever they were made with; a film that is not as this command would
         make it cannot be, and that is a failure: a proof was asked for."""
-        from colorbatch.framejobs import FrameJob
-        from colorbatch.records import FINISHED, NOT_OURS, RESULT_CHANGED
+        from colorbatch.clips.numbered_plan import FrameJob
+        from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 
         film = finished.get(outcome.target)
         if not self.asked.prove_luma or film is None:
@@ -258,13 +263,13 @@ class _Run:
 
 def _unfinished(film: Work, maker: Maker, asked: Asked) -> FilmOutcome:
     """The outcome of a film in the midst of which the run ends: how much of it is recorded."""
-    from colorbatch import filmbook
-    from colorbatch.framejobs import FrameJob
+    from colorbatch.clips import film_journal
+    from colorbatch.clips.numbered_plan import FrameJob
 
     try:
         if isinstance(film, FrameJob):
             return framerun.so_far(film, maker, asked)
-        account = filmbook.read(filmbook.folder_of(film.job))
+        account = film_journal.read(film_journal.folder_of(film.job))
     except ColorbatchError as error:
         return filmplan.failed(film.job.source, film.job.target, error)
     except KeyboardInterrupt:  # nobody waits for a count

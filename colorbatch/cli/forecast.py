@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colorbatch.estimate import Estimate, Guess
-    from colorbatch.files import Job
-    from colorbatch.report import Outcome
-    from colorbatch.settings import ImageSettings
+    from colorbatch.fs.atomic import Job
+    from colorbatch.run.report import Outcome
+    from colorbatch.stills.estimate import Estimate, Guess
+    from colorbatch.stills.settings import ImageSettings
 
 HOW_TO_TIME = "--sample 50 measures the time"
 
@@ -22,7 +22,7 @@ def take_sample(
 ) -> tuple[list[Job], list[Job], list[Outcome]]:
     """Of what is to do and of what is skipped, that which belongs to a sample of all jobs, and
     between them the rest that is to do; without a count all is sample."""
-    from colorbatch import estimate
+    from colorbatch.stills import estimate
 
     if count is None:
         return list(todo), [], list(skipped)
@@ -55,7 +55,7 @@ class Forecast:
         settings: ImageSettings,
         workers: int,
     ) -> Forecast:
-        from colorbatch import estimate
+        from colorbatch.stills import estimate
 
         jobs = [*todo, *rest]
         found = zip(jobs, estimate.guess(jobs, settings), strict=True)
@@ -65,7 +65,7 @@ class Forecast:
     @functools.cached_property
     def before(self) -> Estimate:
         """For the jobs of the run, or of the sample."""
-        from colorbatch import estimate
+        from colorbatch.stills import estimate
 
         guesses = [self.guesses[job.target] for job in self.todo]
         return estimate.of(self.todo, guesses, self.workers)
@@ -73,7 +73,7 @@ class Forecast:
     def after_sample(self, outcomes: Sequence[Outcome], took: float) -> Estimate:
         """For what a sample leaves to do. outcomes: of the sample's jobs, which took so many
         seconds together."""
-        from colorbatch import estimate
+        from colorbatch.stills import estimate
 
         made = estimate.bytes_made([*outcomes, *self.finished])
         ended = {outcome.target for outcome in outcomes}
@@ -95,7 +95,7 @@ class Forecast:
 
     def of_plan(self, outcomes: Sequence[Outcome]) -> Estimate:
         """For all that a dry run looked at (and left out, if that was a sample)."""
-        from colorbatch import estimate
+        from colorbatch.stills import estimate
 
         fates = {outcome.target: outcome.status for outcome in outcomes}
         judged = [job for job in self.todo if job.target in fates]

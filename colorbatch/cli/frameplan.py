@@ -7,29 +7,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from colorbatch.errors import UsageError
-from colorbatch.records import FINISHED
-from colorbatch.report import FramesOutcome, escaped
+from colorbatch.journal.records import FINISHED
+from colorbatch.run.report import FramesOutcome, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filmjobs import Found
-    from colorbatch.framejobs import FrameJob, FramePlan
-    from colorbatch.journal import Journals
-    from colorbatch.video import FilmSettings
+    from colorbatch.clips.film_plan import FilmSettings
+    from colorbatch.clips.numbered_plan import FrameJob, FramePlan
+    from colorbatch.inputs.clip_files import Found
+    from colorbatch.journal.results import Journals
 
 
 def plan(found: Found, asked: Asked, settings: FilmSettings) -> FrameJob:
     """A sequence with what it becomes. Raises UsageError, SourceError, TargetError."""
-    from colorbatch import filmjobs, framejobs
-    from colorbatch.files import check_target
+    from colorbatch.clips import numbered_plan
+    from colorbatch.fs.atomic import check_target
+    from colorbatch.inputs import clip_files
 
     _refuse_options_of_films(asked)
     assert found.sequence is not None
-    folder = filmjobs.folder_of_frames(found, asked.output)
+    folder = clip_files.folder_of_frames(found, asked.output)
     check_target(folder)
-    return framejobs.FrameJob(
-        framejobs.plan_frames(
+    return numbered_plan.FrameJob(
+        numbered_plan.plan_frames(
             found.sequence,
             folder,
             settings,
@@ -51,8 +52,8 @@ def _refuse_options_of_films(asked: Asked) -> None:
 def journals_of(works: Iterable[Work], asked: Asked) -> Journals:
     """The journals of the sequences that become frames: one for all of an output folder, which the
     machines of --shard have each a part of."""
-    from colorbatch.framejobs import FrameJob
-    from colorbatch.journal import Journals
+    from colorbatch.clips.numbered_plan import FrameJob
+    from colorbatch.journal.results import Journals
 
     return Journals([one.job for one in works if isinstance(one, FrameJob)], asked.part())
 
@@ -67,15 +68,15 @@ def judge(
 ) -> tuple[FrameJob, FramesOutcome | None]:
     """A sequence with what is left of it and its kind, and its outcome where nothing is to be made.
     journals: see `journals_of`; fate_reason: why a sequence of a kind is not colored."""
-    from colorbatch import framejobs
+    from colorbatch.clips import numbered_plan
 
-    one = framejobs.what_is_left(one.plan, settings, journals, model, redo=asked.redo())
+    one = numbered_plan.what_is_left(one.plan, settings, journals, model, redo=asked.redo())
     if not one.todo:
         other = [why for why, _ in one.left if why != FINISHED]
         ended = replace(_skipped(one, other[0] if other else FINISHED), frames=one.done)
         mixed = tuple(_left(one)) if len(one.left) > 1 else ()
         return one, replace(ended, outdated=one.outdated > 0, notes=mixed)
-    one = replace(one, kind=framejobs.kind_of_frames(one.plan, settings))
+    one = replace(one, kind=numbered_plan.kind_of_frames(one.plan, settings))
     if settings.fate(one.kind, one.plan.named) == "skip":
         return one, replace(_skipped(one, fate_reason(one.kind)), kind=one.kind)
     return one, None
@@ -101,10 +102,10 @@ def foreseen(one: FrameJob) -> FramesOutcome:
 
 def line_of(one: FrameJob, workers: int) -> str:
     """A plan in one line, with the space that it needs."""
-    from colorbatch import framesample
+    from colorbatch.clips import numbered_preview
 
     kind = f" ({one.kind})" if one.kind else ""
-    parts = [*_told(one), *_left(one), framesample.space(one, workers).text]
+    parts = [*_told(one), *_left(one), numbered_preview.space(one, workers).text]
     return escaped(f"{one.job.source} -> {one.job.target}{kind}: {'; '.join(parts)}")
 
 

@@ -12,14 +12,14 @@ import click
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import StoppedError
-from colorbatch.report import FilmOutcome, escaped
+from colorbatch.run.report import FilmOutcome, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.filming import Maker
-    from colorbatch.framejobs import FrameJob
-    from colorbatch.journal import Journals
+    from colorbatch.clips.numbered_plan import FrameJob
+    from colorbatch.clips.render_film import Maker
+    from colorbatch.journal.results import Journals
 
 
 def locked(todo: Iterable[Work], asked: Asked) -> Journals:
@@ -33,15 +33,17 @@ def locked(todo: Iterable[Work], asked: Asked) -> Journals:
 def make(one: FrameJob, maker: Maker, asked: Asked, journals: Journals) -> FilmOutcome:
     """Color what is left of a sequence; unfinished where it is stopped. journals: locked. Raises
     ColorbatchError."""
-    from colorbatch import framejobs, framing
+    from colorbatch.clips import numbered_plan, render_numbered
 
     # until the lock was taken, another run may have made some
-    now = framejobs.what_is_left(
+    now = numbered_plan.what_is_left(
         one.plan, maker.settings, journals, lambda: maker.model_sha256, redo=asked.redo()
     )
     one = replace(now, kind=one.kind)
     maker.found(one.done)
-    return framing.color_frames(one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame)
+    return render_numbered.color_frames(
+        one, maker, journals, fail_fast=asked.fail_fast, told=_failed_frame
+    )
 
 
 def _failed_frame(line: str) -> None:
@@ -62,11 +64,11 @@ def proved(
     more: Callable[[int], None],
 ) -> FilmOutcome:
     """The outcome with what a comparison of the luma says. Raises StoppedError."""
-    from colorbatch import frameproof, framing
+    from colorbatch.clips import numbered_luma_proof, render_numbered
 
-    limits = framing.limits_of(asked.batch_size, asked.workers)
+    limits = render_numbered.limits_of(asked.batch_size, asked.workers)
     with frameplan.journals_of([one], asked) as journals:
-        proof = frameproof.prove_frames(one.plan, journals, limits, stop, more)
+        proof = numbered_luma_proof.prove_frames(one.plan, journals, limits, stop, more)
     if stop():
         raise StoppedError
     if not asked.quiet:
@@ -80,21 +82,21 @@ def proved(
 def so_far(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
     """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
     Raises ColorbatchError."""
-    from colorbatch import framejobs, framing
+    from colorbatch.clips import numbered_plan, render_numbered
 
     with frameplan.journals_of([one], asked) as journals:
-        found = framejobs.what_is_left(
+        found = numbered_plan.what_is_left(
             one.plan, maker.settings, journals, lambda: maker.model_sha256
         )
-    return framing.unfinished(one, framing.outcome_of(one, found.done, []))
+    return render_numbered.unfinished(one, render_numbered.outcome_of(one, found.done, []))
 
 
 def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
     """Stills of a sequence, and what all of it takes, in plain values and in words. Raises
     SourceError, TargetError."""
-    from colorbatch import framesample
+    from colorbatch.clips import numbered_preview
 
-    written, seconds = framesample.write_pairs(one, maker, count)
-    whole = framesample.space(one, maker.workers).timed(seconds * len(one.todo))
+    written, seconds = numbered_preview.write_pairs(one, maker, count)
+    whole = numbered_preview.space(one, maker.workers).timed(seconds * len(one.todo))
     text = f"{len(one.todo):,} frames to do, one after the other: {whole.text}"
     return written, whole.to_json(), text

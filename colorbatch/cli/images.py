@@ -27,9 +27,9 @@ from colorbatch.cli.sources import (
 from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.files import Job
-    from colorbatch.report import Outcome
-    from colorbatch.settings import ImageSettings
+    from colorbatch.fs.atomic import Job
+    from colorbatch.run.report import Outcome
+    from colorbatch.stills.settings import ImageSettings
 
 
 @click.command()
@@ -141,7 +141,7 @@ class Asked(Sources):
 
     def settings(self) -> ImageSettings:
         """Those that decide the look and the form of results. Raises UsageError."""
-        from colorbatch.settings import ImageSettings
+        from colorbatch.stills.settings import ImageSettings
 
         if not math.isfinite(self.max_pixels):
             raise UsageError("--max-pixels is a number of megapixels")
@@ -161,13 +161,17 @@ class Asked(Sources):
 
     def budget(self) -> int:
         """The memory to stay within. Raises UsageError."""
-        from colorbatch import budget
+        from colorbatch.run import available_memory
 
-        return budget.default() if self.memory is None else budget.parse(self.memory)
+        return (
+            available_memory.default()
+            if self.memory is None
+            else available_memory.parse(self.memory)
+        )
 
 
 def _images(asked: Asked) -> ExitCode:
-    from colorbatch.report import Report
+    from colorbatch.run.report import Report
 
     set_up_logging(asked.verbose)
     settings, memory, jobs = asked.settings(), asked.budget(), asked.jobs()
@@ -185,9 +189,9 @@ def _images(asked: Asked) -> ExitCode:
 def _work(
     asked: Asked, jobs: Sequence[Job], settings: ImageSettings, memory: int, show: Shower
 ) -> ExitCode:
-    from colorbatch import batch
-    from colorbatch.contract import find_model, sha256
-    from colorbatch.journal import Journals
+    from colorbatch.journal.results import Journals
+    from colorbatch.model.contract import find_model, sha256
+    from colorbatch.stills import batch
 
     def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
         todo, skipped = batch.split_finished(

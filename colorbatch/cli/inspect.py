@@ -19,9 +19,9 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
 
     Without a device it is run on every provider that works here.
     """
-    from colorbatch import parity
-    from colorbatch.contract import embedded_models, find_model
-    from colorbatch.engine import usable_devices
+    from colorbatch.model import parity
+    from colorbatch.model.contract import embedded_models, find_model
+    from colorbatch.model.engine import usable_devices
 
     asked = chosen_device(device, gpu_id)
     devices = usable_devices() if asked == "auto" else [asked]
@@ -43,8 +43,8 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
 @option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
 def models(model: str | None, as_json: bool) -> None:
     """List the embedded models, the default first, or MODEL alone, with their cards."""
-    from colorbatch.contract import embedded_models, find_model, is_default
-    from colorbatch.engine import Engine
+    from colorbatch.model.contract import embedded_models, find_model, is_default
+    from colorbatch.model.engine import Engine
 
     paths = [find_model(model)] if model else embedded_models()
     for path in paths:
@@ -89,8 +89,8 @@ def doctor(device: str, gpu_id: int | None) -> None:
     import importlib.metadata
     import platform
 
-    from colorbatch import engine as engines
-    from colorbatch.contract import embedded_models, is_default
+    from colorbatch.model import engine as engines
+    from colorbatch.model.contract import embedded_models, is_default
 
     click.echo(
         f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"

@@ -11,7 +11,7 @@ import click
 from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.engine import Engine
+    from colorbatch.model.engine import Engine
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -97,7 +97,7 @@ def chosen_device(device: str, gpu_id: int | None) -> str:
 
 
 def make_engine(model: str | None, device: str, gpu_id: int | None, batch_size: int) -> Engine:
-    from colorbatch.engine import Engine
+    from colorbatch.model.engine import Engine
 
     return Engine(model, chosen_device(device, gpu_id), batch_size=batch_size)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import click
 
 from colorbatch.cli.showing import NO_TERMINAL_INTERVAL
-from colorbatch.report import escaped
+from colorbatch.run.report import escaped
 
 Unit = Literal["frame", "B"]
 
@@ -68,7 +68,7 @@ class Progress:
         done, rate = self._found + self._more, self._more / max(now - self._started, 1e-9)
         text = f"{self._what}{done:,} frames, {rate:.1f} frames/s"
         if self._unit == "B":
-            from colorbatch.sizes import in_words
+            from colorbatch.formats.sizes import in_words
 
             text = f"{self._what}{in_words(done)}, {in_words(rate)}/s"
         if self._total and rate:

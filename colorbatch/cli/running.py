@@ -18,11 +18,11 @@ from colorbatch.errors import ExitCode, OutputFullError
 
 if TYPE_CHECKING:
     from colorbatch.cli.images import Asked
-    from colorbatch.engine import Engine
-    from colorbatch.files import Job
-    from colorbatch.journal import Journals
-    from colorbatch.report import Outcome, Report
-    from colorbatch.settings import ImageSettings
+    from colorbatch.fs.atomic import Job
+    from colorbatch.journal.results import Journals
+    from colorbatch.model.engine import Engine
+    from colorbatch.run.report import Outcome, Report
+    from colorbatch.stills.settings import ImageSettings
 
 
 def check_space(asked: Asked, forecast: Forecast, report: Report) -> None:
@@ -45,7 +45,7 @@ def run(
     show: Shower,
 ) -> None:
     """The batch itself, shown. Raises OutputFullError when all is told."""
-    from colorbatch import batch
+    from colorbatch.stills import batch
 
     report = show.report
     if not asked.quiet:
@@ -124,7 +124,7 @@ def dry_run(
     show: Shower,
 ) -> ExitCode:
     """What a run would do: every source is read for its kind, and nothing is written."""
-    from colorbatch import batch
+    from colorbatch.stills import batch
 
     report = show.report
     report.dry_run = True

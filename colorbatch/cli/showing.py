@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch.report import escaped
+from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
-    from colorbatch.log import Log
-    from colorbatch.report import Outcome, PreviewOutcome, Report
+    from colorbatch.run.log import Log
+    from colorbatch.run.report import Outcome, PreviewOutcome, Report
 
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""

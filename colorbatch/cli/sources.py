@@ -14,12 +14,12 @@ import click
 from colorbatch import __version__
 from colorbatch.cli.options import option
 from colorbatch.errors import UsageError
-from colorbatch.formats import FORMATS, READ, SUFFIXES, WRITTEN, in_words
+from colorbatch.formats.registry import FORMATS, READ, SUFFIXES, WRITTEN, in_words
 
 if TYPE_CHECKING:
-    from colorbatch.files import Job
-    from colorbatch.log import Log
-    from colorbatch.records import Redo
+    from colorbatch.fs.atomic import Job
+    from colorbatch.journal.records import Redo
+    from colorbatch.run.log import Log
 
 FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
@@ -88,8 +88,8 @@ log_option = option(
 
 def read_files_from(name: str, column: str | None) -> list[str]:
     """The paths of --files-from. Raises UsageError."""
-    from colorbatch.files import reachable
-    from colorbatch.lists import read_list
+    from colorbatch.fs.atomic import reachable
+    from colorbatch.inputs.lists import read_list
 
     try:
         if name == "-":
@@ -162,8 +162,8 @@ class Given:
         """The log with its first line; none for a dry run. items: what there is a line for each of;
         suffixes: of files that no log may replace; more_folders: of sources, beside those that are
         named. Raises UsageError, TargetError."""
-        from colorbatch.finding import source_folders
-        from colorbatch.log import Log, refuse_log
+        from colorbatch.inputs.picture_files import source_folders
+        from colorbatch.run.log import Log, refuse_log
 
         if self.log is None or self.dry_run:
             return None
@@ -189,12 +189,12 @@ class Sources(Given):
 
     def jobs(self) -> list[Job]:
         """What there is to make, of this part. Raises UsageError."""
-        from colorbatch import finding
-        from colorbatch.patterns import Patterns
+        from colorbatch.inputs import picture_files
+        from colorbatch.inputs.patterns import Patterns
 
         part, listed = self.part(), self.listed()
         new_suffix = FORMAT_SUFFIXES[self.new_format] if self.new_format else None
-        jobs = finding.plan_jobs(
+        jobs = picture_files.plan_jobs(
             self.sources,
             self.output,
             suffix=self.suffix,
@@ -209,4 +209,4 @@ class Sources(Given):
                 "no pictures found",
                 f"{in_words(READ, 'and')} files are looked for",
             )
-        return finding.shard(jobs, *part) if part else jobs
+        return picture_files.shard(jobs, *part) if part else jobs

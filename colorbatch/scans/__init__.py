@@ -4,7 +4,7 @@
 source's header around new pixels. Samples stay in the file's own codes. No color decisions here.
 """
 
-from colorbatch.scans.files import header, is_scan, read, result_bytes, write
+from colorbatch.scans.frame_files import header, is_scan, read, result_bytes, write
 from colorbatch.scans.record import Header, Scan, timecode_of
 
 __all__ = ["Header", "Scan", "header", "is_scan", "read", "result_bytes", "timecode_of", "write"]

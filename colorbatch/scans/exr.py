@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch.errors import SourceError, TargetError
-from colorbatch.provenance import SOURCE_TYPE as DIGITAL_SOURCE_TYPE
+from colorbatch.formats.provenance import SOURCE_TYPE as DIGITAL_SOURCE_TYPE
 from colorbatch.scans.library import openimageio
 from colorbatch.scans.record import Header, timecode_of
 

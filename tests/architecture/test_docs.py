@@ -11,8 +11,8 @@ import pytest
 
 import colorbatch
 from colorbatch.cli import cli
-from colorbatch.contract import DEFAULT_MODEL, embedded_models
-from colorbatch.engine import Engine
+from colorbatch.model.contract import DEFAULT_MODEL, embedded_models
+from colorbatch.model.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -16,9 +16,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorbatch import parity
-from colorbatch.contract import parse_card
-from colorbatch.engine import Engine
+from colorbatch.model import parity
+from colorbatch.model.contract import parse_card
+from colorbatch.model.engine import Engine
 from export import cli
 from training import checkpoint
 from training.config import load_recipe

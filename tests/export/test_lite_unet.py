@@ -14,7 +14,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from colorbatch.engine import Engine
+from colorbatch.model.engine import Engine
 from export.cli import cli
 from export.wrapper import fold_batch_norm
 from training import checkpoint, spaces

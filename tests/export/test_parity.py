@@ -15,10 +15,11 @@ import skimage.color
 import torch
 from onnx import helper, numpy_helper
 
-from colorbatch import color, parity
-from colorbatch.engine import Engine
+from colorbatch import color
 from colorbatch.errors import ParityError
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
+from colorbatch.model import parity
+from colorbatch.model.engine import Engine
 from export import parity as gate
 from export.precision import round_weights
 from export.wrapper import LabGenerator, RgbGenerator, fold_batch_norm

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from colorbatch.contract import CARD_KEY, CONTRACT_KEY, parse_card, parse_contract
+from colorbatch.model.contract import CARD_KEY, CONTRACT_KEY, parse_card, parse_contract
 
 KINDS = ("fp32", "fp16")
 

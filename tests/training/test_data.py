@@ -19,7 +19,7 @@ from PIL import Image
 
 from colorbatch import color
 from colorbatch.errors import UsageError
-from colorbatch.images import load_rgb
+from colorbatch.formats.reader import load_rgb
 from training.config import TrainConfig
 from training.data import (
     Folder,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from colorbatch.engine import Engine
 from colorbatch.errors import ModelError, UsageError
+from colorbatch.model.engine import Engine
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.data import open_caches, step_photographs

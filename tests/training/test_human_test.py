@@ -23,8 +23,8 @@ import pytest
 from PIL import Image
 
 from colorbatch import color
-from colorbatch.contract import sha256
 from colorbatch.errors import ColorbatchError, ModelError, UsageError
+from colorbatch.model.contract import sha256
 from training import cli
 from training.human_test import (
     FORMAT,

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from colorbatch.color import resize_area, rgb_to_lab
-from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, ModelError, UsageError
+from colorbatch.model.engine import Engine
 from training import checkpoint
 from training.models import BATCH, Model, open_model, open_noisy_model
 

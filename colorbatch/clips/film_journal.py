@@ -1,0 +1,335 @@
+"""The account of one film: what is being made of which source and how, and its finished segments.
+
+A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
+to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
+disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
+`finished` with that of its source as well, when it is about to bear the target's name. A kill at
+any instant leaves a prefix of that, and a torn last line is ignored. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from colorbatch.errors import (
+    ColorbatchError,
+    LockedError,
+    OutputFullError,
+    SourceError,
+    TargetError,
+)
+from colorbatch.ffmpeg import Segment
+from colorbatch.fs import atomic
+from colorbatch.fs.locks import FolderLock
+from colorbatch.journal.records import line_of, source_stamp
+
+VERSION = 1
+JOURNAL, LOCK = "journal.jsonl", "film"
+SAMPLE = 4 << 20
+"""Bytes at the begin, middle and end of a source by which it is known again."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a film is made from, and with what. sample: SHA-256 of the source's SAMPLEs; settings:
+    `FilmPlan.digest`; model: SHA-256 of its file; library: what encodes."""
+
+    source: str
+    size: int
+    mtime_ns: int
+    sample: str
+    settings: str
+    model: str
+    library: str
+
+    @property
+    def identity(self) -> tuple[int, int, str]:
+        """The source's. Times count in microseconds, because shares show them more or less
+        finely."""
+        return self.size, self.mtime_ns // 1000, self.sample
+
+    def is_as(self, other: Head) -> bool:
+        """Whether segments of one go into the film of the other; names have no part in that."""
+        with_what = self.settings, self.model, self.library
+        return with_what == (other.settings, other.model, other.library) and (
+            self.identity == other.identity
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
+    it; good: tick of the last frame so far that is not damaged, None without one; told: what
+    frames' notes say -> the ticks of these frames; sha256: of its file, "" in a journal of before,
+    whose segments are not gone on with."""
+
+    segment: Segment
+    size: int
+    digest: str
+    good: int | None
+    corrupt: int
+    told: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A complete film beside its segments, before its source is hashed. notes: on how it was
+    joined."""
+
+    size: int
+    sha256: str
+    frames: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What has, or is about to have, the target's name. notes: on how it was joined."""
+
+    size: int
+    sha256: str
+    source_sha256: str
+    frames: int
+    corrupt: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Account:
+    """What a journal tells. replaces: whether there was a file of the target's name when the film
+    was begun; ending: notes on how reading the source ended, None before it has; torn: whether a
+    segment's line is missing, so that what lies behind it is not known to be all."""
+
+    head: Head | None = None
+    owners: tuple[str, ...] = ()
+    replaces: bool = False
+    parts: tuple[Part, ...] = ()
+    ending: tuple[str, ...] | None = None
+    joined: Joined | None = None
+    finish: Finish | None = None
+    torn: bool = False
+
+
+def sample_of(path: Path) -> tuple[int, int, str]:
+    """Size, time of change in ns and SHA-256 of the first, middle and last SAMPLE bytes of a file.
+    Raises SourceError."""
+    stamp = source_stamp(path)
+    try:
+        with atomic.reachable(path).open("rb") as file:
+            state = hashlib.sha256()
+            for start in (0, (stamp[0] - SAMPLE) // 2, stamp[0] - SAMPLE):
+                file.seek(max(0, start))
+                state.update(file.read(SAMPLE))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return *stamp, state.hexdigest()
+
+
+def folder_of(job: atomic.Job) -> Path:
+    """The folder of a film's segments and journal."""
+    home = job.home or job.target.parent
+    return home / ".colorbatch" / "films" / job.place
+
+
+def read(folder: Path) -> Account:
+    """What is known of a film; empty without a journal. Raises ColorbatchError for a journal of a
+    later version."""
+    account = Account()
+    try:
+        lines = atomic.reachable(folder / JOURNAL).read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return account
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            account.torn = True
+            continue
+        # a line of other values than ours tells nothing
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, ArithmeticError):
+            _tell(account, values, folder)
+    return account
+
+
+def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
+    """Add what one line says."""
+    state = values.pop("state", "")
+    if state == "film":
+        if values.pop("version") != VERSION:
+            raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
+        account.owners = (*account.owners, values.pop("owner"))
+        account.replaces = values.pop("replaces")
+        account.head = Head(**values)
+        account.parts, account.ending, account.finish = (), None, None
+        account.joined, account.torn = None, False
+    elif state == "segment":
+        account.torn = True  # unless this line tells the next one, or one that is made once more
+        number = int(Path(values["name"]).stem)
+        segment = Segment(
+            path=folder / values.pop("name"),
+            time_base=Fraction(*values.pop("time_base")),
+            **{name: values.pop(name) for name in _SEGMENT},
+        )
+        part = Part(segment, **values)
+        account.joined = None
+        if segment.time_base > 0 and 0 <= number <= len(account.parts):
+            # of segments that were made once more the later word holds, what came behind is gone
+            account.parts, account.ending = (*account.parts[:number], part), None
+            account.torn = False
+    elif state == "read" and not account.torn:
+        account.ending = tuple(values["notes"])
+    elif state == "joined":
+        account.joined = Joined(**values | {"notes": tuple(values.get("notes", ()))})
+    elif state == "finished":
+        account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
+
+
+_SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
+
+
+def refuse_if_held(folder: Path, target: Path) -> None:
+    """See that no other run is at work on a film. Raises LockedError."""
+    place = atomic.reachable(folder, room=40)
+    if not place.is_dir():
+        return
+    try:
+        FolderLock(place, LOCK).refuse_if_held()
+    except LockedError as error:
+        raise _locked(target, error) from error
+
+
+def _locked(target: Path, error: LockedError) -> LockedError:
+    who = str(error).rpartition("here: ")[2]
+    return LockedError(f"{target}: another run is at work on it: {who}")
+
+
+class FilmBook:
+    """One film's account, open for writing under its lock; a context manager. Raises LockedError,
+    TargetError."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder, self._target = folder, target
+        self._place = atomic.reachable(folder, room=40)
+        self._path = self._place / JOURNAL
+        self._lock = FolderLock(self._place, LOCK)
+        self.owner = ""
+
+    def __enter__(self) -> FilmBook:
+        atomic.make_folder(self.folder)
+        try:
+            self._lock.acquire()
+        except LockedError as error:
+            raise _locked(self._target, error) from error
+        try:
+            self.account = read(self.folder)
+            data = self._path.read_bytes() if self._path.exists() else b""
+            if data and not data.endswith(b"\n"):
+                self._append(b"\n")
+            self.owner = (self.account.owners or (secrets.token_hex(4),))[-1]
+            atomic.remove_temporaries(self.folder, self.account.owners)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def begin(self, head: Head) -> None:
+        """Begin the film anew; segments of before go."""
+        self.clear()
+        replaces = atomic.reachable(self._target).exists()
+        values = {"state": "film", "version": VERSION, "owner": self.owner, "replaces": replaces}
+        self._append(line_of(values | dataclasses.asdict(head)))
+        for folder in (self.folder, *list(self.folder.parents)[:3]):
+            atomic.sync_folder(folder)
+        self.account = Account(head, (*self.account.owners, self.owner), replaces)
+
+    def add(
+        self,
+        segment: Segment,
+        digest: str,
+        good: int | None,
+        corrupt: int,
+        told: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Record a segment that bears its name; see `Part`. Raises TargetError."""
+        atomic.sync_folder(self.folder)
+        try:
+            size = atomic.reachable(segment.path).stat().st_size
+            sha256 = atomic.sha256(segment.path)
+        except OSError as error:
+            raise TargetError(f"{segment.path}: {error.strerror or error}") from error
+        part = Part(segment, size, digest, good, corrupt, told or {}, sha256)
+        own = {name: getattr(segment, name) for name in _SEGMENT}
+        base = segment.time_base.as_integer_ratio()
+        more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
+        more |= {"sha256": sha256, **({"told": told} if told else {})}
+        first = {"state": "segment", "name": segment.path.name, "time_base": base}
+        self._append(line_of({**first, **own, **more}))
+        before = [each for each in self.account.parts if each.segment.first < segment.first]
+        self.account.parts, self.account.joined = (*before, part), None
+
+    def end(self, notes: tuple[str, ...]) -> None:
+        """Record that the source has no more frames."""
+        self._append(line_of({"state": "read", "notes": list(notes)}))
+        self.account.ending = notes
+
+    def join(self, joined: Joined) -> None:
+        """Record a complete film that has not its target's name yet."""
+        self._append(line_of({"state": "joined", **dataclasses.asdict(joined)}))
+        self.account.joined = joined
+
+    def finish(self, made: Path, finish: Finish) -> None:
+        """Record a complete film, give it the target's name, and remove its segments."""
+        self._append(line_of({"state": "finished", **dataclasses.asdict(finish)}))
+        self.account.finish = finish
+        self.publish(made)
+
+    def publish(self, made: Path) -> None:
+        """Give the recorded film its name. Raises TargetError."""
+        atomic.make_folder(self._target.parent)
+        atomic.rename(made, self._target)
+        atomic.sync_folder(self._target.parent)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove everything but the journal and the lock."""
+        for path in self._place.iterdir():
+            if path.name != JOURNAL and not path.name.startswith("film."):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def whole_parts(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Part]:
+        """The recorded segments, up to the first whose file is not as it was left: by its SHA-256,
+        for which all of it is read. stop: asked often; then raises StoppedError."""
+        for part in self.account.parts:
+            try:
+                size = atomic.reachable(part.segment.path).stat().st_size
+                if size != part.size or atomic.sha256(part.segment.path, stop) != part.sha256:
+                    return
+            except OSError:
+                return
+            yield part
+
+    def _append(self, line: bytes) -> None:
+        """Add a line and bring it to the disk. Raises OutputFullError."""
+        try:
+            with atomic.patiently(lambda: self._path.open("ab", buffering=0)) as file:
+                while line:
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+        except OSError as error:
+            message = f"{self._path}: cannot write the journal: {error.strerror or error}"
+            raise OutputFullError(message, "the same command goes on from there") from error

@@ -1,0 +1,145 @@
+"""What the pictures of a film come from: the one view that the work has of a film's source.
+
+`Footage` is a film file (`FilmFile`, here) or numbered frames (`reels.Reel`). Either tells its
+facts as an `avio.Film`, gives its frames in order from any tick on, and can be known again. Nothing
+is written; one frame is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from colorbatch import ffmpeg
+from colorbatch.clips import film_journal
+from colorbatch.color.ycbcr import Encoding, encoding_of
+from colorbatch.errors import SourceError
+from colorbatch.ffmpeg import Film
+from colorbatch.fs import atomic
+
+MARK = "Color made by a machine: colorbatch"
+MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
+"""Tags that every container keeps; the first that the source does not use gets our mark."""
+
+
+def nothing(count: int) -> None:
+    """Who is told is not interested."""
+
+
+class Footage(Protocol):
+    """Where pictures come from. `film`: its facts."""
+
+    @property
+    def film(self) -> Film: ...
+
+    @property
+    def codes(self) -> Encoding:
+        """What its codes mean. Raises SourceError for a matrix that cannot be colored."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is a result of ours, which is never a source."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the plan has to say of it, in words."""
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What of it is missing or left out, in words: for the plan and the report."""
+
+    def frames(self, start: int | None = None, *, near: bool = False) -> ffmpeg.Reading:
+        """Its frames from a tick on, or all; near: about there will do. See `avio.Frames`. Raises
+        SourceError."""
+
+    def exists(self) -> bool:
+        """Whether it is still there."""
+
+    def identity(self) -> tuple[int, int, str]:
+        """Size in bytes, time of change in ns and a SHA-256 by which it is known again. Raises
+        SourceError."""
+
+    def sound_identity(self) -> str:
+        """A SHA-256 of the sound that is added to it from another file, "" without. Raises
+        SourceError."""
+
+    def sha256(self, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+        """Of all its bytes; stop: asked often; more: told how many bytes are read more. Raises
+        SourceError, StoppedError."""
+
+    def name(self, pts: int) -> str:
+        """What the frame at a tick is called, "" where frames have no names."""
+
+
+@dataclass(frozen=True)
+class FilmFile:
+    """A film in one file."""
+
+    film: Film
+
+    @property
+    def codes(self) -> Encoding:
+        return codes_of(self.film)
+
+    @property
+    def marked(self) -> bool:
+        tags = {key.lower(): value for key, value in self.film.metadata.items()}
+        return any(tags.get(key, "").startswith(MARK) for key in MARK_TAGS)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return ()
+
+    def frames(self, start: int | None = None, *, near: bool = False) -> ffmpeg.Reading:
+        return ffmpeg.frames(self.film, start, near=near)
+
+    def exists(self) -> bool:
+        return self.film.path.exists()
+
+    def identity(self) -> tuple[int, int, str]:
+        return film_journal.sample_of(self.film.path)
+
+    def sound_identity(self) -> str:
+        return ""
+
+    def sha256(self, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+        return sha256_of(self.film.path, stop, more)
+
+    def name(self, pts: int) -> str:
+        return ""
+
+
+def sha256_of(path: Path, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
+    """SHA-256 of a file, hexadecimal; stop: asked often; more: told how many bytes are read more.
+    Raises SourceError, StoppedError."""
+    try:
+        return atomic.sha256(path, stop, more)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def codes_of(film: Film) -> Encoding:
+    """What the codes of a film's samples mean. Raises SourceError."""
+    video, color = film.video, film.video.color
+    locations = ("", "left", "center", "topleft", "top", "bottomleft", "bottom")
+    try:
+        return encoding_of(
+            video.size,
+            video.pixels.depth,
+            video.pixels.subsampling if video.pixels.kind == "yuv" else None,
+            rgb=video.pixels.kind == "rgb",
+            matrix=color.matrix,
+            levels=color.range,
+            transfer=color.transfer,
+            primaries=color.primaries,
+            siting=locations.index(video.chroma_location),
+            interlaced=video.interlaced,
+        )
+    except SourceError as error:
+        raise SourceError(f"{film.path}: {error}") from error

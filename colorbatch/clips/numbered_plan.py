@@ -1,0 +1,264 @@
+"""Numbered frames that become numbered frames: what a sequence is, and what of it is left to do.
+
+Flows in: a sequence, the folder of its results, settings, the journal there. Flows out: a plan, and
+the frames that are missing. A few frames are decoded, one at a time; nothing is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from colorbatch.clips import frame_rates, numbered_frame
+from colorbatch.clips.film_plan import FilmSettings, refuse_no_part
+from colorbatch.clips.numbered_frame import Frame, Traits
+from colorbatch.clips.sampling import JUDGED_FRAMES
+from colorbatch.color import classify
+from colorbatch.color.ycbcr import Encoding, Region
+from colorbatch.errors import SourceError, UsageError
+from colorbatch.fs.atomic import Job
+from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
+from colorbatch.journal.records import Made, Record, Redo, source_stamp, verdict
+from colorbatch.journal.results import Journals
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """What a sequence becomes: frames of the same names in `folder`. home: that folder, or one
+    above it, that keeps the account.
+
+    numbers: of the frames that are meant, all but for --start and --end. named: as `Job.named`.
+    traits: of the first frame that can be read, and of all. rate: frames per second, None if
+    nothing tells. timecode: of the first frame, or "". region: in the upright picture. gaps: what
+    is missing, in words, or "". marked: whether its frames are results of ours.
+    """
+
+    sequence: FrameSequence
+    numbers: tuple[int, ...]
+    folder: Path
+    home: Path
+    named: bool
+    traits: Traits
+    rate: Fraction | None = None
+    timecode: str = ""
+    region: Region | None = None
+    gaps: str = ""
+    marked: bool = False
+
+    @property
+    def job(self) -> Job:
+        """The whole sequence as one job, by its patterns."""
+        pattern = self.sequence.pattern
+        return Job(self.sequence.folder / pattern, self.folder / pattern, self.named, self.home)
+
+    @property
+    def count(self) -> int:
+        """How many frames the result has."""
+        return len(self.numbers)
+
+    def jobs(self) -> Sequence[Job]:
+        """One for each frame, in order; made once."""
+        return self._jobs
+
+    @functools.cached_property
+    def _jobs(self) -> tuple[Job, ...]:
+        own, names = self.sequence, map(self.sequence.name, self.numbers)
+        jobs = (Job(own.folder / n, self.folder / n, self.named, self.home) for n in names)
+        return tuple(jobs)
+
+    def digest(self, settings: FilmSettings) -> str:
+        """Of everything but source and model that decides a result's bytes."""
+        values = {
+            "saturation": settings.saturation,
+            "transfer": self.traits.shown.transfer,
+            "region": dataclasses.asdict(self.region) if self.region else None,
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        """The sequence and what was found out about it, for people."""
+        height, width = self.traits.size
+        told = [f"{len(self.numbers):,} frames", f"{width}x{height}, {self.traits.bits} bits"]
+        if self.traits.orientation != 1:
+            told.append(f"turned (orientation {self.traits.orientation})")
+        told.append(f"transfer {self.traits.shown.why}")
+        told.append(f"{self.rate} frames/s" if self.rate else "no rate")
+        told += [f"time code {self.timecode}"] if self.timecode else []
+        return "; ".join(told)
+
+
+def plan_frames(
+    sequence: FrameSequence,
+    folder: Path,
+    settings: FilmSettings,
+    *,
+    home: Path | None = None,
+    named: bool = True,
+    allow_gaps: bool = False,
+) -> FramePlan:
+    """What a sequence becomes in `folder`. home: see `FramePlan`, the folder if not given.
+
+    Raises UsageError for gaps, for codes of which nothing tells what they mean, for a part that
+    there is not; SourceError where no frame can be read.
+    """
+    gaps = check_gaps(sequence, allowed=allow_gaps)
+    first = numbered_frame.first_of(sequence.paths(), settings.transfer)
+    marked = first.marked
+    if marked:  # or is it one that got among others?
+        other = next((one for one in _spread(sequence, settings) if not one.marked), None)
+        first, marked = (first, True) if other is None else (other, False)
+    header = first.scan.header if first.scan else None
+    rate = settings.fps or frame_rates.nominal_rate(header.rate if header else None)
+    region = None
+    if settings.region is not None:
+        whole = Encoding(16, subsampling=None, matrix="rgb")
+        region = settings.region.within(first.traits.upright, whole)
+    return FramePlan(
+        sequence,
+        _within(sequence, settings, rate),
+        folder,
+        home or folder,
+        named,
+        first.traits,
+        rate,
+        header.timecode if header else "",
+        region,
+        gaps,
+        marked,
+    )
+
+
+def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[Frame]:
+    """A few frames that can be read, at even distances."""
+    for number in spread(sequence.numbers, JUDGED_FRAMES):
+        try:
+            yield numbered_frame.read(sequence.path(number), settings.transfer)
+        except (SourceError, UsageError):
+            continue  # who makes the frame reports it
+
+
+def are_ours(sequence: FrameSequence) -> bool:
+    """Whether frames are results of ours, as far as some of them tell; nothing else about them
+    matters then: neither gaps nor codes of which nothing tells what they mean."""
+    found = list(_spread(sequence, FilmSettings(transfer="srgb")))
+    return bool(found) and all(frame.marked for frame in found)
+
+
+def _within(
+    sequence: FrameSequence, settings: FilmSettings, rate: Fraction | None
+) -> tuple[int, ...]:
+    """The numbers between --start and --end, counted from the first frame. Raises UsageError."""
+    start, end = settings.start, settings.end
+    if start is None and end is None:
+        return sequence.numbers
+    refuse_no_part(settings)
+    name = sequence.folder / sequence.pattern
+    per_second = frame_rates.film_rate(settings.fps, rate, str(name))
+
+    def is_meant(number: int) -> bool:
+        at = (number - sequence.first) / per_second
+        return (start is None or at >= start) and (end is None or at < end)
+
+    numbers = tuple(filter(is_meant, sequence.numbers))
+    if not numbers:
+        raise UsageError(f"{name}: has no frames in this part")
+    return numbers
+
+
+def kind_of_frames(plan: FramePlan, settings: FilmSettings) -> classify.Kind:
+    """Whether a sequence is grey, toned or in color: as most of a few frames that show anything."""
+    found: Counter[classify.Kind] = Counter()
+    for frame in _spread(plan.sequence, settings):
+        codes = numbered_frame.rgb_codes(frame)
+        if codes is None:
+            found["grey"] += 1
+        elif codes.max() >= np.iinfo(codes.dtype).max // 8:  # a black frame says nothing
+            found[classify.kind_of(codes)] += 1
+    return found.most_common(1)[0][0] if found else "grey"
+
+
+# --- what is left ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FrameJob:
+    """A sequence to make. todo: the frames that are missing; left: why others need not be made, and
+    how many; outdated: how many of these -y would make again."""
+
+    plan: FramePlan
+    todo: tuple[Job, ...] = ()
+    left: tuple[tuple[str, int], ...] = ()
+    outdated: int = 0
+    kind: str = ""
+
+    @property
+    def job(self) -> Job:
+        """The whole sequence as one job."""
+        return self.plan.job
+
+    @property
+    def done(self) -> int:
+        """How many frames are there."""
+        return sum(count for _, count in self.left)
+
+
+def what_is_left(
+    plan: FramePlan,
+    settings: FilmSettings,
+    journals: Journals,
+    model: Callable[[], str],
+    *,
+    redo: Redo = "nothing",
+) -> FrameJob:
+    """The frames of a sequence that are to do; those whose results are outdated as well, or all, as
+    `redo` says. model: gives the SHA-256 of the model, and is asked where it matters only."""
+    digest = plan.digest(settings)
+    left: Counter[str] = Counter()
+    todo, stale = [], 0
+
+    def now(made: Made) -> str:
+        return digest
+
+    if redo == "all":
+        return FrameJob(plan, tuple(plan.jobs()))
+    again = redo == "outdated"
+    for job in plan.jobs():
+        reason, outdated = verdict(job, journals.find(job), now, model, replace=again)
+        if not reason or (outdated and again):
+            todo.append(job)
+        else:
+            left[reason] += 1
+            stale += outdated
+    return FrameJob(plan, tuple(todo), tuple(left.most_common()), stale)
+
+
+def ours(job: Job, journals: Journals) -> Record | None:
+    """The record of a frame's result, if there is one, and the result is of the size it had."""
+    record = journals.find_file(job)
+    size, _ = source_stamp(job.target)
+    return record if record is not None and record.target_size == size else None
+
+
+def refuse_clashes(plans: Sequence[FramePlan]) -> None:
+    """Raises UsageError where frames of two sequences would have one name in one folder."""
+    by_folder: dict[str, list[FramePlan]] = {}
+    for plan in plans:
+        key = unicodedata.normalize("NFC", str(plan.folder)).casefold()
+        by_folder.setdefault(key, []).append(plan)
+    for several in by_folder.values():
+        names: dict[str, Path] = {}
+        for plan in several if len(several) > 1 else ():
+            for job in plan.jobs():
+                key = unicodedata.normalize("NFC", job.target.name).casefold()
+                if (other := names.setdefault(key, job.source)) != job.source:
+                    raise UsageError(f"{other} and {job.source} would both become {job.target}")

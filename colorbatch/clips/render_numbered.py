@@ -1,0 +1,273 @@
+"""Numbered frames to numbered frames: where a sequence, the model and the journal meet.
+
+Flows in: what is left of a sequence, an engine. Flows out: frames on the disk, each complete and
+recorded before the next is told of, and one `FramesOutcome`. Reading, inference and writing overlap
+(`pipeline`); what is held at once is bounded by memory, whatever the number of frames. A frame that
+cannot be made is named and stops no other; the same call later tries it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from colorbatch import __version__, color
+from colorbatch.clips import numbered_frame
+from colorbatch.clips.numbered_frame import Frame, Style
+from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
+from colorbatch.clips.render_film import Maker
+from colorbatch.color import Float
+from colorbatch.color.luma_join import enlarge_rows
+from colorbatch.color.ycbcr import Region
+from colorbatch.errors import OutputFullError, SourceError, one_line
+from colorbatch.formats import memory_need
+from colorbatch.fs import atomic
+from colorbatch.fs.atomic import Job, check_target, make_folder
+from colorbatch.fs.real_paths import exists
+from colorbatch.journal.records import Made, Record, source_stamp
+from colorbatch.journal.results import Journals
+from colorbatch.run import available_memory, pipeline
+from colorbatch.run.report import GOES_ON, FramesOutcome
+
+PIXEL_BYTES = 8
+"""Bytes that a pixel takes for each byte of a sample while a frame is read, waits and is written:
+R, G and B of source and result, the file's words, luma, and strips of floating point."""
+Stamp = tuple[int, int]
+
+
+def style_of(maker: Maker) -> Style:
+    """How results are written, and what they say of their origin."""
+    card = maker.engine.card
+    mark = f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
+    return Style(mark, maker.settings.saturation)
+
+
+def color_frames(
+    one: FrameJob,
+    maker: Maker,
+    journals: Journals,
+    *,
+    fail_fast: bool = False,
+    told: Callable[[str], None] = lambda line: None,
+) -> FramesOutcome:
+    """Make the frames of a sequence that are left. journals: locked; told: of each frame that
+    failed, in a line.
+
+    A stop ends it with the status unfinished. Raises OutputFullError where nothing can be written
+    any more, and SourceError where all sources have gone; what is finished is kept and recorded,
+    and the same call goes on from there.
+    """
+    make_folder(one.plan.folder)
+    work, tally = _Work(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
+    with color.single_threaded():
+        results = pipeline.run(
+            one.todo,
+            work.read,
+            maker.engine.predict,
+            work.finish,
+            limits_of(maker.engine.batch_size, maker.workers),
+            lambda: maker.stop() or tally.ends or bool(fail_fast and tally.failures),
+            cost=lambda job: _cost(one.plan),
+        )
+        with contextlib.closing(results):  # type: ignore[type-var]
+            for done in results:
+                tally.take(done)
+                maker.progress(1)
+    there = one.done + tally.made
+    if tally.full is not None:
+        raise tally.full
+    if tally.gone:
+        message = f"{one.job.source}: has gone while it was read; {there:,} frames are made"
+        raise SourceError(message, "the same command goes on from there")
+    if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
+        ended = outcome_of(one, there, tally.failures, tally.notes)
+        return unfinished(one, ended)
+    outcome = outcome_of(one, there, tally.failures, tally.notes)
+    source, target = _list_hashes(one.plan, work.hashes, journals)
+    return replace(outcome, source_sha256=source, target_sha256=target)
+
+
+def _list_hashes(
+    plan: FramePlan, made: Mapping[str, tuple[str, str]], journals: Journals
+) -> tuple[str, str]:
+    """SHA-256 of the lists that `sha256sum` gives of sources and results, of all frames that have
+    one; "" where the journal does not know a frame's. made: name -> both, of what this run made."""
+    lists = hashlib.sha256(), hashlib.sha256()
+    known = [True, True]
+    for job in plan.jobs():
+        both = made.get(job.target.name)
+        if both is None and (record := ours(job, journals)) is not None:
+            both = record.made.source_sha256, record.target_sha256
+        for index, digest in enumerate(both or ()):
+            known[index] &= bool(digest)
+            line = f"{digest}  {job.target.name}\n"
+            lists[index].update(line.encode("utf-8", "surrogateescape"))
+    source, target = (
+        state.hexdigest() if whole else "" for state, whole in zip(lists, known, strict=True)
+    )
+    return source, target
+
+
+@dataclass
+class _Tally:
+    """What became of the frames so far. full: why nothing can be written any more; gone: whether
+    the sources are not there any more."""
+
+    plan: FramePlan
+    told: Callable[[str], None]
+    made: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    full: OutputFullError | None = None
+    gone: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing more can be made."""
+        return self.full is not None or self.gone
+
+    def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> None:
+        """Count the end of a frame, and tell of one that failed."""
+        if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
+            self.full = done.error
+        elif done.error is None:
+            self.made += 1
+            for note in done.result or ():
+                self.notes[note] = self.notes.get(note, 0) + 1
+        elif self.gone or self._have_gone(done.item):
+            self.gone = True
+        else:
+            self.failures.append((done.item.source.name, _reason(done.item, done.error)))
+            self.told(f"{done.item.source}: {self.failures[-1][1]}")
+
+    def _have_gone(self, job: Job) -> bool:
+        """Whether not this frame alone is missing, but its folder, or the disk that it was on."""
+        own = self.plan.sequence
+        return not any(map(exists, (job.source, own.path(own.first), own.path(own.last))))
+
+
+def outcome_of(
+    one: FrameJob,
+    made: int,
+    failures: list[tuple[str, str]],
+    notes: dict[str, int] | None = None,
+) -> FramesOutcome:
+    """The end of a sequence of which `made` frames are there."""
+    told = [f"{note} ({count:,} frames)" for note, count in (notes or {}).items()]
+    told += [f"{count:,} frames {why}" for why, count in one.left if why != "finished"]
+    told += [one.plan.gaps] if one.plan.gaps else []
+    outcome = FramesOutcome(
+        one.job.source,
+        one.job.target,
+        "colored",
+        kind=one.kind,
+        notes=tuple(told),
+        frames=made,
+        corrupt=len(failures),
+        transfer=one.plan.traits.shown.why,
+        failures=tuple(failures),
+    )
+    if not failures:
+        return outcome
+    name, reason = failures[0]
+    several = "the first is " if failures[1:] else ""
+    count = f"{len(failures):,} of {len(one.plan.numbers):,} frames failed"
+    if rest := len(one.plan.numbers) - made - len(failures):
+        count += f", {rest:,} were not begun"
+    return replace(outcome, status="failed", reason=f"{count}: {several}{name}: {reason}")
+
+
+def unfinished(one: FrameJob, outcome: FramesOutcome) -> FramesOutcome:
+    """The same as the end of a run that was stopped in the midst of it."""
+    made = f"{outcome.frames:,} of {len(one.plan.numbers):,} frames are made"
+    failed = f"; {outcome.reason}" if outcome.reason else ""
+    return replace(outcome, status="unfinished", reason=f"{made}; {GOES_ON}{failed}")
+
+
+def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:
+    """Threads and memory: half of the machine's, as for stills."""
+    threads = workers or os.cpu_count() or 1
+    memory = max(0, available_memory.default() - memory_need.BASE_BYTES)
+    return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, memory)
+
+
+def _cost(plan: FramePlan) -> int:
+    height, width = plan.traits.size
+    # chroma of the picture's size is made where a region is
+    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + 3 * 8 + (16 if plan.region else 0)
+    return height * width * each + memory_need.PICTURE_BYTES
+
+
+def _reason(job: Job, error: Exception) -> str:
+    reason = one_line(error)
+    for path in (job.source, job.target):
+        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
+    return reason
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The steps of one frame, for the pipeline's threads."""
+
+    one: FrameJob
+    maker: Maker
+    journals: Journals
+    style: Style
+    hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """A frame's name -> SHA-256 of its source and of its result."""
+
+    def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp, str]]:
+        check_target(job.target)
+        plan = self.one.plan
+        stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
+        frame = numbered_frame.read(job.source, self.maker.settings.transfer)
+        if frame.marked:
+            raise SourceError(f"{job.source}: made by colorbatch already")
+        if unlike := frame.unlike(plan.traits):
+            raise SourceError(f"{job.source}: {unlike}")
+        view = numbered_frame.view(frame, self.maker.engine.size, plan.region)
+        try:  # of what the system still holds
+            digest = atomic.sha256(job.source)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SourceError(f"{job.source}: cannot be read: {reason}") from error
+        return pipeline.Loaded((frame, stamp, digest), view)
+
+    def finish(self, job: Job, read: tuple[Frame, Stamp, str], ab: Float | None) -> tuple[str, ...]:
+        frame, stamp, source = read
+        plan = self.one.plan
+        assert ab is not None
+        digest = plan.digest(self.maker.settings)
+        made = Made(
+            *stamp, digest, self.maker.model_sha256, "colored", self.one.kind, source_sha256=source
+        )
+
+        def told(record: Record) -> None:
+            self.hashes[job.target.name] = source, record.target_sha256
+
+        def writing(target: Path) -> AbstractContextManager[IO[bytes]]:
+            return self.journals.writing(job, made, told=told)
+
+        ab = placed(ab, frame.traits.upright, plan.region)
+        return numbered_frame.write(frame, ab, job.target, self.style, writing)
+
+
+def placed(ab: Float, size: tuple[int, int], region: Region | None) -> Float:
+    """Chroma (h, w, 2) of a region as chroma of the whole upright picture of `size`: (H, W, 2),
+    nothing outside of it. Without a region it comes back as it is."""
+    if region is None:
+        return ab
+    whole = np.zeros((*size, 2), np.float32)
+    small = min(ab.shape[0], region.height), min(ab.shape[1], region.width)
+    ab = color.resize_area(ab, small).reshape(*small, 2)
+    part = enlarge_rows(ab, (region.height, region.width), 0, region.height)
+    whole[region.y : region.y + region.height, region.x : region.x + region.width] = part
+    return whole

@@ -1,0 +1,104 @@
+"""Why a film need not be made: its journal and its target against what is asked for now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorbatch import ffmpeg
+from colorbatch.clips import film_journal
+from colorbatch.clips.film_journal import Account, Head
+from colorbatch.clips.film_plan import FilmPlan, FilmSettings
+from colorbatch.fs import atomic
+from colorbatch.fs.atomic import Job
+from colorbatch.journal.records import (
+    FINISHED,
+    NOT_OURS,
+    OTHER_MODEL,
+    OTHER_SETTINGS,
+    RESULT_CHANGED,
+    SOURCE_CHANGED,
+)
+
+BEGUN = {
+    SOURCE_CHANGED: "source changed since it was begun",
+    OTHER_MODEL: "begun with another model",
+    OTHER_SETTINGS: "begun with other settings",
+}
+OTHER_LIBRARY = "begun with another encoder library"
+"""Why an unfinished film is not gone on with."""
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """One film to make, and what it becomes."""
+
+    job: Job
+    plan: FilmPlan
+    kind: str = ""
+
+
+def joined(folder: Path, plan: FilmPlan) -> Path:
+    """Where a film is complete before it gets its name."""
+    return folder / f"joined.{plan.container}"
+
+
+def head_of(one: FilmJob, settings: FilmSettings, model_sha256: str) -> Head:
+    """What a film would be made from now, and with what. Raises SourceError."""
+    size, mtime_ns, sample = one.plan.footage.identity()
+    digest = one.plan.digest(settings)
+    name = one.job.source.name
+    return Head(name, size, mtime_ns, sample, digest, model_sha256, ffmpeg.LIBRARY)
+
+
+def verdict(
+    one: FilmJob, settings: FilmSettings, model: Callable[[], str]
+) -> tuple[str, bool, Account]:
+    """Why a film need not be made, and whether what there is of it is outdated; ('', False) if it
+    is to do, and what is known of it. Raises SourceError."""
+    account = film_journal.read(film_journal.folder_of(one.job))
+    target = atomic.reachable(one.job.target)
+    size = target.stat().st_size if target.is_file() else None
+    # a file that was there before an unfinished film was begun is to be replaced by it
+    if size is not None and account.finish is None and not account.replaces:
+        return NOT_OURS, one.job.named, account
+    if _is_under_way(one, account):
+        reason = _begun_otherwise(one, settings, model, account)
+        return reason, bool(reason), account
+    if size is None or account.finish is None:
+        return "", False, account
+    if size != account.finish.size:
+        return RESULT_CHANGED, False, account
+    assert account.head is not None
+    reason = _changed(account.head, head_of(one, settings, model()))
+    return reason or FINISHED, bool(reason), account
+
+
+def _is_under_way(one: FilmJob, account: Account) -> bool:
+    """Whether there is work of an earlier run that can be gone on with."""
+    if account.finish is None:
+        return any(part.sha256 for part in account.parts)
+    # recorded, and not named before a kill
+    return atomic.reachable(joined(film_journal.folder_of(one.job), one.plan)).exists()
+
+
+def _begun_otherwise(
+    one: FilmJob, settings: FilmSettings, model: Callable[[], str], account: Account
+) -> str:
+    """Why an unfinished film cannot be gone on with, "" if it can."""
+    assert account.head is not None
+    now = head_of(one, settings, model())
+    if reason := _changed(account.head, now):
+        return BEGUN[reason]
+    return OTHER_LIBRARY if account.head.library != now.library else ""
+
+
+def _changed(old: Head, now: Head) -> str:
+    """What a film was made of or with that is another now, "" for nothing. What encodes has no part
+    in it: a finished film stays as good as it was."""
+    if old.identity != now.identity:
+        return SOURCE_CHANGED
+    if old.model != now.model:
+        return OTHER_MODEL
+    return OTHER_SETTINGS if old.settings != now.settings else ""

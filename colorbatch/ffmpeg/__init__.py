@@ -1,0 +1,82 @@
+"""Films in and out: the only room that knows PyAV. No models, no color decisions, no command line.
+
+`probe` tells what a file holds, `frames` gives its pictures with exact ticks and native codes,
+`plan` chooses codec and pixel format, `refused` names what a container cannot hold, `SegmentWriter`
+encodes a piece, `join` makes the final film of pieces and everything else that the source holds.
+"""
+
+import av
+
+from colorbatch.ffmpeg.codecs import (
+    Encoding,
+    Fit,
+    Plan,
+    encoders,
+    formats_of,
+    not_kept,
+    plan,
+    result_format,
+)
+from colorbatch.ffmpeg.containers import Refusal, container_of, refused, tick
+from colorbatch.ffmpeg.decode import Ending, Frame, Frames, Reading, frames
+from colorbatch.ffmpeg.encode import Segment, SegmentWriter, check
+from colorbatch.ffmpeg.film_facts import (
+    NUMBERED,
+    Chapter,
+    Color,
+    Film,
+    Reeled,
+    Sound,
+    StreamInfo,
+    VideoInfo,
+    of_frames,
+)
+from colorbatch.ffmpeg.mux import Joined, join
+from colorbatch.ffmpeg.output import Nowhere
+from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
+from colorbatch.ffmpeg.probe import probe, sound_of
+
+LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
+"""What encodes; a film is gone on with by the same only."""
+
+__all__ = [
+    "LIBRARY",
+    "NUMBERED",
+    "Chapter",
+    "Color",
+    "Encoding",
+    "Ending",
+    "Film",
+    "Fit",
+    "Frame",
+    "Frames",
+    "Joined",
+    "Nowhere",
+    "PixelFormat",
+    "Plan",
+    "Planes",
+    "Reading",
+    "Reeled",
+    "Refusal",
+    "Segment",
+    "SegmentWriter",
+    "Sound",
+    "StreamInfo",
+    "VideoInfo",
+    "check",
+    "container_of",
+    "encoders",
+    "formats_of",
+    "frames",
+    "join",
+    "not_kept",
+    "of_frames",
+    "pixel_format",
+    "plan",
+    "probe",
+    "refused",
+    "result_format",
+    "sound_of",
+    "tick",
+    "widened",
+]

@@ -1,0 +1,155 @@
+"""The streams that are copied: their packets with times that the result's muxer takes.
+
+Flows in: the source and the streams of the result that its streams go into. Flows out: packets in
+the source's order. Nothing of a damaged source makes a finished film fail: a time that does not
+rise is moved by the least that helps, and a packet that the muxer refuses is left out; both are
+counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from colorbatch.errors import TargetError
+from colorbatch.ffmpeg.film_facts import Film
+from colorbatch.ffmpeg.opening import packets_of
+from colorbatch.ffmpeg.timeline import Followers, Steady, stretches
+
+REFUSALS = (av.error.InvalidDataError, av.error.ArgumentError)
+"""libav's errors for a packet that is not what its stream ought to hold."""
+
+
+class Copies:
+    """The packets to copy. streams: the result's stream by the index of the source's; copied,
+    moved, left_out: how many packets by that index."""
+
+    def __init__(
+        self,
+        film: Film,
+        source: InputContainer | None,
+        streams: Mapping[int, Stream],
+        container: str,
+    ) -> None:
+        self._film, self._source, self._streams = film, source, streams
+        self._container = container
+        self._infos = {each.index: each for each in film.streams}
+        self._last: dict[int, int] = {}
+        self.copied, self.moved, self.left_out = Counter[int](), Counter[int](), Counter[int]()
+
+    def packets(self) -> Iterator[tuple[Packet[Any], Fraction, Fraction]]:
+        """Each packet on the pictures' time line, with the times in seconds at which it is decoded
+        and shown."""
+        if not self._streams or self._source is None:
+            return
+        found = stretches(self._film)
+        streams = [self._source.streams[index] for index in self._streams]
+        pictures = self._film.video.index
+        if len(found) > 1:
+            streams.append(self._source.streams[pictures])
+        steady, followers = Steady(self._film), Followers(found)
+        time = Fraction(0)
+        for packet in packets_of(self._source, *streams):
+            if packet.stream_index == pictures:
+                steady.move(packet)
+                continue
+            if self._is_no_sound(packet):
+                self.left_out[packet.stream_index] += 1
+                continue
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            if ticks is not None:
+                time = ticks * packet.time_base
+                if len(found) > 1:
+                    gapless = self._infos[packet.stream_index].kind == "audio"
+                    now = len(steady.shifts) - 1
+                    seconds = followers.shift(packet, time, now, gapless=gapless)
+                    later(packet, round(seconds / packet.time_base))
+                    time += seconds
+            yield packet, time, time if packet.pts is None else packet.pts * packet.time_base
+
+    def _is_no_sound(self, packet: Packet[Any]) -> bool:
+        """Whether a packet is a piece of AAC without its header, which is damage in MPEG-TS; at the
+        very begin it would keep libav from finding out how the sound is coded."""
+        if self._film.container != "mpegts":
+            return False
+        if self._infos[packet.stream_index].codec != "aac":
+            return False
+        return int.from_bytes(bytes(packet)[:2], "big") & 0xFFF6 != 0xFFF0
+
+    def put(self, packet: Packet[Any], mux: Callable[[Packet[Any]], None]) -> None:
+        """Write a packet of `packets` by `mux`. Raises what is not the packet's fault: OSError for
+        the disk's, TargetError for the muxer's."""
+        index = packet.stream_index
+        stream = self._streams[index]
+        self._raise(packet, index, stream)
+        packet.stream = stream
+        try:
+            mux(packet)
+        except REFUSALS:
+            self.left_out[index] += 1
+            return
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            info = self._infos[index]
+            raise TargetError(
+                f"{self._film.path}: its {info.kind} ({info.codec}) cannot be written as "
+                f"{self._container}: {error.strerror}"
+            ) from error
+        self.copied[index] += 1
+
+    def _raise(self, packet: Packet[Any], index: int, stream: Stream) -> None:
+        """Give a packet times behind those of the one before, as the muxer wants them."""
+        base, last = stream.time_base, self._last.get(index)
+        assert base is not None
+        # Matroska and all streams that are no pictures or sound may have two packets at a time
+        repeats = self._container == "mkv" or stream.type not in ("audio", "video")
+        least = None if last is None else last + (0 if repeats else 1)
+        dts, pts = (_ticks(each, packet, base) for each in (packet.dts, packet.pts))
+        time = dts if dts is not None else pts
+        if time is None:
+            if least is None:  # a cover picture, or for the muxer to refuse
+                return
+            time = least
+        late = least is not None and time < least
+        time = max(time, least) if least is not None else time
+        if late or (dts is None and pts is None) or (pts is not None and pts < time):
+            packet.duration = _ticks(packet.duration, packet, base) or 0
+            packet.pts, packet.dts, packet.time_base = max(pts or time, time), time, base
+            self.moved[index] += 1
+        self._last[index] = time
+
+    def notes(self) -> tuple[str, ...]:
+        """What was moved and left out, in words."""
+        counts = (
+            (self.left_out, "unusable packets of {} left out"),
+            (self.moved, "packets of {} without a usable time moved by the least that helps"),
+        )
+        streams = self._infos
+        return tuple(
+            f"{count:,} " + words.format(f"{streams[index].kind} ({streams[index].codec})")
+            for counter, words in counts
+            for index, count in sorted(counter.items())
+        )
+
+
+def later(packet: Packet[Any], ticks: int) -> None:
+    """Move a packet's times."""
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks
+
+
+def _ticks(value: int | None, packet: Packet[Any], base: Fraction) -> int | None:
+    """A number of the packet's ticks in those of `base`, to the nearest as libav rounds."""
+    if value is None:
+        return None
+    exact = value * packet.time_base / base
+    whole = (2 * abs(exact.numerator) + exact.denominator) // (2 * exact.denominator)
+    return whole if exact >= 0 else -whole

@@ -1,0 +1,259 @@
+"""Stills, the way in, format by format: the bytes of an opened file that is not TIFF to a `Still`.
+
+The format is told by the content. Pillow reads them, but for the 16 bits of PNG and JPEG 2000 that
+it does not hold; errors are those of the libraries, which `images` translates.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from typing import IO, Any
+
+import cv2
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+from colorbatch.color import Codes, strips
+from colorbatch.errors import SourceError
+from colorbatch.formats import jpeg2000, metadata
+from colorbatch.formats.metadata import EXIF_START, TAG_ORIENTATION
+from colorbatch.formats.pillow_modes import samples_of
+from colorbatch.formats.registry import READ, Format, in_words
+from colorbatch.formats.still import Still, check_size, from_samples
+
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "JPEG2000")
+STARTS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"RIFF",
+    b"BM",
+    b"\0\0\0\x0cjP  ",
+    jpeg2000.CODESTREAM,
+)
+"""How files of those formats begin."""
+KNOWN_CHUNKS = frozenset({"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type xmp"})
+PHOTOSHOP_START = b"Photoshop 3.0\0"
+EXTENDED_XMP_START = b"http://ns.adobe.com/xmp/extension/\0"
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs, the error says as well
+Image.MAX_IMAGE_PIXELS = None  # `check_size` is asked instead, for every library alike
+
+
+def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
+    """The content of a picture file that is not TIFF; at_least: as of `images.pages`. Raises
+    SourceError, or what the libraries raise."""
+    start = file.read(16)
+    file.seek(0)
+    if is_heif(start):
+        return _decode_heif(file, max_pixels)
+    try:
+        image = Image.open(file, formats=PILLOW_FORMATS)
+    except OSError as error:
+        if start.startswith(STARTS):
+            raise SourceError("the file is truncated or broken") from error
+        raise SourceError(f"not a {in_words(READ, 'or')} picture") from error
+    with image:
+        check_size(image.height, image.width, max_pixels)
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise SourceError("it is animated; only single pictures are supported")
+        if image.format == "PNG":
+            _check_png(file)
+        if image.format in ("JPEG", "MPO"):
+            return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
+        if image.format == "JPEG2000":
+            return _decode_jpeg2000(image, _whole(file))
+        return _decode_with_pillow(image, file)
+
+
+def _check_png(file: IO[bytes]) -> None:
+    """Compare every chunk with its checksum, which decoding does not. Raises SourceError."""
+    place = file.tell()
+    file.seek(0)
+    try:
+        with Image.open(file, formats=["PNG"]) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise SourceError("the file is truncated or broken: a checksum differs") from error
+    file.seek(place)
+
+
+def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
+    applist: list[tuple[str, bytes]] = getattr(image, "applist", [])
+    resources = b"".join(
+        block.removeprefix(PHOTOSHOP_START)
+        for name, block in applist
+        if name == "APP13" and block.startswith(PHOTOSHOP_START)
+    )
+    encoding: dict[str, Any] = {
+        "qtables": getattr(image, "quantization", None),
+        "progressive": bool(image.info.get("progressive")),
+        "comment": image.info.get("comment", b""),
+        "extended_xmp": tuple(
+            block
+            for name, block in applist
+            if name == "APP1" and block.startswith(EXTENDED_XMP_START)
+        ),
+    }
+    notes = []
+    if image.format == "MPO":
+        notes.append("only the first of several pictures in the file was colored")
+    shared = _pillow_metadata(image)
+    try:
+        shared["photoshop"] = metadata.image_resources(resources)
+    except (IndexError, struct.error):
+        notes.append("unreadable IPTC was dropped")
+    if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
+        image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
+        luma, samples = _luma_and_rgb(image)
+        return Still(
+            "JPEG", luma, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
+        )
+    samples, shared["icc"], told = samples_of(image, shared["icc"])
+    return from_samples(
+        "JPEG", samples, encoding=encoding, notes=(*notes, *told, *shared.pop("notes")), **shared
+    )
+
+
+def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
+    """The stored Y' (H, W) and RGB (H, W, 3) of an opened JPEG, uint8; strip by strip, as Pillow
+    holds the whole already."""
+    image.load()
+    if image.mode != "YCbCr":
+        raise SourceError(f"JPEG of an unexpected kind ({image.mode})")
+    width, height = image.size
+    luma = np.empty((height, width), np.uint8)
+    rgb = np.empty((height, width, 3), np.uint8)
+    for start, stop in strips(height, width):
+        planes = np.asarray(image.crop((0, start, width, stop)))
+        luma[start:stop] = planes[..., 0]
+        rgb[start:stop] = cv2.cvtColor(planes[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)
+    return luma, rgb
+
+
+def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
+    """PNG, WebP and BMP."""
+    tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
+    raw_mode = str(tiles[0][3]) if tiles else ""
+    shared = _pillow_metadata(image)  # may load the picture, which empties `tile`
+    notes: tuple[str, ...] = ()
+    format_: Format = "PNG"
+    encoding: dict[str, Any] = {}
+    if image.format == "WEBP":
+        format_, encoding = "WEBP", {"lossless": webp_is_lossless(file)}
+    elif image.format == "BMP":
+        format_ = "BMP"
+    else:
+        encoding = _png_encoding(image)
+    if format_ == "PNG" and "16" in raw_mode:
+        Image.Image.close(image)  # frees its eight bits of the sixteen, and leaves the file open
+        samples: Codes = imagecodecs.png_decode(_whole(file))
+    else:
+        samples, shared["icc"], notes = samples_of(image, shared["icc"])
+        if format_ == "PNG" and ("L;2" in raw_mode or "L;4" in raw_mode):
+            notes = (f"{'2' if 'L;2' in raw_mode else '4'}-bit picture became 8-bit RGB",)
+    return from_samples(
+        format_, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
+    )
+
+
+def _png_encoding(image: Image.Image) -> dict[str, Any]:
+    texts = getattr(image, "text", {})  # all of them, also those behind the pixels
+    display = ("gamma", "chromaticity", "srgb", "aspect")
+    return {
+        "texts": {key: texts[key] for key in texts if key not in KNOWN_CHUNKS},
+        "display": {key: image.info[key] for key in display if key in image.info},
+    }
+
+
+def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
+    shared = _pillow_metadata(image)
+    blocks = jpeg2000.blocks_of(data)
+    if exif := blocks.get("exif", b""):
+        shared["exif"] = EXIF_START + exif.removeprefix(EXIF_START)
+    if iptc := blocks.get("iptc", b""):
+        shared["photoshop"] = {metadata.IPTC: metadata.iptc_block(iptc)}
+    shared["xmp"], shared["icc"] = blocks.get("xmp", b""), blocks.get("icc", b"")
+    notes: tuple[str, ...] = ()
+    if image.mode in ("P", "PA", "CMYK"):
+        samples, shared["icc"], notes = samples_of(image, shared["icc"])
+    else:
+        samples, bits = jpeg2000.samples_of(data)
+        if 8 < bits < 16:
+            notes = (f"{bits} bits became 16",)
+    encoding = {"codestream": data.startswith(jpeg2000.CODESTREAM)}
+    return from_samples(
+        "JPEG2000", samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
+    )
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether its first box names a HEIF brand (ISO/IEC 23008-12, section 10)."""
+    return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1")
+
+
+def know_heif() -> bool:
+    """Teach Pillow to open HEIC, where pillow-heif is installed: whether it is."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return True
+
+
+def _decode_heif(file: IO[bytes], max_pixels: int) -> Still:
+    """HEIC, through pillow-heif, which turns it upright."""
+    if not know_heif():
+        raise SourceError("HEIC needs pillow-heif", 'pip install "colorbatch[heic]"')
+    with Image.open(file, formats=["HEIF"]) as image:
+        check_size(image.height, image.width, max_pixels)
+        notes = []
+        if image.info.get("bit_depth", 8) > 8:
+            notes.append(f"{image.info['bit_depth']} bits became 8")
+        if getattr(image, "n_frames", 1) > 1:
+            notes.append("only the main one of several pictures in the file was colored")
+        shared = _pillow_metadata(image)
+        samples, shared["icc"], told = samples_of(image, shared["icc"])
+        return from_samples("HEIC", samples, notes=(*notes, *told, *shared.pop("notes")), **shared)
+
+
+def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
+    """EXIF, XMP, ICC, resolution and orientation of an opened, not yet decoded picture."""
+    notes = []
+    try:
+        orientation = int(image.getexif().get(TAG_ORIENTATION, 1))
+        exif = image.info.get("exif") or b""
+        if exif and not exif.startswith(EXIF_START):  # of WebP Pillow gives the bare block
+            exif = EXIF_START + exif
+    except Exception:  # broken EXIF is no reason to refuse the picture
+        orientation, exif = 1, b""
+        notes.append("unreadable EXIF was dropped")
+    dpi = image.info.get("dpi")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return {
+        "orientation": orientation if 1 <= orientation <= 8 else 1,
+        "exif": exif,
+        "xmp": xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        "icc": image.info.get("icc_profile") or b"",
+        "dpi": (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+        "notes": tuple(notes),
+    }
+
+
+def webp_is_lossless(file: IO[bytes]) -> bool:
+    """Whether the picture's chunk is VP8L (RFC 9649, section 2): chunks of a RIFF file in turn."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        if head[:4] in (b"VP8L", b"VP8 "):
+            return head[:4] == b"VP8L"
+        length = int.from_bytes(head[4:], "little")
+        file.seek(length + length % 2, os.SEEK_CUR)
+    return False

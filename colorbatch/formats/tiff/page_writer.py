@@ -1,0 +1,241 @@
+"""TIFF, the way out: pages to a file, strip by strip or tile by tile."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from colorbatch.color import STRIP_PIXELS, Codes
+from colorbatch.formats import metadata
+from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
+from colorbatch.formats.still import Still
+from colorbatch.formats.tiff.layout import (
+    BIG_BYTES,
+    DEFLATE,
+    JPEG,
+    NONE,
+    TAG_IPTC,
+    TAG_MAX,
+    TAG_ORIENTATION,
+    TAG_PAGE_NUMBER,
+    TAG_PHOTOSHOP,
+    TAG_XMP,
+    header_of,
+)
+
+STRIP_BYTES = 1 << 22
+"""Strips of more bytes than this are made smaller, so that they can be written one by one."""
+
+Rows = Callable[[int, int], Codes]
+"""Rows (start, stop) of a picture, (stop - start, W, 3 or 4): made when they are asked for."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page to write. rows: its samples, (h, W, channels) of `still.dtype`; for a page that
+    `keeps_jpeg` it is Y', Cb, Cr where `ycc` is true. Of `still` no pixels are used."""
+
+    still: Still
+    rows: Rows
+    channels: int
+    ycc: bool = False
+    icc: bytes = b""
+    xmp: bytes = b""
+    exif: bytes = b""
+
+
+def keeps_jpeg(still: Still) -> bool:
+    """Whether a page stays in JPEG compression, with its own tables."""
+    return (
+        still.format == "TIFF" and bool(still.encoding.get("qtables")) and still.dtype == np.uint8
+    )
+
+
+def write(file: IO[bytes], sheets: Iterable[Sheet]) -> None:
+    """Write pages to an empty file that is open for reading and writing.
+
+    The first page's source decides byte order and BigTIFF. Pages that were TIFF keep compression,
+    predictor, tiles, resolution; others are written in Deflate. Memory: a strip or a row of tiles.
+    """
+    writer: Any = None
+    order, big, pointers = "<", False, False
+    try:
+        for sheet in sheets:
+            if writer is None:
+                encoding = sheet.still.encoding if sheet.still.format == "TIFF" else {}
+                order = encoding.get("byteorder", "<")
+                height, width = sheet.still.size
+                decoded = height * width * sheet.channels * sheet.still.dtype.itemsize
+                big = encoding.get("bigtiff", False) or decoded > BIG_BYTES
+                writer = tifffile.TiffWriter(file, bigtiff=big, byteorder=order)
+            pointers |= _write_sheet(file, writer, sheet, order, big)
+            del sheet  # before the next page is read
+    finally:
+        if writer is not None:
+            writer.close()
+    if pointers:
+        _name_pointers(file, order)
+
+
+def _write_sheet(file: IO[bytes], writer: Any, sheet: Sheet, order: str, big: bool) -> bool:
+    """Write one page; whether it has pointers that `_name_pointers` must name."""
+    still = sheet.still
+    encoding: dict[str, Any] = {"predictor": True}
+    if still.format == "TIFF":
+        encoding = dict(still.encoding)
+    height, width = still.size
+    dtype = still.dtype.newbyteorder(">" if order == ">" else "<")
+    jpeg = keeps_jpeg(still)
+    compression = encoding.get("compression", DEFLATE)
+    predictor = 1
+    if encoding.get("predictor") and compression not in (NONE, JPEG):
+        predictor = 3 if dtype.kind == "f" else 2
+
+    def encoded(part: Codes) -> bytes:
+        if jpeg:
+            return _jpeg(part, sheet.ycc, encoding["qtables"])
+        return _packed(part, dtype, compression, predictor)
+
+    tile = encoding.get("tile")
+    strip = _strip_rows(encoding.get("rowsperstrip"), width * sheet.channels * dtype.itemsize, jpeg)
+    tags, pointers = _tags(file, sheet, order, big)
+    if tile:
+        parts = _tiles(sheet.rows, height, width, tile)
+    else:
+        parts = _strips(sheet.rows, height, width, strip)
+    x, y, unit = encoding.get("resolution") or (None, None, None)
+    if x is None and still.dpi:
+        x, y, unit = *still.dpi, 2
+    writer.write(
+        (encoded(part) for part in parts),
+        shape=(height, width, sheet.channels),
+        dtype=dtype,
+        photometric="ycbcr" if jpeg else "rgb",
+        planarconfig="contig",
+        subsampling=(1, 1) if jpeg else None,
+        compression=None if compression == NONE else compression,
+        predictor=predictor,
+        tile=tile,
+        rowsperstrip=None if tile else min(strip, height),
+        extrasamples=(encoding.get("extrasamples") or [2])[:1] if sheet.channels == 4 else None,
+        iccprofile=sheet.icc or None,
+        resolution=None if x is None else (x, y),
+        resolutionunit=unit,
+        extratags=tags,
+        software=False,
+        metadata=None,
+    )
+    return pointers
+
+
+def _tags(
+    file: IO[bytes], sheet: Sheet, order: str, big: bool
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """The page's tags beside its layout. Its EXIF and GPS directories are written ahead of it."""
+    still = sheet.still
+    tags: list[tuple[Any, ...]] = [(TAG_XMP, 1, len(sheet.xmp), sheet.xmp, True)]
+    if still.orientation != 1:
+        tags.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
+    if number := still.encoding.get("page_number"):
+        tags.append((TAG_PAGE_NUMBER, 3, 2, number, True))
+    if still.is_float and still.white != 1:
+        tags.append((TAG_MAX, 11, sheet.channels, (still.white,) * sheet.channels, True))
+    if record := metadata.iptc_of(still.photoshop):
+        tags.append((TAG_IPTC, 7, len(record), record, True))
+    if any(number != metadata.IPTC for number in still.photoshop):
+        blocks = b"".join(still.photoshop.values())
+        tags.append((TAG_PHOTOSHOP, 7, len(blocks), blocks, True))
+    pointers = False
+    if sheet.exif:
+        try:
+            main, parts = metadata.parts_of_exif(sheet.exif)
+        except Exception:  # of a source whose EXIF no one could read
+            return tags, False
+        for tag in TEXT_TAGS:
+            if isinstance(text := main.get(tag), bytes):
+                tags.append((tag, 2, 0, text.rstrip(b"\0"), True))
+        for tag, part in parts.items():
+            offset = file.seek(0, 2)
+            offset += file.write(b"\0" * (offset % 2))
+            file.write(metadata.copied(part, header_of(order, big), offset))
+            tags.append((tag + 1, 4, 1, offset, True))
+            pointers = True
+    return tags, pointers
+
+
+def _name_pointers(file: IO[bytes], order: str) -> None:
+    """tifffile writes no EXIF and GPS pointers: they were written under the next number, which no
+    one uses, and get their own now."""
+    file.flush()
+    file.seek(0)
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        places = [
+            (page.tags[tag + 1].offset, tag)
+            for page in tiff.pages
+            for tag in (TAG_EXIF, TAG_GPS)
+            if tag + 1 in page.tags
+        ]
+    for offset, tag in places:
+        file.seek(offset)
+        file.write(struct.pack(order + "H", tag))
+    file.seek(0, 2)
+
+
+def _strip_rows(rows: int | None, row_bytes: int, jpeg: bool) -> int:
+    """Rows of a strip: the source's, or fewer where strips would be long."""
+    if rows and rows * row_bytes <= STRIP_BYTES:
+        return rows
+    few = max(1, STRIP_BYTES // 4 // row_bytes)
+    return max(16, few // 16 * 16) if jpeg else few  # JPEG's blocks stay where they were
+
+
+def _strips(rows: Rows, height: int, width: int, strip: int) -> Iterator[Codes]:
+    """Strips (h, W, C); narrow ones are asked for several at once."""
+    many = strip * max(1, STRIP_PIXELS // (strip * width))
+    for start in range(0, height, many):
+        band = rows(start, min(start + many, height))
+        for y in range(0, band.shape[0], strip):
+            yield band[y : y + strip]
+
+
+def _tiles(rows: Rows, height: int, width: int, tile: tuple[int, int]) -> Iterator[Codes]:
+    """Tiles (h, w, C) row by row; beyond the picture its border is repeated."""
+    high, wide = tile
+    for y in range(0, height, high):
+        band = rows(y, min(y + high, height))
+        beyond = ((0, high - band.shape[0]), (0, -width % wide), (0, 0))
+        band = np.pad(band, beyond, mode="edge")
+        for x in range(0, width, wide):
+            yield np.ascontiguousarray(band[:, x : x + wide])
+
+
+def _packed(part: Codes, dtype: np.dtype[Any], compression: int, predictor: int) -> bytes:
+    part = np.ascontiguousarray(part.astype(dtype, copy=False))
+    if predictor != 1:
+        part = tifffile.TIFF.PREDICTORS[predictor](part, axis=-2)
+    if compression == NONE:
+        return part.tobytes()
+    return bytes(tifffile.TIFF.COMPRESSORS[compression](part))
+
+
+def _jpeg(part: Codes, ycc: bool, tables: list[list[int]]) -> bytes:
+    """A strip or tile as a JPEG stream in 4:4:4 with the source's luma table."""
+    image = Image.frombuffer(
+        mode := "YCbCr" if ycc else "RGB", part.shape[1::-1], part.tobytes(), "raw", mode, 0, 1
+    )
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", qtables=tables_for_color(tables), subsampling=0)
+    return buffer.getvalue()
+
+
+def tables_for_color(tables: list[list[int]]) -> list[list[int]]:
+    """A source's tables for luma and chroma; a grey source has but one, which then serves both."""
+    return [tables[0], tables[1] if len(tables) > 1 else tables[0]]

@@ -1,0 +1,234 @@
+"""Stills, the way out: stills and their new chroma to a file.
+
+A page's rows are colored when they are written: `write` holds one page of the source, and of TIFF
+one strip of the result. What a format cannot hold comes back as notes, in words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO
+
+import numpy as np
+
+from colorbatch.color import Codes, Float, Space, icc, luma_join
+from colorbatch.errors import TargetError
+from colorbatch.formats import metadata, tiff
+from colorbatch.formats.encoders import ENCODERS, Page
+from colorbatch.formats.metadata import TAG_ORIENTATION
+from colorbatch.formats.provenance import is_extensible, with_mark
+from colorbatch.formats.registry import NAMES, SAMPLE_BYTES, Format
+from colorbatch.formats.still import Still, to_codes, upright
+
+JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
+"""What one APP1 segment holds beside its length and its own name."""
+MOST_DPI = {"JPEG": 65535.0, "PNG": 1.09e8, "BMP": 5.45e7, "TIFF": 4.29e9}
+"""Dots per inch that a header has room for; PNG and BMP count them per meter."""
+LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How results are written. quality: of JPEG and WebP, None for the source's own. upright:
+    whether pixels are turned by the orientation tag. mark: what made the color, for XMP. space: of
+    the codes, where it is not that of the profile."""
+
+    mark: str
+    saturation: float = 1.0
+    quality: int | None = None
+    upright: bool = False
+    space: Space | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A finished file's bytes, and what the format could not hold, in words."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
+
+
+def encode(
+    still: Still,
+    ab: Float | None,
+    format_: Format,
+    *,
+    mark: str,
+    saturation: float = 1.0,
+    quality: int | None = None,
+) -> Encoded:
+    """`write` for one still, into memory."""
+    buffer = io.BytesIO()
+    notes = write(buffer, [(still, ab)], format_, Style(mark, saturation, quality))
+    return Encoded(buffer.getvalue(), notes)
+
+
+def write(
+    file: IO[bytes],
+    pages: Iterable[tuple[Still, Float | None]],
+    format_: Format,
+    style: Style,
+) -> tuple[str, ...]:
+    """Color pages and write them to an empty file that is open for reading and writing.
+
+    Each page comes with its chroma (h, w, 2) in Lab units, in its stored orientation; without it
+    the page keeps its own color (and gets no mark). Depth, alpha, resolution, EXIF, XMP, IPTC and
+    profile are kept where the format holds them. JPEG without quality uses the source's own tables;
+    other sources get 95. Returns what could not be kept. Raises TargetError if the format cannot
+    hold the picture, or more pictures than one.
+    """
+    notes: dict[str, list[int]] = defaultdict(list)
+    count = 0
+
+    def prepared() -> Generator[Page, None, None]:
+        nonlocal count
+        for still, ab in pages:
+            count += 1
+            page = _prepare(still, ab, format_, style)
+            del still, ab
+            for note in page.notes:
+                notes[note].append(count)
+            ready = [page]
+            del page
+            yield ready.pop()  # not held here while it is written, nor while the next is read
+
+    if format_ == "TIFF":
+        tiff.write(file, map(_sheet, prepared()))
+    else:
+        with contextlib.closing(prepared()) as found:
+            page = next(found)
+            said: list[str] = []
+            ENCODERS[format_](file, page, said)
+            del page
+            if next(found, None) is not None:
+                name = NAMES.get(format_, format_)
+                raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
+            notes.update({note: [1] for note in said})
+    return tuple(
+        f"{note} (page{'s' * (len(on) > 1)} {', '.join(map(str, on))})" if count > 1 else note
+        for note, on in notes.items()
+    )
+
+
+def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> Page:
+    """Fit a page to a format, and say what it cannot hold."""
+    name = NAMES.get(format_, format_)
+    notes = list(still.notes)
+    most = LARGEST_SIDE.get(format_)
+    if most and max(still.size) > most:
+        raise TargetError(f"{name} holds at most {most} pixels a side")
+    deepest = SAMPLE_BYTES[format_]
+    if still.dtype.itemsize > deepest or (still.is_float and deepest < 8):
+        had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
+        notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")
+        still = to_codes(still, np.uint8 if deepest == 1 else np.uint16)
+    if still.alpha is not None and format_ == "JPEG":
+        notes.append("JPEG holds no transparency: alpha was dropped")
+        still = replace(still, alpha=None)
+    own_fraction = format_ == still.format == "TIFF"  # which is written as it was read
+    most_dpi = MOST_DPI.get(format_, 1e30)
+    if still.dpi and not own_fraction and not all(0.5 < dots < most_dpi for dots in still.dpi):
+        notes.append(f"{name} does not hold its resolution: it was dropped")
+        still = replace(still, dpi=None)
+    orientation = still.orientation
+    if style.upright and orientation != 1:
+        ab = None if ab is None else upright(ab, orientation)
+        still, orientation = _turned(still), 1
+    if ab is not None and style.saturation != 1:
+        ab = ab * np.float32(style.saturation)
+    profile = icc.for_result(still.icc)
+    if still.icc and not profile:
+        notes.append("the color profile does not fit an RGB picture and was dropped")
+    xmp, exif = still.xmp, still.exif
+    if ab is not None or style.upright:
+        xmp, exif = metadata.cleaned_xmp(xmp, orientation), metadata.cleaned_exif(exif, orientation)
+    if ab is not None:
+        if not is_extensible(xmp):
+            notes.append("the XMP packet is of an unusual form and was replaced")
+        xmp = with_mark(xmp, style.mark)
+    if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
+        notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
+        xmp = b"" if ab is None else with_mark(b"", style.mark)
+    if format_ == "JPEG" and len(exif) > JPEG_EXIF_BYTES:
+        notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
+        exif = b""
+    if not exif and orientation != 1:
+        exif = metadata.exif_block({TAG_ORIENTATION: orientation}, {})
+    notes += _lost(still, format_, exif, xmp, profile, orientation)
+    return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes), style.space)
+
+
+def _turned(still: Still) -> Still:
+    """A still with its pixels turned upright."""
+
+    def turned(samples: Codes | None) -> Codes | None:
+        return None if samples is None else upright(samples, still.orientation)
+
+    encoding = dict(still.encoding)
+    dpi = still.dpi
+    if still.orientation >= 5:
+        dpi = None if dpi is None else (dpi[1], dpi[0])
+        if "resolution" in encoding:
+            x, y, unit = encoding["resolution"]
+            encoding["resolution"] = (y, x, unit)
+    return replace(
+        still,
+        luma=upright(still.luma, still.orientation),
+        rgb=turned(still.rgb),
+        float_grey=turned(still.float_grey),
+        alpha=turned(still.alpha),
+        orientation=1,
+        dpi=dpi,
+        encoding=encoding,
+    )
+
+
+def _lost(
+    still: Still, format_: Format, exif: bytes, xmp: bytes, profile: bytes, orientation: int
+) -> Iterator[str]:
+    """What the source has and the format cannot hold."""
+    name = NAMES.get(format_, format_)
+    bare = format_ == "BMP" or (format_ == "JPEG2000" and still.encoding.get("codestream"))
+    if bare:
+        held = {"EXIF": exif, "XMP": xmp, "a color profile": profile}
+        if any(held.values()):
+            what = " or ".join(text for text, block in held.items() if block)
+            name = name if format_ == "BMP" else "a JPEG 2000 codestream"
+            yield f"{name} holds no {what}: not kept"
+        if orientation != 1:
+            yield f"{name} holds no orientation: the picture lies as it was stored"
+    iptc = metadata.iptc_of(still.photoshop)
+    if iptc and (bare or format_ in ("PNG", "WEBP")):
+        yield f"{name} holds no IPTC block: not kept"
+    if (
+        still.photoshop
+        and format_ not in ("JPEG", "TIFF")
+        and set(still.photoshop) != {metadata.IPTC}
+    ):
+        yield f"{name} holds no Photoshop resources: not kept"
+    if still.encoding.get("comment") and format_ != "JPEG":
+        yield "the JPEG comment was not kept"
+    if still.encoding.get("extended_xmp") and format_ != "JPEG":
+        yield "the extended part of the XMP was not kept"
+    if still.encoding.get("texts") and format_ != "PNG":
+        yield "the text chunks of the PNG were not kept"
+    if still.dpi and (format_ == "WEBP" or (bare and format_ != "BMP")):
+        yield f"{name} holds no resolution (DPI)"
+
+
+def _sheet(page: Page) -> tiff.Sheet:
+    """A page for `tiff.write`."""
+    output: luma_join.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
+    return tiff.Sheet(
+        page.still,
+        lambda start, stop: page.rows(start, stop, output),
+        page.channels,
+        ycc=output == "ycc",
+        icc=page.icc,
+        xmp=page.xmp,
+        exif=page.exif,
+    )

@@ -1,0 +1,236 @@
+"""Files: a job's two names, and writing so that nothing half-written bears a name.
+
+Names and bytes only; no pixels. A target either does not exist or is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import IO, TypeVar
+
+from colorbatch.errors import OutputFullError, StoppedError, TargetError
+from colorbatch.fs import windows
+
+TEMPORARY_PREFIX = ".colorbatch-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: where it comes from and where it goes. Nothing else decides it."""
+
+    source: Path
+    target: Path
+    named: bool = False
+    """Whether the user named this very file, rather than a folder that holds it."""
+    home: Path | None = None
+    """The folder whose journal keeps the account of the target; none for `-o NAME.ext`."""
+
+    @property
+    def place(self) -> str:
+        """The target below its home, the same on every system: `deep/a.png`, in Unicode's NFC."""
+        below = self.target.relative_to(self.home) if self.home else Path(self.target.name)
+        return unicodedata.normalize("NFC", below.as_posix())
+
+
+HELD_ON_WINDOWS = (5, 32, 33)
+"""Access denied, sharing violation, lock violation: what viewers and virus scanners cause."""
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
+"""Seconds to wait for another program, time after time."""
+NAME_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+PIECE = 4 << 20
+"""Bytes that are read at a time of files of any size."""
+Result = TypeVar("Result")
+
+
+def reachable(path: Path, room: int = 0) -> Path:
+    """The path as the system takes it at any length; to be opened, not to be shown.
+
+    room: characters that names below it may take.
+    """
+    if os.name != "nt":
+        return path
+    absolute = PureWindowsPath(os.path.abspath(path))  # noqa: PTH100 - links stay
+    return Path(windows.extended(absolute, windows.LONGEST_PLAIN - room))
+
+
+def patiently(
+    action: Callable[[], Result],
+    *,
+    held: Callable[[OSError], bool] | None = None,
+    waits: Sequence[float] = WAITS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Do what another program may keep from being done for a moment; again after each wait.
+
+    held: whether an error is of that sort, `is_held` if not given. Raises what the action raises.
+    """
+    for wait in waits:
+        try:
+            return action()
+        except OSError as error:
+            if not (held or is_held)(error):
+                raise
+        sleep(wait)
+    return action()
+
+
+def is_held(error: OSError) -> bool:
+    """Whether another program holds the file (or, on Windows, somebody has forbidden it)."""
+    return error.errno == errno.EBUSY or getattr(error, "winerror", None) in HELD_ON_WINDOWS
+
+
+def sha256(
+    path: Path,
+    stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda size: None,
+) -> str:
+    """SHA-256 of a file, in hexadecimal. more: told how many bytes are read more. Raises OSError,
+    and StoppedError where `stop`, asked for every piece, says so."""
+    state = hashlib.sha256()
+    with reachable(path).open("rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            if stop():
+                raise StoppedError
+            state.update(piece)
+            more(len(piece))
+    return state.hexdigest()
+
+
+def check_target(path: Path) -> None:
+    """Refuse before the work on it: a name that its system cannot hold. Raises TargetError."""
+    if os.name == "nt" and (why := windows.refused_part(path)):  # some it would change silently
+        raise TargetError(f"{path}: Windows refuses the name {why}")
+    place = reachable(path)
+    folder, asked = place.parent, [place]
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder, part = folder.parent, folder.name
+        asked.append(folder / part)
+    # where folders are missing, each name has to be asked of the disk that will hold it
+    for one in (*asked, *(folder / one.name for one in asked)):
+        try:
+            one.lstat()
+        except OSError as error:
+            if error.errno in NAME_ERRORS:
+                raise _refusal(f"{path}: cannot write", error, path) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a target folder and see that it can be written to. Raises TargetError."""
+    try:
+        reachable(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refusal(f"{folder}: cannot make this folder", error, folder) from error
+    if not os.access(reachable(folder), os.W_OK):
+        raise TargetError(f"{folder}: this folder is not writable")
+
+
+def _refusal(what: str, error: OSError, path: Path) -> TargetError:
+    """The error for what the system refused: a full disk concerns every target."""
+    message = f"{what}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputFullError(message, "make room; the same command then goes on from there")
+    if is_held(error):
+        reason = "it is open in another program, or may not be replaced"
+        return TargetError(f"{what}: {reason}", "close it; the same command then does it")
+    if error.errno == errno.EINVAL and (why := windows.refused_by_windows(path.name)):
+        return TargetError(f"{what}: this disk takes names as Windows does: {why}")
+    return TargetError(message)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Give a file its name, also where a viewer holds the old one open for a few seconds."""
+
+    def may_pass(error: OSError) -> bool:
+        forbidden = path.is_dir() or (path.exists() and not os.access(path, os.W_OK))
+        return is_held(error) and not forbidden
+
+    patiently(lambda: temporary.replace(path), held=may_pass)
+
+
+@contextlib.contextmanager
+def replacing(
+    path: Path,
+    modified_ns: int | None = None,
+    *,
+    owner: str = "",
+    before: Callable[[IO[bytes]], None] = lambda file: None,
+) -> Iterator[IO[bytes]]:
+    """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
+
+    It is open for writing and reading, in the target's own folder, flushed to the disk and then
+    renamed, so that `path` is at all times absent, old, or complete. modified_ns: its modification
+    time, nanoseconds since 1970, if not now. `owner` stands in the temporary's name, so that
+    `remove_temporaries` finds what a killed process left; `before` is given the file when it is on
+    the disk and does not bear its name yet. Raises TargetError for what the disk refuses.
+    """
+    # a hash, because the name itself may be as long as names can be
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
+    temporary = reachable(path.with_name(f"{start}{secrets.token_hex(4)}-{digest}"))
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            before(file)
+        if modified_ns is not None:
+            os.utime(temporary, ns=(time.time_ns(), modified_ns))
+        _replace(temporary, reachable(path))
+    except OSError as error:
+        raise _refusal(f"{path}: cannot write", error, path) from error
+    finally:
+        with contextlib.suppress(OSError):  # what stays goes with the next run
+            patiently(lambda: temporary.unlink(missing_ok=True))
+
+
+def rename(complete: Path, path: Path) -> None:
+    """Give a complete file on the same disk its name, in the place of what has it. Raises
+    TargetError."""
+    try:
+        _replace(reachable(complete), reachable(path))
+    except OSError as error:
+        raise _refusal(f"{path}: cannot write", error, path) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file through `replacing`."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def _temporaries_of(owner: str) -> str:
+    return f"{TEMPORARY_PREFIX}{owner}."
+
+
+def remove_temporaries(folder: Path, owners: Sequence[str]) -> None:
+    """Remove what killed processes of these owners left in a folder, if there is such a folder.
+
+    Only for one who knows that none of the owners is at work.
+    """
+    starts = tuple(_temporaries_of(owner) for owner in owners)
+    with contextlib.suppress(OSError), os.scandir(reachable(folder)) as entries:
+        for entry in entries:
+            if entry.name.startswith(starts):
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can (Windows does so by itself)."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):  # not every file system takes it
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

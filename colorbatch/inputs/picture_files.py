@@ -1,0 +1,320 @@
+"""Finding sources and naming their jobs.
+
+Flows in: the files and folders that a user gave. Flows out: one `Job` per picture, in a fixed
+order. Names only: nothing is read or written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorbatch.errors import UsageError
+from colorbatch.formats.registry import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
+from colorbatch.fs import real_paths
+from colorbatch.fs.atomic import Job, reachable
+from colorbatch.fs.real_paths import exists, real, real_file
+from colorbatch.fs.windows import LONGEST_PLAIN
+from colorbatch.inputs import lists
+from colorbatch.inputs.patterns import EVERYTHING, Patterns, expand, is_pattern, split
+
+PICTURE_SUFFIXES = frozenset(suffix for format_ in WRITTEN for suffix in SUFFIXES[format_])
+"""What is read and written."""
+RESULT_SUFFIXES: Mapping[str, str] = {
+    suffix: SUFFIXES[result][0] for own, result in READ_ONLY.items() for suffix in SUFFIXES[own]
+}
+"""What is read only, and the suffix of its results."""
+SOURCE_SUFFIXES = frozenset(FORMATS)
+OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *RESULT_SUFFIXES})
+"""Names of pictures, not of folders: nobody means a folder new.jp2."""
+JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
+DEFAULT_SUFFIX = "_colorized"
+
+
+def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
+    """The jobs of part 1 to `parts`: chosen by each target's place alone, so that machines that
+    know nothing of each other share a folder's work, whatever the order or the other files."""
+    return [job for job in jobs if part_of(job.place, parts) == part]
+
+
+def part_of(place: str, parts: int) -> int:
+    """Which of the parts, 1 to `parts`, what has this place belongs to."""
+    digest = hashlib.sha256(place.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % parts + 1
+
+
+def is_junk(name: str) -> bool:
+    """Hidden files, thumbnails of file managers, our own temporaries."""
+    return name.startswith(".") or name.lower() in JUNK_NAMES
+
+
+def walk(
+    folder: Path,
+    suffixes: frozenset[str],
+    skip: Path | None = None,
+    patterns: Patterns = EVERYTHING,
+) -> Iterator[Path]:
+    """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
+
+    Junk, links to folders, the folder `skip` and what the patterns leave out are passed over. A
+    folder that cannot be listed is yielded itself: whoever reads it finds out, and reports it.
+    """
+    unlisted: list[Path] = []
+    top = reachable(folder, room=LONGEST_PLAIN)
+    for parent, folders, names in os.walk(
+        top, onerror=lambda error: unlisted.append(folder / Path(error.filename).relative_to(top))
+    ):
+        yield from unlisted
+        unlisted.clear()
+        below = Path(parent).relative_to(top)
+        here = folder / below
+        start = "" if below == Path() else f"{below.as_posix()}/"
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not is_junk(name)
+            and patterns.enter(start + name)
+            and not (skip and real(here / name) == skip)
+        )
+        for name in sorted(names):
+            if is_junk(name) or os.path.splitext(name)[1].lower() not in suffixes:  # noqa: PTH122
+                continue
+            if patterns.take(start + name):
+                yield here / name
+    yield from unlisted
+
+
+def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
+    """All pictures below a folder but those below `skip`, recursive and sorted.
+
+    Raises UsageError if it is no folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    return list(walk(folder, PICTURE_SUFFIXES, real(skip) if skip is not None else None))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Pictures that belong together: one file, what a folder holds, or a list."""
+
+    place: Path
+    """The folder that has the journal of results beside their sources."""
+    pictures: Sequence[tuple[Path, Path]]
+    """Each with its path below the output."""
+    named: bool = False
+
+
+def plan_jobs(
+    sources: Sequence[Path],
+    output: Path | None,
+    *,
+    suffix: str | None = None,
+    new_suffix: str | None = None,
+    patterns: Patterns = EVERYTHING,
+    listed: Sequence[str] | None = None,
+) -> list[Job]:
+    """Name a target for every picture of `sources`: files, folders (recursive) and patterns.
+
+    With a folder as `output` a source folder's tree is mirrored below it (several folders keep
+    their own names); one file with `output` NAME.ext writes that file; without `output` results
+    stand beside their sources with the suffix `_colorized`. `new_suffix` is a file suffix such as
+    ".png". The output folder is never a source; nor, where results stand beside sources, is what
+    has the name of an earlier result: `a_colorized.png` beside `a.png` or `a.jpg`.
+
+    A source that is no file may be a pattern. It stands for the files and folders that it means,
+    as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are
+    for what folders and lists hold. `listed`: paths below the one folder in `sources`, or else
+    below the working directory; their folders are kept below the output. They are not asked for.
+
+    Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
+    one target (also when their names differ only in case or Unicode form).
+    """
+    if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
+        raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
+    real_paths.forget()
+    wanted = list(_expanded(sources, output, patterns))
+    is_single = len(wanted) == 1 and listed is None and wanted[0][1] is None
+    single_file = is_single and _names_a_picture(output, new_suffix)
+    _refuse_picture_as_folder(output, single_file)
+    ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
+    skip = real(output) if output is not None and not single_file else None
+    if listed is not None:
+        root, pictures = lists.pictures_of(listed, sources, patterns, skip)
+        _refuse_output_as_source(root, skip)
+        groups = [_Group(root, pictures)]
+    else:
+        groups = list(_groups(wanted, output, skip))
+    jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
+    if single_file and output is not None:
+        jobs = [Job(job.source, output, named=True) for job in jobs]
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def source_folders(sources: Sequence[Path]) -> list[Path]:
+    """Those sources that are folders, or patterns for what a folder holds."""
+    found = []
+    for source in sources:
+        if exists(source):
+            found += [source] if source.is_dir() else []
+        elif (parts := split(source)) is not None:
+            found.append(parts[0])
+        else:
+            found += [path for path in expand(source) if path.is_dir()]
+    return found
+
+
+def _expanded(
+    sources: Sequence[Path], output: Path | None, patterns: Patterns
+) -> Iterator[tuple[Path, Patterns | None]]:
+    """Files, each with None, and folders, each with what to take of it. Raises UsageError."""
+    for source in sources:
+        if exists(source):
+            yield source, patterns if source.is_dir() else None
+            continue
+        if not is_pattern(source):
+            raise UsageError(f"{source}: no such file or folder")
+        if (parts := split(source)) is not None:
+            folder, below = parts
+            if not folder.is_dir():
+                raise UsageError(f"{source}: no such folder: {folder}")
+            taken = patterns.and_below(below)
+            if next(walk(folder, SOURCE_SUFFIXES, None, taken), None) is None:
+                raise UsageError(f"{source}: this pattern matches no picture")
+            yield folder, taken
+            continue
+        found = [path for path in expand(source) if not is_junk(path.name)]
+        if not found:
+            raise UsageError(f"{source}: no such file or folder, and no name matches the pattern")
+        for path in found:
+            if output is None or real(path) != real(output):
+                yield path, patterns if path.is_dir() else None
+
+
+def _names_a_picture(output: Path | None, new_suffix: str | None) -> bool:
+    """Whether `output` is the name for one result. Raises UsageError where the format differs."""
+    if output is None or output.is_dir() or output.suffix.lower() not in PICTURE_SUFFIXES:
+        return False
+    if new_suffix not in (None, _plain_suffix(output)):
+        raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
+    return True
+
+
+def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
+    if output is None or single_file or output.is_dir():
+        return
+    if output.suffix.lower() in PICTURE_SUFFIXES:
+        raise UsageError(f"{output} names one picture, but there may be several")
+    if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
+        raise UsageError(f"{output}: results are {in_words(WRITTEN, 'or')}")
+
+
+def _groups(
+    wanted: Sequence[tuple[Path, Patterns | None]], output: Path | None, skip: Path | None
+) -> Iterator[_Group]:
+    """The pictures of files and folders. Raises UsageError."""
+    folders = [path for path, patterns in wanted if patterns is not None]
+    many = len({real(folder) for folder in folders}) > 1
+    if output is not None:
+        _refuse_equal_names(folders)
+    for source, patterns in wanted:
+        if patterns is None:
+            yield _Group(source.parent, [(source, Path(source.name))], named=True)
+            continue
+        _refuse_output_as_source(source, output)
+        below = Path(real(source).name) if many else Path()
+        paths = walk(source, SOURCE_SUFFIXES, skip, patterns)
+        yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
+
+
+def _jobs(
+    groups: Sequence[_Group], output: Path | None, ending: str, new_suffix: str | None
+) -> Iterator[Job]:
+    """A job for every picture, each once, but for results of earlier runs."""
+    named = [path.absolute() for group in groups if group.named for path, _ in group.pictures]
+    named_results = set(_results(named, ending))  # of `colorbatch images *.jpg`, given once more
+    seen: set[Path] = set()
+    for group in groups:
+        keys = [path.absolute() for path, _ in group.pictures]
+        results = named_results if group.named else set(_results(keys, ending))
+        for key, (path, name) in zip(keys, group.pictures, strict=True):
+            # the same file given twice; a link and what it leads to are two names, both made
+            if key in seen or (key in results and _is_beside(path, output)):
+                continue
+            seen.add(key)
+            folder = output / name.parent if output is not None else path.parent
+            own_suffix = RESULT_SUFFIXES.get(name.suffix.lower(), name.suffix)
+            target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
+            yield Job(path, target, named=group.named, home=output or group.place)
+
+
+def _is_beside(path: Path, output: Path | None) -> bool:
+    """Whether results of earlier runs may lie where a source does."""
+    return output is None or real_paths.real_folder(path.parent) == real_paths.real_folder(output)
+
+
+def _plain_suffix(path: Path) -> str:
+    """The suffix in lower case, with three letters where there are two spellings."""
+    suffix = path.suffix.lower()
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+
+
+def _refuse_equal_names(folders: Sequence[Path]) -> None:
+    names: dict[str, Path] = {}
+    for folder in folders:
+        if real(other := names.setdefault(real(folder).name.casefold(), folder)) != real(folder):
+            raise UsageError(f"{other} and {folder} would share one folder below the output")
+
+
+def _refuse_output_as_source(source: Path, output: Path | None) -> None:
+    if output is not None and real(output) == real(source):
+        raise UsageError(f"{output}: the output folder is a source; sources are never written to")
+
+
+def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
+    """Those of the paths that are earlier results of others of them: `a_colorized.png` beside
+    `a.png`, or beside `a.jpg` where the format was changed."""
+    if not ending:
+        return
+    originals = {path.with_suffix("") for path in paths}
+    for path in paths:
+        stem = path.stem.removesuffix(ending)
+        if stem not in ("", path.stem) and path.with_name(stem) in originals:
+            yield path
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    targets: dict[str, Job] = {}
+    sources = {real_file(job.source) for job in jobs}
+    _refuse_sources_by_other_names(jobs)
+    for job in jobs:
+        if real_file(job.target) in sources:
+            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
+        key = unicodedata.normalize("NFC", str(job.target)).casefold()
+        if (other := targets.setdefault(key, job)) is not job:
+            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
+
+
+def _refuse_sources_by_other_names(jobs: Sequence[Job]) -> None:
+    """Targets that are there and are sources though they are spelled in another way: in another
+    letter case on a disk that takes no notice of it, through a mount, or as a hard link."""
+    folders = {real_paths.identity(folder) for folder in {job.source.parent for job in jobs}}
+    there = [(job, found) for job in jobs if (found := real_paths.identity(job.target)) is not None]
+    beside = {
+        folder: real_paths.identity(folder) in folders
+        for folder in {job.target.parent for job, _ in there}
+    }
+    doubtful = [one for one in there if beside[one[0].target.parent] or one[1].links > 1]
+    if not doubtful:  # the usual run asks nothing of its sources here
+        return
+    sources = {real_paths.identity(job.source): job.source for job in jobs}
+    for job, found in doubtful:
+        if (source := sources.get(found)) is not None:
+            raise UsageError(
+                f"{job.target}: this is {source} by another name; sources are never written to"
+            )

@@ -1,0 +1,173 @@
+"""What one line of a journal says, and whether it still holds: pure values, no journal files.
+
+Flows in: a job, what is recorded of its target, what would make it now. Flows out: why it need not
+be done, and whether its result is outdated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from colorbatch.fs.atomic import Job, reachable, sha256
+
+FINISHED = "finished"
+OTHER_SETTINGS = "made with other settings"
+OTHER_MODEL = "made by another model"
+SOURCE_CHANGED = "source changed since"
+RESULT_CHANGED = "result changed since"
+NOT_OURS = "there already, not in the journal"
+EXISTS = "there already"
+
+
+Redo = Literal["nothing", "outdated", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a result is made from: its source as it was before it was read, and with what."""
+
+    source_size: int
+    source_mtime_ns: int
+    settings: str
+    """A digest of the settings that had a part in it."""
+    model: str
+    """SHA-256 of the model file; empty where the model had no part in it."""
+    outcome: str
+    kind: str = ""
+    reason: str = ""
+    source_sha256: str = ""
+    """Of numbered frames; empty where it was not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A full line. `target` is `Job.place`; `source` is relative to the journal's home where that
+    is possible. For skipped sources, which have no file, size and hash are 0 and ''."""
+
+    target: str
+    target_size: int
+    target_sha256: str
+    source: str
+    at: str
+    """Time in UTC, ISO 8601."""
+    made: Made
+
+    def to_line(self, state: str) -> bytes:
+        """The line, as bytes that end with a line break."""
+        values = dataclasses.asdict(self)
+        line = {"state": state, **values.pop("made"), **values}
+        return line_of({name: line[name] for name in line if name not in _NEWER or line[name]})
+
+    @classmethod
+    def from_line(cls, values: dict[str, Any]) -> Record | None:
+        """The same from a line's values; None where one is missing or of another type."""
+        values = _NEWER | values
+        if not all(type(values.get(name)) is kind for name, kind in _TYPES.items()):
+            return None
+        own, made = ({name: values[name] for name in names} for names in (_OWN, _MADE))
+        return cls(**own, made=Made(**made))
+
+
+_OWN, _MADE = (
+    tuple(field.name for field in dataclasses.fields(kind) if field.name != "made")
+    for kind in (Record, Made)
+)
+_NUMBERS = {"target_size", "source_size", "source_mtime_ns"}
+_NEWER = {"source_sha256": ""}
+"""What lines of before lack."""
+_TYPES = {name: int if name in _NUMBERS else str for name in (*_OWN, *_MADE)}
+
+
+def record_of(job: Job, made: Made, size: int, digest: str) -> Record:
+    assert job.home is not None
+    try:
+        source = Path(os.path.relpath(job.source, job.home)).as_posix()
+    except ValueError:  # another drive
+        source = job.source.as_posix()
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Record(job.place, size, digest, source, at, made)
+
+
+def line_of(values: dict[str, object]) -> bytes:
+    return json.dumps(values).encode() + b"\n"
+
+
+def source_stamp(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in ns; (-1, 0) for what cannot be asked."""
+    try:
+        status = reachable(path).stat()
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def verdict(
+    job: Job,
+    record: Record | None,
+    settings: Callable[[Made], str],
+    model: Callable[[], str],
+    *,
+    older: Record | None = None,
+    replace: bool = False,
+) -> tuple[str, bool]:
+    """Why a job need not be done, and whether its result is outdated; ('', False) if it is to do.
+
+    `settings` says which digest a result of the record's kind would have now, `model` the SHA-256
+    of the model. `older`: what is known of the target's file where the record says that its source
+    was skipped later. With `replace` outdated results are about to be written over, and are read to
+    see that they are the very files that the journal tells of; otherwise their size decides.
+    """
+    there = _size(job.target)
+    if job.home is None:  # the one file that the user named
+        return (EXISTS, True) if there else ("", False)
+    if record is None:
+        return (NOT_OURS, False) if there else ("", False)
+    made, stale = record.made, ""
+    if not _same_source(made, job.source):
+        stale = SOURCE_CHANGED
+    elif made.model and made.model != model():
+        stale = OTHER_MODEL
+    elif made.settings != settings(made):
+        stale = OTHER_SETTINGS
+    if made.outcome == "skipped":
+        if stale:
+            return verdict(job, older, settings, model, replace=replace)
+        return made.reason, False
+    if there and there != record.target_size:
+        return RESULT_CHANGED, False
+    if there and stale and replace and not is_file(job.target, record):
+        return RESULT_CHANGED, False
+    return (stale or FINISHED, bool(stale)) if there else ("", False)
+
+
+def _same_source(made: Made, path: Path) -> bool:
+    """Whether a source is as it was. Times count in microseconds, because systems show those of a
+    share more or less finely; a source that cannot be asked counts as unchanged."""
+    size, mtime_ns = source_stamp(path)
+    return size < 0 or (size, mtime_ns // 1000) == (made.source_size, made.source_mtime_ns // 1000)
+
+
+def _size(path: Path) -> int:
+    """A file's size; 0 where there is none. What cannot be asked fails when it is written."""
+    path = reachable(path)
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def is_file(path: Path, record: Record) -> bool:
+    """Whether a file is the one that a record tells of, by its content."""
+    if not record.target_size or _size(path) != record.target_size:
+        return False
+    try:
+        return sha256(path) == record.target_sha256
+    except OSError:
+        return False

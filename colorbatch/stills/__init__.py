@@ -1,0 +1,1 @@
+"""Stills: from picture files to their outcomes."""

@@ -1,0 +1,264 @@
+"""A batch of stills: jobs in, outcomes out. One failed job never stops the next.
+
+This is where one source's work (`picture`), the model (`engine` through `pipeline`) and the account
+of what is finished (`journal`) meet.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from colorbatch import color
+from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
+from colorbatch.formats import memory_need
+from colorbatch.fs.atomic import Job, make_folder, replacing
+from colorbatch.journal.records import Made, Redo, source_stamp, verdict
+from colorbatch.journal.results import Journals
+from colorbatch.model.engine import Engine
+from colorbatch.run import available_memory, pipeline
+from colorbatch.run.report import Outcome
+from colorbatch.stills import one_still
+from colorbatch.stills.settings import ImageSettings, settings_digest
+
+logger = logging.getLogger(__name__)
+
+Stamp = tuple[int, int]
+"""A source's size and time of change (see `records.source_stamp`)."""
+
+
+def split_finished(
+    jobs: Sequence[Job],
+    journals: Journals,
+    settings: ImageSettings,
+    model: Callable[[], str],
+    *,
+    redo: Redo = "nothing",
+) -> tuple[list[Job], list[Outcome]]:
+    """Jobs still to do, and an outcome for each that is not: finished, or done in another way.
+
+    model: gives the SHA-256 of the model, and is asked where it matters only. "outdated" results
+    are those made with other settings, by another model, or from a source that has changed since;
+    files that the journal does not know, or that somebody has edited, are done again with "all"
+    alone. Outdated results are read whole before that.
+    """
+    if redo == "all":
+        return list(jobs), []
+    todo, skipped = [], []
+    for job in jobs:
+        record, older = journals.find(job), None
+        if record is not None and record.made.outcome == "skipped":
+            older = journals.find_file(job)
+
+        def digest(made: Made, job: Job = job) -> str:
+            return settings_digest(settings, job, made.kind, made.outcome)
+
+        again = redo == "outdated"
+        reason, outdated = verdict(job, record, digest, model, older=older, replace=again)
+        if not reason or (outdated and again):
+            todo.append(job)
+        else:
+            kind = record.made.kind if record and record.made.outcome == "skipped" else ""
+            outcome = Outcome(job.source, job.target, "skipped", reason, kind, outdated=outdated)
+            skipped.append(outcome)
+    return todo, skipped
+
+
+@dataclass(frozen=True)
+class _Room:
+    """The memory that a run may take for its pictures, and what has to have it alone; asked from
+    several threads."""
+
+    bytes: int | None
+    beside: int
+    """Bytes that the run takes beside its pictures."""
+    alone: dict[Job, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, memory: int | None, beside: int) -> _Room:
+        """The room in `memory` bytes of the whole process, None for any."""
+        return cls(None if memory is None else max(0, memory - beside), beside)
+
+    def note(self, job: Job, cost: int) -> int:
+        """The cost of a job, remembered where it is more than there is room for."""
+        if self.bytes is not None and cost > self.bytes:
+            self.alone[job] = cost
+        return cost
+
+    def check(self, job: Job) -> None:
+        """Refuse what the whole machine has no memory for. Raises SourceError."""
+        if job not in self.alone:
+            return
+        need, have = self.alone[job] + self.beside, available_memory.of_machine()
+        if need > have:
+            raise SourceError(
+                f"{job.source}: it needs about {available_memory.text(need)} of memory, "
+                f"and there is {available_memory.text(have)}"
+            )
+
+    def told(self, job: Job) -> tuple[str, ...]:
+        """What there is to say of a job that is done."""
+        if job not in self.alone:
+            return ()
+        need = available_memory.text(self.alone[job] + self.beside)
+        return (f"it needs about {need} of memory, more than --memory: done alone",)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the steps of a run share; asked from several threads."""
+
+    settings: ImageSettings
+    size: tuple[int, int]
+    """(H, W) that the model sees."""
+    mark: str
+    journals: Journals | None
+    model_sha256: str
+    room: _Room
+    predict: one_still.Predict
+
+    def cost(self, job: Job) -> int:
+        upright, views = self.settings.upright, one_still.VIEWS
+        cost = memory_need.of_coloring(job.source, job.target, upright=upright, views=views)
+        return self.room.note(job, cost)
+
+    def read(self, job: Job) -> pipeline.Loaded[tuple[one_still.Held, Stamp]]:
+        self.room.check(job)
+        stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
+        held, lightness = one_still.read(job, self.settings, self.size)
+        return pipeline.Loaded((held, stamp), lightness)
+
+    def finish(
+        self, job: Job, read: tuple[one_still.Held, Stamp], ab: color.Float | None
+    ) -> Outcome:
+        held, stamp = read
+
+        def made(end: str, kinds: str, reason: str = "") -> Made:
+            digest = settings_digest(self.settings, job, kinds, end)
+            model = self.model_sha256 if end == "colored" else ""
+            return Made(*stamp, digest, model, end, kinds, reason)
+
+        def writing(end: str) -> AbstractContextManager[IO[bytes]]:
+            modified_ns = stamp[1] if self.settings.times else None
+            if self.journals is None:
+                return replacing(job.target, modified_ns)
+            return self.journals.writing(job, made(end, held.all_kinds), modified_ns)
+
+        chroma: Iterable[color.Float] | None = ab
+        if chroma is None and held.fate == "colored":
+            chroma = one_still.late_chroma(job, held, self.settings, self.size, self.predict)
+        outcome = one_still.finish(job, held, chroma, self.settings, self.mark, writing)
+        if self.journals is not None and outcome.status == "skipped":
+            self.journals.skip(job, made("skipped", outcome.kind, outcome.reason))
+        return replace(outcome, notes=outcome.notes + self.room.told(job))
+
+
+def colorize_images(
+    jobs: Sequence[Job],
+    engine: Engine,
+    settings: ImageSettings,
+    *,
+    journals: Journals | None = None,
+    model_sha256: str = "",
+    workers: int = 0,
+    memory: int | None = None,
+    fail_fast: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Outcome, None, None]:
+    """Color every job; yields one outcome each, in order.
+
+    journals: where results are recorded, locked. workers: threads for reading and writing, 0 for
+    one per core. memory: bytes that the whole process is to stay within, None for any: as many
+    pictures are at work at the same time as fit, by their headers; one that does not fit is at work
+    alone, and refused where the machine has less than it needs. With `fail_fast` nothing new begins
+    after the first failure. `stop` is asked between pictures. Raises OutputFullError, after the
+    outcomes of what could be finished, where nothing can be written any more.
+    """
+    threads = workers or os.cpu_count() or 1
+    in_flight = 2 * threads + engine.batch_size
+    mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
+    room = _Room.of(memory, memory_need.BASE_BYTES)
+    one_at_a_time = threading.Lock()
+
+    def predict(lightness: color.Float) -> color.Float:
+        with one_at_a_time:  # files of many pages ask for it while they are written
+            return engine.predict(lightness)
+
+    work = _Work(settings, engine.size, mark, journals, model_sha256, room, predict)
+    failed = threading.Event()
+    full: OutputFullError | None = None
+    results = pipeline.run(
+        jobs,
+        work.read,
+        predict,
+        work.finish,
+        pipeline.Limits(threads, in_flight, engine.batch_size, room.bytes),
+        stop=lambda: stop() or failed.is_set(),
+        cost=work.cost,
+    )
+    with color.single_threaded():
+        for done in results:
+            if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
+                full = done.error
+                failed.set()
+                continue
+            if done.error is not None and fail_fast:
+                failed.set()
+            yield _outcome(done)
+    if full is not None:
+        raise full
+
+
+def foresee(
+    jobs: Sequence[Job],
+    settings: ImageSettings,
+    *,
+    workers: int = 0,
+    memory: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Outcome, None, None]:
+    """What `colorize_images` would yield, without a model and without writing; in order."""
+    threads = workers or os.cpu_count() or 1
+    room = _Room.of(memory, memory_need.BASE_BYTES)
+
+    def read(job: Job) -> pipeline.Loaded[Outcome]:
+        room.check(job)
+        return pipeline.Loaded(one_still.foresee(job, settings), None)
+
+    results = pipeline.run(
+        jobs,
+        read,
+        lambda lightness: lightness,
+        lambda job, outcome, ab: outcome,
+        pipeline.Limits(threads, 2 * threads, 1, room.bytes),
+        stop,
+        cost=lambda job: room.note(job, memory_need.of_reading(job.source)),
+    )
+    yield from map(_outcome, results)
+
+
+def _outcome(done: pipeline.Done[Job, Outcome]) -> Outcome:
+    """A job's own outcome, or the one that its error is."""
+    if done.result is not None:
+        return done.result
+    job, error = done.item, done.error or RuntimeError("no result")
+    if not isinstance(error, ColorbatchError | MemoryError):
+        logger.debug("%s", job.source, exc_info=error)
+    # readers name the source themselves; elsewhere it is in the outcome
+    reason = one_line(error)
+    for path in (job.source, job.target):
+        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
+    return Outcome(job.source, job.target, "failed", reason)
+
+
+def check_target_folder(jobs: Sequence[Job], output: Path | None) -> None:
+    """Refuse before working: the output folder can be made and written to. Raises TargetError."""
+    if output is not None and jobs:
+        single_file = len(jobs) == 1 and jobs[0].target == output
+        make_folder(output.parent if single_file else output)

@@ -1,0 +1,255 @@
+"""One source, from its file to its outcome: reading and judging, then coloring and writing.
+
+Flows in: a job, its settings, and the chroma that a model saw in it. Flows out: what the model is
+to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a time. No models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from colorbatch import color
+from colorbatch.color import classify, icc
+from colorbatch.errors import SourceError
+from colorbatch.formats import reader, registry, writer
+from colorbatch.formats.provenance import is_marked
+from colorbatch.formats.registry import FORMATS, Format
+from colorbatch.formats.still import Still, stored, upright
+from colorbatch.fs.atomic import Job, check_target, make_folder, reachable
+from colorbatch.run.report import Outcome
+from colorbatch.stills.settings import Fate, ImageSettings
+
+HELD_BYTES = 64_000_000
+"""Pictures with more decoded bytes than this are not held in memory between reading and writing."""
+VIEWS = 32
+"""What the model is to see of so many pages at most waits in memory; files with more pages to color
+show them, so many at a time, when they are written."""
+COPY_BYTES = 1 << 20
+OURS = "made by colorbatch"
+Writing = Callable[[str], AbstractContextManager[IO[bytes]]]
+"""From "colored", "kept" or "copied" (byte for byte) to a file that becomes the target."""
+Predict = Callable[[color.Float], color.Float]
+"""L* (N, H, W) to ab (N, H, W, 2), as `Engine.predict`."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a source is, page by page, and what is to become of it."""
+
+    kinds: tuple[classify.Kind, ...]
+    """None for a picture that bears our mark."""
+    fates: tuple[Fate, ...]
+
+    @property
+    def fate(self) -> Fate:
+        """That of the file: colored where any page is, kept where none is and any is kept."""
+        return next((fate for fate in ("colored", "kept") if fate in self.fates), "skipped")
+
+    @property
+    def kind(self) -> str:
+        """That of the first page which has the file's fate."""
+        return self.kinds[self.fates.index(self.fate)] if self.kinds else ""
+
+    @property
+    def all_kinds(self) -> str:
+        """Each kind that a page has, with spaces between."""
+        return " ".join(sorted(set(self.kinds)))
+
+    def outcome(self, job: Job, notes: tuple[str, ...] = ()) -> Outcome:
+        """The source's end, if all goes well."""
+        reason = ""
+        if self.fate == "skipped":
+            reason = {"": OURS, "color": "in color"}.get(self.kind, self.kind)
+        pages = max(1, len(self.kinds))
+        return Outcome(job.source, job.target, self.fate, reason, self.kind, notes, pages)
+
+
+NOTHING = Judged((), ())
+"""Of a file of which no page was judged, or that bears our mark."""
+
+
+@dataclass(frozen=True)
+class Held(Judged):
+    """What a picture's reading leaves for its writing. Large pictures are read again then, so that
+    memory is bounded by the number of threads, not by what waits for the model."""
+
+    still: Still | None = None
+    format: Format = "TIFF"
+
+
+def foresee(job: Job, settings: ImageSettings) -> Outcome:
+    """How a source would end, without a model. JPEG is read at a reduced size, as `kinds` needs no
+    more. Raises SourceError, and TargetError for a name that cannot be written."""
+    check_target(job.target)
+    judged = NOTHING
+    for still, so_far in _judged(job, settings, at_least=2 * classify.VIEW):
+        judged = so_far
+        del still  # before the next page is read
+    return judged.outcome(job)
+
+
+def read(
+    job: Job, settings: ImageSettings, size: tuple[int, int]
+) -> tuple[Held, color.Float | None]:
+    """Read and judge a source; with it comes L* (N, *size) of those pages that are to be colored,
+    upright; None where there are none, or more than `VIEWS` (see `late_chroma`). Raises
+    SourceError, and TargetError for a name that cannot be written."""
+    check_target(job.target)
+    judged, format_ = NOTHING, Held.format
+    views: list[color.Float] = []
+    held: Still | None = None
+    for still, judged in _judged(job, settings):
+        format_ = still.format
+        if judged is NOTHING:
+            return Held((), (), format=format_), None
+        if judged.fates[-1] == "colored" and judged.fates.count("colored") <= VIEWS:
+            views.append(_view(still, size))
+        elif judged.fates[-1] == "colored":
+            views.clear()
+        held = still.for_coloring() if views else still
+        held = held if held.nbytes <= HELD_BYTES and len(judged.kinds) == 1 else None
+        del still  # before the next page is read
+    lightness = np.stack(views) if views else None
+    return Held(judged.kinds, judged.fates, held, format_), lightness
+
+
+def _judged(job: Job, settings: ImageSettings, at_least: int = 0) -> Iterator[tuple[Still, Judged]]:
+    """Every page with what the file is as far as it; NOTHING, and no more, where one bears our
+    mark. at_least: as of `images.pages`. Raises SourceError."""
+    judged = NOTHING
+    for still in reader.pages(job.source, settings.max_pixels, at_least=at_least):
+        if is_marked(still.xmp):
+            yield still, NOTHING
+            return
+        kind = _kind_of(still)
+        fate = settings.fate(kind, job.named)
+        judged = Judged((*judged.kinds, kind), (*judged.fates, fate))
+        yield still, judged
+        del still  # here too
+
+
+def _kind_of(still: Still) -> classify.Kind:
+    codes = still.rgb_codes()
+    return "grey" if codes is None else classify.kind_of(codes)
+
+
+def _view(still: Still, size: tuple[int, int]) -> color.Float:
+    """What the model sees of a page.
+
+    Of toned ones too it is luma: taking the tone out is leaving ab out, and the model's prediction
+    takes its place.
+    """
+    profile = icc.for_result(still.icc)
+    space = icc.space_of(profile) if profile else None
+    return color.network_view(upright(still.luma, still.orientation), size, space)
+
+
+def late_chroma(
+    job: Job, held: Held, settings: ImageSettings, size: tuple[int, int], predict: Predict
+) -> Iterator[color.Float]:
+    """Chroma for `finish` of a file with many pages: (h, w, 2) of each that is to be colored. The
+    file is read once more, `VIEWS` pages ahead of who asks. Raises SourceError."""
+    pages = reader.pages(job.source, settings.max_pixels)
+    views: list[color.Float] = []
+    for fate in held.fates:
+        ready = list(itertools.islice(pages, 1))
+        if not ready:
+            raise _changed(job)
+        if fate == "colored":
+            views.append(_view(ready[0], size))
+        del ready  # before the next page is read
+        if len(views) == VIEWS:
+            yield from predict(np.stack(views))
+            views.clear()
+    if views:
+        yield from predict(np.stack(views))
+
+
+def finish(
+    job: Job,
+    held: Held,
+    ab: Iterable[color.Float] | None,
+    settings: ImageSettings,
+    mark: str,
+    writing: Writing,
+) -> Outcome:
+    """Color what was read and write it. ab: chroma of the pages to be colored, each (h, w, 2) in
+    Lab units, upright. Raises SourceError (it is read again) and TargetError."""
+    if held.fate == "skipped":
+        return held.outcome(job)
+    format_ = registry.of_result(job.target.suffix, held.format)
+    notes = tuple(_told(job, held, format_))
+    make_folder(job.target.parent)
+    if ab is None and format_ == held.format:
+        _copy(job, writing)
+    else:
+        style = writer.Style(mark, settings.saturation, settings.quality, settings.upright)
+        pages = _with_chroma(job, held, ab, settings)
+        with writing(held.fate) as file:
+            notes += writer.write(file, pages, format_, style)
+    return held.outcome(job, notes)
+
+
+def _copy(job: Job, writing: Writing) -> None:
+    """The source byte for byte. Raises SourceError for what cannot be read, TargetError for what
+    cannot be written."""
+    with contextlib.ExitStack() as stack:
+        with _reading(job):
+            source = stack.enter_context(reachable(job.source).open("rb"))
+        file = stack.enter_context(writing("copied"))
+        while True:
+            with _reading(job):
+                part = source.read(COPY_BYTES)
+            if not part:
+                return
+            file.write(part)
+
+
+@contextlib.contextmanager
+def _reading(job: Job) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{job.source}: cannot read: {error.strerror or error}") from error
+
+
+def _told(job: Job, held: Held, format_: Format) -> Iterator[str]:
+    """What there is to say before a page is written."""
+    if FORMATS.get(job.source.suffix.lower(), held.format) != held.format:
+        yield f"a {held.format} file named {job.source.suffix}; written as {format_}"
+    elif held.format == "HEIC":
+        yield f"HEIC is only read; written as {format_}"
+    own = len(held.fates) - held.fates.count("colored")
+    if own and held.fate == "colored":
+        yield f"{own} of {len(held.fates)} pages kept their own color"
+
+
+def _with_chroma(
+    job: Job, held: Held, ab: Iterable[color.Float] | None, settings: ImageSettings
+) -> Iterator[tuple[Still, color.Float | None]]:
+    """Every page with its chroma in stored orientation, None where it keeps its own color. Raises
+    SourceError for a file that has other pages than it had."""
+    chroma = iter(() if ab is None else ab)
+    pages = iter([held.still] if held.still else reader.pages(job.source, settings.max_pixels))
+    for fate in held.fates:
+        ready = list(itertools.islice(pages, 1))
+        if ready and fate == "colored":
+            ab_of = stored(next(chroma), ready[0].orientation)
+            yield ready.pop().for_coloring(), ab_of
+        elif ready:
+            yield ready.pop(), None
+        else:
+            raise _changed(job)
+    if next(pages, None) is not None:
+        raise _changed(job)
+
+
+def _changed(job: Job) -> SourceError:
+    return SourceError(f"{job.source}: it changed while it was being colored")

@@ -1,0 +1,175 @@
+"""The account of one film: what a journal says after any end of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from colorbatch.clips import film_journal
+from colorbatch.clips.film_journal import FilmBook, Finish, Head
+from colorbatch.errors import ColorbatchError, LockedError, SourceError
+from colorbatch.ffmpeg import Segment
+from colorbatch.fs.atomic import Job
+
+HEAD = Head("s.mkv", 10, 123456789, "a" * 64, "settings", "model", "library")
+
+
+def segment(folder: Path, number: int) -> Segment:
+    path = folder / f"{number:06d}.mp4"
+    path.write_bytes(b"x" * (number + 1))
+    return Segment(path, 10, number * 10, number * 10 + 9, 1, Fraction(1, 24), 2, "header")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / ".colorbatch" / "films" / "r.mkv"
+
+
+def test_what_is_written_is_read(folder: Path, tmp_path: Path) -> None:
+    """Head, segments, end and finish come back as they were."""
+    finish = Finish(7, "b" * 64, "c" * 64, 20, 1)
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        book.add(segment(folder, 0), "d" * 64, None, 0)
+        book.add(segment(folder, 1), "e" * 64, 17, 3)
+        book.end(("cut off",))
+        account = film_journal.read(folder)
+        assert account.head == HEAD and account.ending == ("cut off",)
+        assert account.parts == book.account.parts == tuple(book.whole_parts())
+        assert [part.good for part in account.parts] == [None, 17]
+        (folder / "joined.mkv").write_bytes(b"film")
+        book.finish(folder / "joined.mkv", finish)
+    assert film_journal.read(folder).finish == finish
+    assert (tmp_path / "r.mkv").read_bytes() == b"film"
+    assert not list(folder.glob("*.mp4"))
+
+
+def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
+    """Cut anywhere, a journal tells a prefix of what it told; the next line stands by itself."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        book.add(segment(folder, 0), "d" * 64, None, 0)
+        first = segment(folder, 1)
+        book.add(first, "e" * 64, 17, 3)
+    path = folder / film_journal.JOURNAL
+    whole = path.read_bytes()
+    ends = [at for at in range(len(whole)) if whole[at : at + 1] == b"\n"]
+    for cut in range(0, len(whole), 37):
+        path.write_bytes(whole[:cut])
+        account = film_journal.read(folder)
+        lines = sum(end < cut for end in ends)
+        assert (account.head is not None, len(account.parts)) == (lines > 0, max(0, lines - 1))
+    path.write_bytes(b'[1]\n{"state": "segment"}\n"x"\n' + whole)
+    assert len(film_journal.read(folder).parts) == 2
+    path.write_bytes(whole[: ends[1] + 20])
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.add(first, "f" * 64, 27, 0)
+    assert [part.digest[0] for part in film_journal.read(folder).parts] == ["d", "f"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ('"time_base": [1, 24]', '"time_base": [1, 0]'),
+        ('"time_base": [1, 24]', '"time_base": [0, 1]'),
+        ('"state": "segment"', '"state": "segm'),
+    ],
+)
+def test_a_line_of_a_segment_that_tells_nothing(
+    folder: Path, tmp_path: Path, number: int, word: str, other: str
+) -> None:
+    """The segments before it are known, those behind it would leave a hole; all are made again."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        for each in range(3):
+            book.add(segment(folder, each), str(each) * 64, None, 0)
+        book.end(())
+    path = folder / film_journal.JOURNAL
+    lines = path.read_text("utf-8").split("\n")
+    assert word in lines[1 + number]
+    lines[1 + number] = lines[1 + number].replace(word, other)
+    path.write_text("\n".join(lines), "utf-8")
+    account = film_journal.read(folder)
+    assert [part.digest[0] for part in account.parts] == ["0", "1", "2"][:number]
+    assert account.ending is None
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        for each in range(number, 3):
+            book.add(segment(folder, each), str(each) * 64, None, 0)
+        book.end(("whole",))
+    account = film_journal.read(folder)
+    assert len(account.parts) == 3 and account.ending == ("whole",)
+
+
+def test_a_segment_made_once_more_replaces_what_was_behind(folder: Path, tmp_path: Path) -> None:
+    """A lost file ends what is whole; made again, its line holds and those behind are gone."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        for number in range(3):
+            book.add(segment(folder, number), str(number) * 64, None, 0)
+        book.end(())
+        (folder / "000001.mp4").write_bytes(b"")
+        assert [part.digest[0] for part in book.whole_parts()] == ["0"]
+        book.add(segment(folder, 1), "9" * 64, None, 0)
+    account = film_journal.read(folder)
+    assert [part.digest[0] for part in account.parts] == ["0", "9"] and account.ending is None
+
+
+def test_a_segment_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
+    """Another byte at the same size ends what is whole; so does a line without a SHA-256."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        for number in range(3):
+            book.add(segment(folder, number), str(number) * 64, None, 0)
+        (folder / "000001.mp4").write_bytes(b"xy")
+        assert [part.digest[0] for part in book.whole_parts()] == ["0"]
+    path = folder / film_journal.JOURNAL
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        line.pop("sha256", None)
+    path.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        assert len(book.account.parts) == 3 and not list(book.whole_parts())
+
+
+def test_one_run_at_a_time_and_no_later_version(folder: Path, tmp_path: Path) -> None:
+    """The second is refused by the film's name; an unknown version is no empty journal."""
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        with pytest.raises(LockedError, match=r"r\.mkv: another run is at work on it: process"):
+            FilmBook(folder, tmp_path / "r.mkv").__enter__()
+    path = folder / film_journal.JOURNAL
+    path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": 2'))
+    with pytest.raises(ColorbatchError, match="does not know"):
+        film_journal.read(folder)
+
+
+def test_a_source_is_known_by_its_ends_and_its_middle(tmp_path: Path) -> None:
+    """A changed byte in the first, middle or last 4 MiB is another source, without the time."""
+    path = tmp_path / "big"
+    size = 40 << 20
+    path.write_bytes(bytes(size))
+    was = film_journal.sample_of(path)
+    for place, differs in ((5, True), (size // 2, True), (size - 1, True), (size // 4, False)):
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"x")
+        assert (film_journal.sample_of(path)[2] != was[2]) == differs
+        path.write_bytes(bytes(size))
+    with pytest.raises(SourceError, match="cannot be read"):
+        film_journal.sample_of(tmp_path / "none")
+    assert HEAD.identity == replace(HEAD, mtime_ns=HEAD.mtime_ns + 100).identity
+
+
+def test_each_film_has_its_folder(tmp_path: Path) -> None:
+    """Below the output, by the target's place; beside a film that is named."""
+    deep = Job(tmp_path / "s.mov", tmp_path / "out" / "a" / "r.mkv", home=tmp_path / "out")
+    assert (
+        film_journal.folder_of(deep) == tmp_path / "out" / ".colorbatch" / "films" / "a" / "r.mkv"
+    )
+    named = Job(tmp_path / "s.mov", tmp_path / "r.mkv", named=True)
+    assert film_journal.folder_of(named) == tmp_path / ".colorbatch" / "films" / "r.mkv"

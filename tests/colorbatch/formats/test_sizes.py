@@ -1,0 +1,94 @@
+"""Sizes of results that are expected, against the sizes that they have."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from colorbatch.formats import headers, reader, sizes, writer
+from colorbatch.formats.registry import Format
+
+Photograph = Any
+NAMES = ("astronaut", "chelsea", "coffee")
+
+
+def made(path: Path, format_: Format, quality: int | None = None) -> int:
+    """Bytes of a file's result, colored with smooth chroma."""
+    ab = np.random.default_rng(0).uniform(-30, 30, (8, 8, 2)).astype(np.float32)
+    file = io.BytesIO()
+    pages = ((still, ab) for still in reader.pages(path))
+    writer.write(file, pages, format_, writer.Style("colorbatch; model x", quality=quality))
+    return len(file.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("options", "dtype"),
+    [({}, np.uint8), ({}, np.uint16), ({}, np.float32), ({"tile": (64, 48)}, np.uint16)],
+)
+def test_uncompressed_tiff_is_known_to_the_kilobyte(
+    tmp_path: Path, grey_photograph: Photograph, options: dict[str, Any], dtype: Any
+) -> None:
+    """Three times its samples, of every page and whatever its depth; only tags are left to guess
+    (a page's own are about 400 bytes)."""
+    grey = grey_photograph("coffee").astype(dtype)
+    if dtype == np.float32:
+        grey /= 255
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for page in (grey, grey[:100, :150], np.dstack([grey] * 3)):
+            rgb = {"photometric": "rgb" if page.ndim == 3 else "minisblack"}
+            writer.write(page, metadata=None, contiguous=False, **rgb, **options)
+    expected = sizes.of_result(headers.pictures_of(path), "TIFF")
+    assert abs(made(path, "TIFF") - expected.middle) < 3000
+    assert expected.high - expected.low < 8000
+
+
+@pytest.mark.parametrize("result", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000"])
+@pytest.mark.parametrize(
+    "source", ["grey.jpg", "rgb.jpg", "a.png", "1.png", "16.png", "none.tif", "z.tif"]
+)
+def test_sums_over_photographs_are_in_the_range(
+    tmp_path: Path, grey_photograph: Photograph, source: str, result: Format
+) -> None:
+    """Results of three photographs together, of every format in every format."""
+    total, expected = 0, sizes.Amount(0, 0, 0)
+    for name in NAMES:
+        grey, path = grey_photograph(name), tmp_path / f"{name}-{source}"
+        if source == "16.png":
+            fine = grey * 257.0 + np.random.default_rng(0).normal(0, 150, grey.shape)
+            Image.fromarray(np.clip(fine, 0, 65535).astype(np.uint16)).save(path)
+        elif source == "z.tif":
+            tifffile.imwrite(path, grey, compression="zlib", predictor=True)
+        else:
+            mode = {"rgb.jpg": "RGB", "1.png": "1"}.get(source, "L")
+            Image.fromarray(grey).convert(mode).save(path)
+        total += made(path, result)
+        expected += sizes.of_result(headers.pictures_of(path), result)
+    assert expected.low <= total <= expected.high
+
+
+@pytest.mark.parametrize("result", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("quality", [40, 85, 100])
+def test_quality_counts(
+    tmp_path: Path, grey_photograph: Photograph, quality: int, result: Format
+) -> None:
+    """A lower quality is expected to take less, as it does."""
+    path = tmp_path / "a.png"
+    Image.fromarray(grey_photograph("coffee")).save(path)
+    expected = sizes.of_result(headers.pictures_of(path), result, quality)
+    assert expected.low <= made(path, result, quality) <= expected.high
+
+
+def test_words_for_bytes() -> None:
+    """Decimal units, two or three digits, a range where it matters."""
+    words = [sizes.in_words(n) for n in (12, 999, 1500, 99_960, 2.14e9, 412e9, 999.6e9, 3.2e15)]
+    assert words == ["12 bytes", "999 bytes", "1.5 kB", "100 kB", "2.1 GB", "412 GB", "1.0 TB",
+                     "3,200 TB"]  # fmt: skip
+    assert str(sizes.Amount(9e9, 10e9, 12e9)) == "10 GB (9.0 GB to 12 GB)"
+    assert str(sizes.Amount(10e9, 10e9, 10.1e9)) == "10 GB"

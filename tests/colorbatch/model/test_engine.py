@@ -1,0 +1,236 @@
+"""The engine on tiny real models: the three contracts, broken models, memory that runs out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from skimage.color import lab2rgb, rgb2lab
+
+from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError, UsageError
+from colorbatch.model.engine import Device, Engine, import_runtime
+
+
+def views(count=3):
+    """Smooth lightness pictures (N, 32, 32)."""
+    ramp = np.linspace(5, 95, 32, dtype=np.float32)
+    return np.stack([np.roll(np.outer(ramp, ramp) / 95, 3 * i, axis=1) for i in range(count)])
+
+
+def box(pictures):
+    """The 3x3 mean with zeros around, which the tiny models compute."""
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)))
+    return sum(padded[:, y : y + 32, x : x + 32] for y in range(3) for x in range(3)) / 9
+
+
+def test_lab_models_get_scaled_lightness_and_give_scaled_chroma(tiny_model):
+    """lab_l to lab_ab: L / 50 - 1 in, tanh times 110 out, channels last."""
+    mean = box(views().astype(np.float64) / 50 - 1)
+    truth = np.stack([np.tanh(0.25 * mean + 0.1), np.tanh(-0.3 * mean + 0.15)], -1) * 110
+    found = Engine(tiny_model, "cpu").predict(views())
+    assert found.shape == (3, 32, 32, 2) and found.dtype == np.float32
+    assert np.abs(found - truth).max() < 1e-3  # float32 at values of up to 50
+
+
+def grey_codes(lightness):
+    """Encoded sRGB grey of L*, by scikit-image."""
+    lab = np.stack([lightness, np.zeros_like(lightness), np.zeros_like(lightness)], -1)
+    return lab2rgb(lab)[..., 0]
+
+
+def test_grey_rgb_models_get_normalized_grey(make_model, contract_values, tmp_path):
+    """gray_rgb to lab_ab, as DDColor exports: three channels, mean and std applied."""
+    values = contract_values("gray_rgb")
+    values["input"] |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    metadata = {"colorbatch.contract": json.dumps(values)}
+    path = make_model(tmp_path / "dd.onnx", "gray_rgb", "lab_ab", metadata=metadata)
+    grey = grey_codes(views().astype(np.float64))
+    given = [(grey - m) / s for m, s in zip(*[values["input"][k] for k in ("mean", "std")],
+                                            strict=True)]  # fmt: skip
+    mean = box(np.mean(given, axis=0))
+    truth = np.stack([np.tanh(0.25 * mean + 0.1), np.tanh(-0.3 * mean + 0.15)], -1) * 110
+    assert np.abs(Engine(path, "cpu").predict(views()) - truth).max() < 0.02
+
+
+def test_rgb_models_give_the_chroma_of_their_rgb(make_model, tmp_path):
+    """gray_rgb to rgb, as DeOldify: only the ab of what the model paints is used."""
+    path = make_model(tmp_path / "de.onnx", "gray_rgb", "rgb")
+    mean = box(grey_codes(views().astype(np.float64)))
+    painted = np.stack([np.tanh(gain * mean) for gain in (1, 0.8, 0.6)], -1)
+    truth = rgb2lab(painted)[..., 1:]
+    assert np.abs(Engine(path, "cpu").predict(views()) - truth).max() < 0.1  # float Lab
+
+
+def test_batches_do_not_change_the_numbers(tiny_model):
+    """One by one, all at once, in uneven parts, and none at all."""
+    all_views = views(7)
+    results = [Engine(tiny_model, "cpu", batch_size=size).predict(all_views) for size in (1, 3, 64)]
+    for result in results[1:]:
+        assert np.abs(result - results[0]).max() < 1e-4
+    assert Engine(tiny_model, "cpu").predict(all_views[:0]).shape == (0, 32, 32, 2)
+
+
+def test_other_sizes_than_the_models_are_refused(tiny_model):
+    """A wrong view is a defect of the caller, named by its shape."""
+    with pytest.raises(ValueError, match=r"not \(N, 32, 32\)"):
+        Engine(tiny_model, "cpu").predict(np.zeros((1, 16, 32), np.float32))
+
+
+def test_the_engine_says_what_it_runs_on(tiny_model):
+    """Device, provider, size and card are the real ones."""
+    engine = Engine(str(tiny_model), "cpu")
+    assert (engine.device, engine.provider) == ("cpu", "CPUExecutionProvider")
+    assert engine.size == (32, 32)
+    assert engine.card.name == "tiny"
+    assert engine.time_one() > 0
+
+
+def test_a_sidecar_makes_foreign_models_run(make_model, contract_values, tmp_path):
+    """A model without metadata runs by NAME.onnx.json, and is refused without it."""
+    path = make_model(tmp_path / "foreign.onnx", metadata={})
+    with pytest.raises(ModelError, match=r"foreign\.onnx\.json"):
+        Engine(path, "cpu")
+    sidecar = {"colorbatch.contract": contract_values()}
+    (tmp_path / "foreign.onnx.json").write_text(json.dumps(sidecar))
+    assert Engine(path, "cpu").card.name == "foreign"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"input": {"name": "l", "kind": "lab_l", "range": [-1, 1]}}, "names 'l', it has x"),
+        ({"output": {"name": "ab", "kind": "lab_ab", "scale": 1}}, "names 'ab', it has y"),
+        ({"input": {"name": "x", "kind": "gray_rgb", "range": [0, 1]}}, "'x' has 1 channels"),
+        ({"output": {"name": "y", "kind": "rgb", "scale": 1}}, "'y' has 2 channels, not 3"),
+    ],
+)
+def test_a_contract_that_does_not_fit_its_model_is_refused(
+    make_model, contract_values, tmp_path, change, words
+):
+    """Names and channels are compared before the first pixel."""
+    metadata = {"colorbatch.contract": json.dumps(contract_values() | change)}
+    with pytest.raises(ModelError, match=words):
+        Engine(make_model(tmp_path / "m.onnx", metadata=metadata), "cpu")
+
+
+def test_broken_model_files_are_refused(tiny_model, tmp_path):
+    """Empty, cut off, or something else."""
+    data = tiny_model.read_bytes()
+    for name, content in {"e": b"", "c": data[: len(data) // 2], "t": b"Dear Sir"}.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=rf"{name}\.onnx"):
+            Engine(path, "cpu")
+
+
+def test_a_model_that_fails_at_run_time_raises(make_model, tmp_path):
+    """The runtime's own error comes through; the engine returns no numbers."""
+    engine = Engine(make_model(tmp_path / "fails.onnx", body="fails"), "cpu")
+    with pytest.raises(Exception, match=r"(?i)reshape"):
+        engine.predict(views())
+
+
+def test_one_picture_that_does_not_fit_into_memory_is_named(make_model, tmp_path):
+    """A model that asks for 4 TiB a picture ends in OutOfMemoryError, never in grey."""
+    engine = Engine(make_model(tmp_path / "huge.onnx", body="insatiable"), "cpu", batch_size=4)
+    with pytest.raises(OutOfMemoryError, match="one picture of 32x32 on cpu"):
+        engine.predict(views(4))
+    assert engine.batch_size == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on address space")
+def test_batches_shrink_when_memory_runs_out(make_model, tiny_model, clean_env, tmp_path):
+    """With room for a few pictures only, eight are done in smaller batches, rightly."""
+    model = make_model(tmp_path / "hungry.onnx", body="hungry")
+    code = (
+        "import sys, resource, numpy as np\n"
+        "from colorbatch.model.engine import Engine\n"
+        "engine = Engine(sys.argv[1], 'cpu', batch_size=8, threads=1)\n"
+        "plain = Engine(sys.argv[2], 'cpu', threads=1)\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "room = pages * resource.getpagesize() + 500 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (room, room))\n"
+        "views = np.random.default_rng(1).uniform(0, 100, (8, 32, 32)).astype(np.float32)\n"
+        "gap = np.abs(engine.predict(views) - plain.predict(views)).max()\n"
+        "print(engine.batch_size, float(gap))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, model, tiny_model], env=clean_env, capture_output=True,
+        encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    size, gap = result.stdout.split()
+    assert int(size) in (1, 2)  # 128 MiB a picture and 500 MiB of room
+    assert float(gap) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "index"),
+    [("auto", "auto", 0), ("cpu", "cpu", 0), ("cuda", "cuda", 0), ("cuda:3", "cuda", 3)],
+)
+def test_devices_are_parsed(text, kind, index):
+    """auto, cpu, cuda and cuda:N."""
+    assert Device.parse(text) == Device(kind, index)
+
+
+@pytest.mark.parametrize("text", ["", "gpu", "cuda:x", "cuda:-1", "cpu:0", "auto:1", "CUDA "])
+def test_other_devices_are_usage_errors(text):
+    """Refused before anything is loaded."""
+    with pytest.raises(UsageError, match="cuda:N"):
+        Device.parse(text)
+
+
+def test_cuda_is_never_replaced_by_the_cpu(tiny_model):
+    """Where CUDA is not offered the engine refuses, with reason and remedy."""
+    if "CUDAExecutionProvider" in import_runtime().get_available_providers():
+        pytest.skip("this runtime offers CUDA")
+    with pytest.raises(DeviceUnavailableError, match="has no CUDA") as caught:
+        Engine(tiny_model, "cuda")
+    assert "pip install" in caught.value.advice
+
+
+def test_telemetry_is_off_before_the_runtime_is_imported(clean_env):
+    """Even where the user's environment asks for it."""
+    code = (
+        "import os, sys\n"
+        "class Spy:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime':\n"
+        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Spy())\n"
+        "from colorbatch.model.engine import import_runtime\n"
+        "import_runtime()\n"
+    )
+    for given in ({}, {"ORT_DISABLE_TELEMETRY": "0"}):
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=clean_env | given, capture_output=True,
+            encoding="utf-8", check=False,
+        )  # fmt: skip
+        assert result.stdout.splitlines() == ["1"], result.stderr
+
+
+def test_without_a_runtime_the_pip_line_is_given(clean_env, tiny_model):
+    """No onnxruntime at all: exit 1 with the line to type."""
+    code = (
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Hide(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        "        hidden = name == 'onnxruntime'\n"
+        "        return None if hidden else PathFinder.find_spec(name, path, target)\n"
+        "sys.meta_path[sys.meta_path.index(PathFinder)] = Hide\n"
+        "from colorbatch.cli import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "models", os.fspath(tiny_model)], env=clean_env,
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert 'pip install "colorbatch[c' in result.stderr
+    assert "Traceback" not in result.stderr
