@@ -40,7 +40,7 @@ def model() -> Path:
 @dataclass(frozen=True)
 class Ended:
     """A process that has ended. whole, cpu: its seconds on the clock and those of its threads;
-    memory: its peak in MB; said: what it printed in JSON."""
+    memory: its peak in MB (10**6 bytes); said: what it printed in JSON."""
 
     whole: float
     cpu: float
@@ -60,7 +60,8 @@ def run_python(command: Sequence[str | Path]) -> Ended:
     if hasattr(os, "wait4"):  # nothing like it on Windows
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
+        memory = usage.ru_maxrss * unit / 1e6
         cpu = usage.ru_utime + usage.ru_stime
     if process.wait():
         raise SystemExit(f"{command} ended with {process.returncode}")

@@ -54,6 +54,9 @@ class TrainConfig:
     relu_limit: float = 0.0
     """Upper bound of the decoder's ReLUs; 6 is ReLU6, 0 is none. Behind batch norm on maps of 2x2
     and 4x4, single cells grow to 60 standard deviations: a spot at one place of many pictures."""
+    smoothing: float = 0.0
+    """Share of each neighbor in a filter of three taps, along rows and columns, through which the
+    generator sees its input; 0 is none, 0.25 is binomial. Grain is what it takes away."""
     discriminator_width: int = 64
     discriminator_norm: Literal["batch", "spectral"] = "batch"
     """Of the PatchGAN: batch norm, or the spectral norm of Miyato et al. 2018."""
@@ -180,6 +183,8 @@ class TrainConfig:
             raise UsageError("a consistency term needs pairs: at least one of a batch")
         if self.chroma_weight and self.color_space != "lab":
             raise UsageError("chroma_weight weighs (a, b): the color space is lab")
+        if not 0 <= self.smoothing <= 1 / 3:
+            raise UsageError(f"smoothing must be at least 0 and at most 1/3, not {self.smoothing}")
         if self.levels < 5:
             raise UsageError(f"levels must be at least 5, not {self.levels}")
         if not 0 < self.crop <= 1:

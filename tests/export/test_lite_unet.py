@@ -32,6 +32,7 @@ CONFIG = TrainConfig(
     batch_size=4,
     relu_limit=6.0,
     dropout=0.0,
+    smoothing=0.25,
 )
 PARTS = ("weight", "bias")
 

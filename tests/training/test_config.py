@@ -98,6 +98,8 @@ def test_wrong_type(name: str, value: object) -> None:
         ("gradient_clip", -1.0),
         ("chroma_weight", -1.0),
         ("relu_limit", -1.0),
+        ("smoothing", -0.1),
+        ("smoothing", 0.5),
         ("gan_share", -0.1),
         ("projected_share", -0.1),
         ("feature_share", -0.1),

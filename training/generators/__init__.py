@@ -73,7 +73,9 @@ GENERATORS = {
 def generator_for(config: TrainConfig) -> Generator:
     """The generator that the settings describe, with PyTorch's own weights."""
     channels = spaces.INPUTS[config.color_space], spaces.OUTPUTS[config.color_space]
-    return GENERATORS[config.generator].network.of(config, *channels)
+    network = GENERATORS[config.generator].network.of(config, *channels)
+    network.smoothing = config.smoothing
+    return network
 
 
 def check(config: TrainConfig) -> None:

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from training.backbones import Backbone
 from training.config import TrainConfig
@@ -22,6 +24,8 @@ class Generator(nn.Module, ABC):
     """
 
     encoder: Backbone | None
+    smoothing: float = 0.0
+    """As in the settings; every `forward` begins with `smoothed`."""
 
     @classmethod
     @abstractmethod
@@ -52,6 +56,18 @@ class Generator(nn.Module, ABC):
     def frozen(self) -> Sequence[nn.Module]:
         """Parts that stay as they came where the settings freeze the encoder's first ones."""
         return ()
+
+
+def smoothed(condition: Tensor, share: float) -> Tensor:
+    """(N, C, H, W) through a filter of three taps (share, 1 - 2 x share, share) along rows and
+    columns, the border repeated. It leaves (1 - 4 x share + 6 x share^2) of the standard deviation
+    of white noise: 3/8 with 0.25."""
+    if not share:
+        return condition
+    taps = condition.new_tensor([share, 1 - 2 * share, share])
+    kernel = torch.outer(taps, taps).expand(condition.shape[1], 1, 3, 3)
+    wide = functional.pad(condition, (1, 1, 1, 1), mode="replicate")
+    return functional.conv2d(wide, kernel, groups=condition.shape[1])
 
 
 def check_size(condition: Tensor, multiple: int) -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from training.backbones.efficientnet_lite import EfficientNetLite
 from training.config import TrainConfig
-from training.generators.base import MAPS, Generator, check_size
+from training.generators.base import MAPS, Generator, check_size, smoothed
 from training.generators.layers import relu
 
 VERSION = 2
@@ -78,6 +78,7 @@ class LiteUNet(Generator):
 
     def forward(self, condition: Tensor) -> Tensor:
         check_size(condition, 32)
+        condition = smoothed(condition, self.smoothing)
         maps = [condition, *self.maps(condition)]
         x: Tensor = self.context(self.bottom(maps.pop()))
         for up in (*self.up, self.last):

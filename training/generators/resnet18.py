@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training.backbones.resnet18 import ResNet18
 from training.config import TrainConfig
-from training.generators.base import MAPS, Generator, check_size
+from training.generators.base import MAPS, Generator, check_size, smoothed
 from training.generators.layers import final_of, last_block, up_block
 
 
@@ -51,7 +51,7 @@ class ResNetUNet(Generator):
 
     def forward(self, condition: Tensor) -> Tensor:
         check_size(condition, 32)
-        skips = self.maps(condition)
+        skips = self.maps(smoothed(condition, self.smoothing))
         x: Tensor = self.up[0](skips.pop())
         for up in self.up[1:]:
             x = up(torch.cat([x, skips.pop()], dim=1))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.config import TrainConfig
-from training.generators.base import MAPS, Generator
+from training.generators.base import MAPS, Generator, smoothed
 from training.generators.layers import final_of, last_block, up_block
 
 WIDEST = 8
@@ -85,7 +85,7 @@ class UNet(Generator):
         if not whole and (height % 2 ** (self.levels - 1) or width % 2 ** (self.levels - 1)):
             raise ValueError(f"{height}x{width} is no multiple of {2**self.levels}")
         skips = []
-        x = condition
+        x = smoothed(condition, self.smoothing)
         for down in self.down if whole else self.down[:-1]:
             x = down(x)
             skips.append(x)

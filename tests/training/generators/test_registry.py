@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Self
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import correlate1d
 from torch import Tensor, nn
 
 from colorbatch.errors import UsageError
 from training.config import TrainConfig
-from training.generators import GENERATORS, Generator, Row, generator_for
+from training.generators import GENERATORS, Generator, Row, generator_for, initialize
 
 PARTS = [field.name for field in dataclasses.fields(Row)]
 
@@ -103,3 +105,24 @@ def test_common_surface(name: str) -> None:
         assert len(shown) == count
         assert torch.equal(shown[-1], maps[count - 1])
     assert (generator.encoder is None) == (GENERATORS[name].backbone is None)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@torch.no_grad()
+def test_smoothing(name: str) -> None:
+    """Every generator sees its input as SciPy's filter of three taps leaves it, and nothing else of
+    it; 3/8 of white noise's standard deviation with 0.25."""
+    torch.manual_seed(0)
+    plain = generator_for(TrainConfig(generator=name, width=16, levels=5, size=64)).eval()
+    initialize(plain, "kaiming")
+    seen = torch.randn(2, 1, 64, 96)
+    taps, filtered = np.array([0.25, 0.5, 0.25]), seen.double().numpy()
+    for axis in (2, 3):
+        filtered = correlate1d(filtered, taps, axis=axis, mode="nearest")
+    assert filtered.std() == pytest.approx(3 / 8, rel=0.06)  # less at the border
+    expected = plain(torch.from_numpy(filtered).float())
+    assert (plain(seen) - expected).abs().max() > 0.1
+    config = TrainConfig(generator=name, width=16, levels=5, size=64, smoothing=0.25)
+    smoothing = generator_for(config).eval()
+    smoothing.load_state_dict(plain.state_dict())
+    assert torch.allclose(smoothing(seen), expected, atol=1e-3)  # float32, through a network

@@ -1,0 +1,81 @@
+"""Benchmarks run and tell what they promise. Times are not judged: machines differ."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def run_inference(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, BENCHMARKS / "inference.py", *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_inference_tells_time_and_memory(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    """Figures of each model at each batch size; the buffer that a model fills for each picture of
+    a batch, 128 MiB, is in its peak."""
+    hungry = make_model(tmp_path / "hungry.onnx", body="hungry")
+    small = make_model(tmp_path / "small.onnx")
+    words = [f"first={hungry}", small, "--rounds", "3", "--batch-sizes", "1,3", "--json"]
+    ended = run_inference(*words)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["beside"] == "small"
+    figures = {(one["model"], one["batch_size"]): one for one in told["figures"]}
+    assert set(figures) == {(name, size) for name in ("first", "small") for size in (1, 3)}
+    for (name, _), one in figures.items():
+        assert len(one["rounds"]) == 3
+        assert min(one["rounds"]) <= one["milliseconds"] <= max(one["rounds"])
+        assert one["ratio"] == 1 if name == "small" else one["ratio"] > 1
+    if sys.platform != "win32":
+        more = figures["first", 3]["memory"] - figures["small", 3]["memory"]
+        buffer = 3 * 128 * 2**20 / 1e6
+        assert buffer <= more < 1.1 * buffer  # the runtime takes 4 % more beside it
+
+
+def test_inference_compares_with_the_model_that_is_named(tiny_model: Path) -> None:
+    """--beside NAME heads the table's ratios; a name that no model has is refused."""
+    words = [f"one={tiny_model}", f"two={tiny_model}", "--rounds", "1", "--batch-sizes", "2"]
+    ended = run_inference(*words, "--beside", "one")
+    assert ended.returncode == 0, ended.stderr
+    heading, _, *lines = ended.stdout.splitlines()
+    assert "of one's" in heading
+    assert [line.split()[:2] for line in lines] == [["one", "2"], ["two", "2"]]
+    assert lines[0].split()[3] == "1.00"
+    refused = run_inference(*words, "--beside", "three")
+    assert refused.returncode == 2 and "no model of that name" in refused.stderr
+
+
+def test_the_ratio_is_that_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds that the machine slowed for both say nothing of the models: 1, 2 and 0.5 have the
+    median 1, while the medians of the times are 3 and 5."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    inference = importlib.import_module("inference")
+    assert inference.median_ratio([1, 10, 3], [1, 5, 6]) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing tells it there")
+def test_memory_is_told_in_megabytes() -> None:
+    """A process that holds 300 * 10**6 bytes more than another has a peak that is 300 MB higher;
+    1 % for pages that come and go."""
+    code = "from clocks import run_python as run\n"
+    code += "peaks = [run(['-c', f'held = bytes([1]) * {n}']).memory for n in (10**8, 4 * 10**8)]\n"
+    code += "print(peaks[1] - peaks[0])"
+    # measured from a small process: a child's peak is never less than its parent's
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=BENCHMARKS, text=True)
+    assert float(told) == pytest.approx(300, rel=0.01)
