@@ -128,8 +128,9 @@ class Encoder:
 
         from colorbatch import ffmpeg
         from colorbatch.clips import film_plan
+        from colorbatch.job import FilmSettings
 
-        wanted = film_plan.plan_film(ffmpeg.probe(source), film_plan.FilmSettings()).encoding
+        wanted = film_plan.plan_film(ffmpeg.probe(source), FilmSettings()).encoding
         self.pix_fmt, self._time_base = wanted.pix_fmt, wanted.time_base
         self._container = av.open(str(target), "w")
         self._stream: Any = self._container.add_stream(
@@ -210,12 +211,12 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch import ffmpeg
     from colorbatch.clips import film_plan, render_film
     from colorbatch.clips.resume import FilmJob
-    from colorbatch.fs.atomic import Job
+    from colorbatch.job import FilmSettings, Job
     from colorbatch.model.contract import sha256
     from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu")
-    maker = render_film.Maker(engine, sha256(engine.path), film_plan.FilmSettings())
+    maker = render_film.Maker(engine, sha256(engine.path), FilmSettings())
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
     plan = film_plan.plan_film(
@@ -231,11 +232,12 @@ def inference(source: Path, target: Path) -> Work:
     """The model on a film's frames in batches: nothing else."""
     from colorbatch import ffmpeg
     from colorbatch.clips import film_frames, film_plan
+    from colorbatch.job import FilmSettings
     from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu", batch_size=BATCH)
     film = ffmpeg.probe(source)
-    plan = film_plan.plan_film(film, film_plan.FilmSettings())
+    plan = film_plan.plan_film(film, FilmSettings())
     with ffmpeg.frames(film) as frames:
         views = np.stack([film_frames.lightness(one.planes, plan, engine.size) for one in frames])
     engine.predict(views[:1])

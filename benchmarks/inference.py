@@ -11,7 +11,7 @@ run does, and prints one line for each batch size and model:
   median of the ratios of the rounds. What slows the machine for a while slows both.
 - `peak`: peak resident memory, in MB of 10**6 bytes, of a fresh process that imports what a run
   imports, opens the model, makes 64 pictures (17 MB at 256x256) and predicts them batch by batch.
-  `colorbatch.costs.BASE_BYTES` rests on it.
+  `colorbatch.formats.memory_need.BASE_BYTES` rests on it.
 
 Pictures are random lightness at the model's own size. Measured on a machine that has nothing else
 to do: beside other jobs the milliseconds depend on those, and the ratios scatter. `--json` prints
@@ -34,13 +34,13 @@ from clocks import Clock, run_python
 from tabulate import tabulate
 
 from colorbatch.color import Float
-from colorbatch.engine import Engine
 from colorbatch.errors import ColorbatchError, UsageError
+from colorbatch.model.engine import Engine
 from training.cli import named
 
 PICTURES = 64
 """So many are predicted where memory is measured."""
-IMPORTED = ("colorbatch.cli", "colorbatch.batch")
+IMPORTED = ("colorbatch.cli", "colorbatch.stills.batch")
 """What a run of `colorbatch images` imports, and all that these import."""
 
 

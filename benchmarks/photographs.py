@@ -161,11 +161,11 @@ def loop(source: Path, target: Path) -> Work:
 def library(source: Path, target: Path) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
     from colorbatch.inputs import picture_files
+    from colorbatch.job import ImageSettings
     from colorbatch.journal.results import Journals
     from colorbatch.model.contract import sha256
     from colorbatch.model.engine import Engine
     from colorbatch.stills import batch
-    from colorbatch.stills.settings import ImageSettings
 
     engine = Engine(model(), "cpu")
     digest = sha256(engine.path)

@@ -10,13 +10,13 @@ import click
 from colorbatch.cli import filmplan, filmroom, frameplan, framerun
 from colorbatch.cli.showing import Shower
 from colorbatch.errors import ColorbatchError, ExitCode, SpaceError
-from colorbatch.run.report import FilmOutcome, PreviewOutcome
+from colorbatch.job import FilmOutcome, PreviewOutcome
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.clips.film_plan import FilmSettings
     from colorbatch.clips.render_film import Maker
+    from colorbatch.job import FilmSettings
 
 
 def dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:

@@ -13,16 +13,18 @@ from click.core import ParameterSource
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
-from colorbatch.run.report import FilmOutcome, escaped
+from colorbatch.job import FilmOutcome
+from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.video import Asked
-    from colorbatch.clips.film_plan import FilmPlan, FilmSettings
+    from colorbatch.clips.film_plan import FilmPlan
     from colorbatch.clips.film_source import Footage
     from colorbatch.clips.numbered_plan import FrameJob
     from colorbatch.clips.resume import FilmJob
     from colorbatch.ffmpeg import Film
     from colorbatch.inputs.clip_files import Found
+    from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
 
     Work = FilmJob | FrameJob

@@ -24,13 +24,14 @@ from colorbatch.errors import (
     OutputFullError,
     StoppedError,
 )
-from colorbatch.run.report import GOES_ON, FilmOutcome, Report, escaped
+from colorbatch.job import FilmOutcome
+from colorbatch.run.report import GOES_ON, Report, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.clips.film_plan import FilmSettings
     from colorbatch.clips.render_film import Maker
+    from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
     from colorbatch.run.log import Log
 
@@ -61,8 +62,8 @@ def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
     if asked.preview is not None:
         return None
     from colorbatch.formats.registry import FORMATS
-    from colorbatch.fs.atomic import Job
     from colorbatch.inputs import clip_files, numbered_files
+    from colorbatch.job import Job
 
     jobs = [film.job for film in planned.todo]
     jobs += [Job(each.source, each.target) for each in planned.outcomes]

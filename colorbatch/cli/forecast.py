@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colorbatch.fs.atomic import Job
-    from colorbatch.run.report import Outcome
+    from colorbatch.job import ImageSettings, Job, Outcome
     from colorbatch.stills.estimate import Estimate, Guess
-    from colorbatch.stills.settings import ImageSettings
 
 HOW_TO_TIME = "--sample 50 measures the time"
 

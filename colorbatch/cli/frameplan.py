@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from colorbatch.errors import UsageError
+from colorbatch.job import FramesOutcome
 from colorbatch.journal.records import FINISHED
-from colorbatch.run.report import FramesOutcome, escaped
+from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
     from colorbatch.cli.video import Asked
-    from colorbatch.clips.film_plan import FilmSettings
     from colorbatch.clips.numbered_plan import FrameJob, FramePlan
     from colorbatch.inputs.clip_files import Found
+    from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
 
 

@@ -12,7 +12,8 @@ import click
 
 from colorbatch.cli import frameplan
 from colorbatch.errors import StoppedError
-from colorbatch.run.report import FilmOutcome, escaped
+from colorbatch.job import FilmOutcome
+from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work

@@ -27,9 +27,7 @@ from colorbatch.cli.sources import (
 from colorbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.fs.atomic import Job
-    from colorbatch.run.report import Outcome
-    from colorbatch.stills.settings import ImageSettings
+    from colorbatch.job import ImageSettings, Job, Outcome
 
 
 @click.command()
@@ -141,7 +139,7 @@ class Asked(Sources):
 
     def settings(self) -> ImageSettings:
         """Those that decide the look and the form of results. Raises UsageError."""
-        from colorbatch.stills.settings import ImageSettings
+        from colorbatch.job import ImageSettings
 
         if not math.isfinite(self.max_pixels):
             raise UsageError("--max-pixels is a number of megapixels")

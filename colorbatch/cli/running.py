@@ -18,11 +18,10 @@ from colorbatch.errors import ExitCode, OutputFullError
 
 if TYPE_CHECKING:
     from colorbatch.cli.images import Asked
-    from colorbatch.fs.atomic import Job
+    from colorbatch.job import ImageSettings, Job, Outcome
     from colorbatch.journal.results import Journals
     from colorbatch.model.engine import Engine
-    from colorbatch.run.report import Outcome, Report
-    from colorbatch.stills.settings import ImageSettings
+    from colorbatch.run.report import Report
 
 
 def check_space(asked: Asked, forecast: Forecast, report: Report) -> None:

@@ -16,8 +16,9 @@ import click
 from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
+    from colorbatch.job import Outcome, PreviewOutcome
     from colorbatch.run.log import Log
-    from colorbatch.run.report import Outcome, PreviewOutcome, Report
+    from colorbatch.run.report import Report
 
 NO_TERMINAL_INTERVAL = 60.0
 """Seconds between progress lines where stderr is not a terminal."""

@@ -17,7 +17,7 @@ from colorbatch.errors import UsageError
 from colorbatch.formats.registry import FORMATS, READ, SUFFIXES, WRITTEN, in_words
 
 if TYPE_CHECKING:
-    from colorbatch.fs.atomic import Job
+    from colorbatch.job import Job
     from colorbatch.journal.records import Redo
     from colorbatch.run.log import Log
 

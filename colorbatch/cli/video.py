@@ -25,7 +25,7 @@ from colorbatch.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from colorbatch.clips.film_plan import Choice, FilmSettings
+    from colorbatch.job import Choice, FilmSettings
 
 
 @click.command()
@@ -143,9 +143,9 @@ class Asked(Given):
 
     def settings(self) -> FilmSettings:
         """Those that decide the results. Raises UsageError."""
-        from colorbatch.clips.film_plan import FilmSettings
         from colorbatch.clips.frame_rates import parse_rate
         from colorbatch.color.ycbcr import Region
+        from colorbatch.job import FilmSettings
 
         return FilmSettings(
             saturation=saturation_of(self.saturation),

@@ -31,6 +31,7 @@ from colorbatch.errors import (
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
+from colorbatch.job import Job
 from colorbatch.journal.records import line_of, source_stamp
 
 VERSION = 1
@@ -136,7 +137,7 @@ def sample_of(path: Path) -> tuple[int, int, str]:
     return *stamp, state.hexdigest()
 
 
-def folder_of(job: atomic.Job) -> Path:
+def folder_of(job: Job) -> Path:
     """The folder of a film's segments and journal."""
     home = job.home or job.target.parent
     return home / ".colorbatch" / "films" / job.place

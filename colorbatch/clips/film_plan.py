@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
 
 from colorbatch import ffmpeg
 from colorbatch.clips import shots
@@ -20,9 +19,7 @@ from colorbatch.clips.film_source import FilmFile, Footage
 from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import Film, Frame, Refusal
-
-Choice = Literal["colorize", "skip"]
-Transfer = Literal["auto", "log", "linear", "bt709", "srgb"]
+from colorbatch.job import FilmSettings
 
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
@@ -35,33 +32,6 @@ MATRIX_OF_RGB: Matrix = "bt709"
 ONLY_MATRIX: Mapping[str, Matrix] = {"dnxhd": "bt709", "mjpeg": "bt601", "ljpeg": "bt601"}
 """Encoders whose decoders know one matrix, whatever the container's tags say: what chroma is made
 with there (SMPTE ST 2019-1; JFIF 1.02)."""
-
-
-@dataclass(frozen=True)
-class FilmSettings:
-    """What decides the look and the form of colored films. start, end: seconds from the film's
-    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
-    fps, the rate that was asked for, None for the header's."""
-
-    saturation: float = 1.0
-    codec: str = ""
-    pix_fmt: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    drop_unsupported: bool = False
-    allow_depth_loss: bool = False
-    on_color: Choice = "skip"
-    on_toned: Choice = "colorize"
-    region: Region | None = None
-    start: Fraction | None = None
-    end: Fraction | None = None
-    transfer: Transfer = "auto"
-    fps: Fraction | None = None
-
-    def fate(self, kind: str, named: bool) -> Choice:
-        """What becomes of a film of a kind; `named` one by one, or found in a folder."""
-        if named or kind == "grey":
-            return "colorize"
-        return self.on_color if kind == "color" else self.on_toned
 
 
 @dataclass(frozen=True)

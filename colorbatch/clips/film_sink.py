@@ -11,7 +11,7 @@ from colorbatch.clips.film_source import MARK_TAGS, sha256_of
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.timecodes import timecode_at
 from colorbatch.fs import atomic
-from colorbatch.run.report import FilmOutcome
+from colorbatch.job import FilmOutcome
 
 NAMED = 5
 """So many frames are named in a note."""

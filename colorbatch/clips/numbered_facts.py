@@ -26,6 +26,7 @@ from colorbatch.formats.registry import FORMATS
 from colorbatch.formats.still import Still
 from colorbatch.inputs import numbered_files
 from colorbatch.inputs.numbered_files import FrameSequence
+from colorbatch.job import AskedTransfer
 
 SOUND_OFF = Fraction(3, 2)
 """Sound and pictures may differ in length by so many frames before it is told."""
@@ -41,7 +42,7 @@ class Wish:
     """What was asked for: `--transfer`, `--fps`, `--allow-gaps`, `--audio`, and `--end` in seconds,
     behind which no sound is missed."""
 
-    transfer: numbered_frame.Asked = "auto"
+    transfer: AskedTransfer = "auto"
     fps: Fraction | None = None
     allow_gaps: bool = False
     sound: Path | None = None
@@ -129,7 +130,7 @@ def _sound(path: Path | None) -> ffmpeg.Sound | None:
 
 
 def _others(
-    sequence: FrameSequence, asked: numbered_frame.Asked, first: numbered_frame.Frame
+    sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame
 ) -> Iterator[numbered_frame.Frame]:
     """Some frames like the first, spread over the sequence."""
     for number in numbered_files.spread(sequence.numbers, JUDGED_FRAMES):
@@ -141,18 +142,14 @@ def _others(
             yield frame
 
 
-def _has_color(
-    sequence: FrameSequence, asked: numbered_frame.Asked, first: numbered_frame.Frame
-) -> bool:
+def _has_color(sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame) -> bool:
     """Whether the first frame, or any of some spread over the sequence, is not grey; results of
     ours that got among them say nothing."""
     seen = itertools.chain([first], _others(sequence, asked, first))
     return any(_in_color(frame) for frame in seen if not frame.marked)
 
 
-def _is_ours(
-    sequence: FrameSequence, asked: numbered_frame.Asked, first: numbered_frame.Frame
-) -> bool:
+def _is_ours(sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame) -> bool:
     """Whether all frames are results of ours, as far as some of them tell."""
     return first.marked and all(frame.marked for frame in _others(sequence, asked, first))
 

@@ -35,16 +35,16 @@ from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats import reader, writer
 from colorbatch.formats.provenance import is_marked
 from colorbatch.formats.registry import FORMATS
-from colorbatch.formats.still import LIMIT_OPTION, MAX_PIXELS, Still, stored, upright
+from colorbatch.formats.still import LIMIT_OPTION, Still, stored, upright
 from colorbatch.fs.atomic import make_folder, reachable, replacing
+from colorbatch.job import MAX_PIXELS, AskedTransfer
 
-Asked = Literal["auto", "log", "linear", "bt709", "srgb"]
-ASKED: dict[Asked, Transfer] = {
+ASKED: dict[AskedTransfer, Transfer] = {
     "log": "cineon", "linear": "linear", "bt709": "display", "srgb": "display"
 }  # fmt: skip
 """`--transfer` -> what codes mean. What was made for a display is seen alike, whatever its curve's
 name (see `transfer`): bt709 and srgb differ in the report alone."""
-BY_HEADER: dict[str, Asked] = {
+BY_HEADER: dict[str, AskedTransfer] = {
     "printing density": "log", "logarithmic": "log", "linear": "linear",
     "unspecified video": "bt709", "SMPTE 274M": "bt709", "ITU-R 709-4": "bt709",
     "ITU-R 601-5 B/G": "bt709", "ITU-R 601-5 M": "bt709", "NTSC": "bt709", "PAL": "bt709",
@@ -140,7 +140,7 @@ class Frame:
         return self.still
 
 
-def shown_as(asked: Asked, header: scans.Header | None) -> Shown:
+def shown_as(asked: AskedTransfer, header: scans.Header | None) -> Shown:
     """What `--transfer` comes to. header: of DPX and EXR; stills, which have none, are seen through
     their color profile.
 
@@ -161,7 +161,7 @@ def shown_as(asked: Asked, header: scans.Header | None) -> Shown:
     return Shown(found, f"{found}, by its header ({word})" if header.kind == "DPX" else found)
 
 
-def read(path: Path, asked: Asked = "auto", max_pixels: int = MAX_PIXELS) -> Frame:
+def read(path: Path, asked: AskedTransfer = "auto", max_pixels: int = MAX_PIXELS) -> Frame:
     """Read a frame. Raises SourceError with the reason, and UsageError as `shown_as` does, the
     path before it."""
     header = scans.header(path) if scans.is_scan(path) else None
@@ -188,7 +188,7 @@ def _only_page(path: Path, max_pixels: int) -> Still:
     return still
 
 
-def first_of(paths: Iterable[Path], asked: Asked = "auto") -> Frame:
+def first_of(paths: Iterable[Path], asked: AskedTransfer = "auto") -> Frame:
     """The first frame that can be read: what a sequence is, is told by it. Raises SourceError where
     there is none, and UsageError as `read`."""
     failed: SourceError | None = None

@@ -15,7 +15,8 @@ from colorbatch.color import Float
 from colorbatch.errors import one_line
 from colorbatch.formats import memory_need
 from colorbatch.formats.registry import FORMATS
-from colorbatch.fs.atomic import Job, reachable
+from colorbatch.fs.atomic import reachable
+from colorbatch.job import Job
 from colorbatch.journal.results import Journals
 from colorbatch.run import pipeline
 

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from colorbatch.clips import frame_rates, numbered_frame
-from colorbatch.clips.film_plan import FilmSettings, refuse_no_part
+from colorbatch.clips.film_plan import refuse_no_part
 from colorbatch.clips.numbered_frame import Frame, Traits
 from colorbatch.clips.sampling import JUDGED_FRAMES
 from colorbatch.color import classify
 from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
+from colorbatch.job import FilmSettings, Job
 from colorbatch.journal.records import Made, Record, Redo, source_stamp, verdict
 from colorbatch.journal.results import Journals
 

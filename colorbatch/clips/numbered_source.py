@@ -39,6 +39,7 @@ from colorbatch.formats.still import upright
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import reachable
 from colorbatch.inputs.numbered_files import FrameSequence
+from colorbatch.job import AskedTransfer
 from colorbatch.journal.records import source_stamp
 
 BEFORE, BEHIND = "the one before is repeated", "the first good one is shown"
@@ -67,7 +68,7 @@ class Reel:
     film: Film
     codes: Encoding
     sequence: FrameSequence
-    asked: numbered_frame.Asked
+    asked: AskedTransfer
     traits: numbered_frame.Traits
     marked: bool
     notes: tuple[str, ...]
@@ -137,7 +138,7 @@ class Reel:
         return planes_of(frame, self.film.video.pixels)
 
 
-def _read(path: Path, asked: numbered_frame.Asked) -> numbered_frame.Frame | str:
+def _read(path: Path, asked: AskedTransfer) -> numbered_frame.Frame | str:
     """A frame, or why there is none. What may have been a moment of a bad line is read again:
     a repeated picture stays in the film."""
     with contextlib.suppress(ColorbatchError, OSError):

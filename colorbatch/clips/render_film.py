@@ -26,7 +26,7 @@ from colorbatch import __version__, color, ffmpeg
 from colorbatch.clips import film_frames, film_journal, film_plan, film_sink
 from colorbatch.clips.film_frames import Batch
 from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part
-from colorbatch.clips.film_plan import FilmPlan, FilmSettings
+from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.film_source import MARK, sha256_of
 from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.color import Float
@@ -34,9 +34,9 @@ from colorbatch.errors import SourceError, StoppedError
 from colorbatch.ffmpeg import Frame, Planes, SegmentWriter
 from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
+from colorbatch.job import FilmOutcome, FilmSettings
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline
-from colorbatch.run.report import FilmOutcome
 
 logger = logging.getLogger(__name__)
 

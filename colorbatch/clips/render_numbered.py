@@ -30,12 +30,13 @@ from colorbatch.color.ycbcr import Region
 from colorbatch.errors import OutputFullError, SourceError, one_line
 from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
-from colorbatch.fs.atomic import Job, check_target, make_folder
+from colorbatch.fs.atomic import check_target, make_folder
 from colorbatch.fs.real_paths import exists
+from colorbatch.job import FramesOutcome, Job
 from colorbatch.journal.records import Made, Record, source_stamp
 from colorbatch.journal.results import Journals
 from colorbatch.run import available_memory, pipeline
-from colorbatch.run.report import GOES_ON, FramesOutcome
+from colorbatch.run.report import GOES_ON
 
 PIXEL_BYTES = 8
 """Bytes that a pixel takes for each byte of a sample while a frame is read, waits and is written:

@@ -9,9 +9,9 @@ from pathlib import Path
 from colorbatch import ffmpeg
 from colorbatch.clips import film_journal
 from colorbatch.clips.film_journal import Account, Head
-from colorbatch.clips.film_plan import FilmPlan, FilmSettings
+from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.fs import atomic
-from colorbatch.fs.atomic import Job
+from colorbatch.job import FilmSettings, Job
 from colorbatch.journal.records import (
     FINISHED,
     NOT_OURS,

@@ -23,8 +23,9 @@ from PIL import UnidentifiedImageError
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
 from colorbatch.formats import decoders, tiff
-from colorbatch.formats.still import MAX_PIXELS, Still, to_codes, upright
+from colorbatch.formats.still import Still, to_codes, upright
 from colorbatch.fs.atomic import reachable
+from colorbatch.job import MAX_PIXELS
 
 
 def read(path: Path, max_pixels: int = MAX_PIXELS) -> Still:

@@ -17,8 +17,6 @@ from colorbatch.color import Codes
 from colorbatch.errors import SourceError
 from colorbatch.formats.registry import Format
 
-MAX_PIXELS = 1_000_000_000
-"""Larger pictures are refused before they are decoded."""
 LIMIT_OPTION = " (--max-pixels)"
 """What the error for these ends with; frames, which have no such option, leave it out."""
 

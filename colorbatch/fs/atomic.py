@@ -11,9 +11,7 @@ import hashlib
 import os
 import secrets
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO, TypeVar
 
@@ -21,24 +19,6 @@ from colorbatch.errors import OutputFullError, StoppedError, TargetError
 from colorbatch.fs import windows
 
 TEMPORARY_PREFIX = ".colorbatch-"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to make: where it comes from and where it goes. Nothing else decides it."""
-
-    source: Path
-    target: Path
-    named: bool = False
-    """Whether the user named this very file, rather than a folder that holds it."""
-    home: Path | None = None
-    """The folder whose journal keeps the account of the target; none for `-o NAME.ext`."""
-
-    @property
-    def place(self) -> str:
-        """The target below its home, the same on every system: `deep/a.png`, in Unicode's NFC."""
-        below = self.target.relative_to(self.home) if self.home else Path(self.target.name)
-        return unicodedata.normalize("NFC", below.as_posix())
 
 
 HELD_ON_WINDOWS = (5, 32, 33)

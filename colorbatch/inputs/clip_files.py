@@ -16,12 +16,12 @@ from pathlib import Path
 
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import container_of
-from colorbatch.fs.atomic import Job
 from colorbatch.fs.real_paths import exists, real
 from colorbatch.inputs import lists, numbered_files, picture_files
 from colorbatch.inputs.numbered_files import FRAME_SUFFIXES, FrameSequence
 from colorbatch.inputs.patterns import EVERYTHING, Patterns
 from colorbatch.inputs.targets import Taken
+from colorbatch.job import Job
 
 FILM_SUFFIXES = frozenset(
     f".{name}"

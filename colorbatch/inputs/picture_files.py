@@ -16,11 +16,12 @@ from pathlib import Path
 from colorbatch.errors import UsageError
 from colorbatch.formats.registry import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
 from colorbatch.fs import real_paths
-from colorbatch.fs.atomic import Job, reachable
+from colorbatch.fs.atomic import reachable
 from colorbatch.fs.real_paths import exists, real, real_file
 from colorbatch.fs.windows import LONGEST_PLAIN
 from colorbatch.inputs import lists
 from colorbatch.inputs.patterns import EVERYTHING, Patterns, expand, is_pattern, split
+from colorbatch.job import Job
 
 PICTURE_SUFFIXES = frozenset(suffix for format_ in WRITTEN for suffix in SUFFIXES[format_])
 """What is read and written."""

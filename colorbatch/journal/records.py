@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from colorbatch.fs.atomic import Job, reachable, sha256
+from colorbatch.fs.atomic import reachable, sha256
+from colorbatch.job import Job
 
 FINISHED = "finished"
 OTHER_SETTINGS = "made with other settings"

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from colorbatch.fs import atomic
-from colorbatch.fs.atomic import Job
 from colorbatch.fs.locks import make_room
+from colorbatch.job import Job
 from colorbatch.journal.append_log import FOLDER, Book, Lone, refuse_if_at_work, values_of
 from colorbatch.journal.records import Made, Record, is_file, line_of, record_of
 

@@ -17,8 +17,9 @@ from types import TracebackType
 
 from colorbatch.errors import TargetError, UsageError, one_line
 from colorbatch.formats.registry import FORMATS
-from colorbatch.fs.atomic import Job, make_folder, patiently, reachable
-from colorbatch.run.report import Outcome, Report, escaped
+from colorbatch.fs.atomic import make_folder, patiently, reachable
+from colorbatch.job import Job, Outcome
+from colorbatch.run.report import Report, escaped
 
 logger = logging.getLogger(__name__)
 

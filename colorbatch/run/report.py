@@ -11,98 +11,11 @@ import time
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from colorbatch.errors import ExitCode
-
-Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
+from colorbatch.job import Outcome
 
 GOES_ON = "the same command goes on from there"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of one source.
-
-    colored: the target was written; kept: it was in color already, or toned and to stay so, and
-    copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why;
-    unfinished: the work ended in the midst of it, and goes on from there. `kind` is grey, toned or
-    color.
-    """
-
-    source: Path
-    target: Path
-    status: Status
-    reason: str = ""
-    kind: str = ""
-    notes: tuple[str, ...] = ()
-    pages: int = 1
-    """How many pictures the file holds; of those that were read."""
-    outdated: bool = False
-    """Whether it was skipped though another result would be made now; `-y` does."""
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        values = {
-            "source": str(self.source),
-            "target": str(self.target),
-            "status": self.status,
-            "kind": self.kind or None,
-            "reason": self.reason or None,
-            "notes": list(self.notes),
-        }
-        return json.dumps(values | self._more(), ensure_ascii=True)
-
-    def _more(self) -> dict[str, object]:
-        """What only sources of its kind have."""
-        return {}
-
-
-@dataclass(frozen=True)
-class FilmOutcome(Outcome):
-    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; the
-    SHA-256 of both files; luma: what a proof of its luma said, "" without one."""
-
-    frames: int = 0
-    corrupt: int = 0
-    source_sha256: str = ""
-    target_sha256: str = ""
-    luma: str = ""
-
-    def _more(self) -> dict[str, object]:
-        names = ("frames", "corrupt", "source_sha256", "target_sha256", "luma")
-        return {name: getattr(self, name) or None for name in names}
-
-
-@dataclass(frozen=True)
-class FramesOutcome(FilmOutcome):
-    """The end of a sequence that became frames. frames: how many results there are; corrupt: how
-    many could not be made; the SHA-256 are those of lists, as `sha256sum` gives them, of sources
-    and of results, of the frames that have a result; transfer: how the codes were seen, and why;
-    failures: name of each frame that could not be made, and the reason."""
-
-    transfer: str = ""
-    failures: tuple[tuple[str, str], ...] = ()
-
-    def _more(self) -> dict[str, object]:
-        failed = [{"frame": name, "reason": reason} for name, reason in self.failures]
-        return super()._more() | {"transfer": self.transfer or None, "failed_frames": failed}
-
-
-@dataclass(frozen=True)
-class PreviewOutcome(Outcome):
-    """Stills of a film that would be colored. stills: their files; estimate: what all of the film
-    takes, in plain values."""
-
-    stills: tuple[Path, ...] = ()
-    estimate: dict[str, object] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        values = json.loads(super().to_json()) | {"status": "previewed"}
-        more = {"stills": [str(path) for path in self.stills], "estimate": self.estimate}
-        return json.dumps(values | more, ensure_ascii=True)
 
 
 @dataclass

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch.errors import SourceError
-from colorbatch.formats.still import MAX_PIXELS, check_size
+from colorbatch.formats.still import check_size
 from colorbatch.fs.atomic import reachable
+from colorbatch.job import MAX_PIXELS
 from colorbatch.scans import dpx, dpx_pixels, exr
 from colorbatch.scans.record import Header, Scan
 

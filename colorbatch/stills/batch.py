@@ -18,14 +18,14 @@ from typing import IO
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
 from colorbatch.formats import memory_need
-from colorbatch.fs.atomic import Job, make_folder, replacing
+from colorbatch.fs.atomic import make_folder, replacing
+from colorbatch.job import ImageSettings, Job, Outcome
 from colorbatch.journal.records import Made, Redo, source_stamp, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline
-from colorbatch.run.report import Outcome
 from colorbatch.stills import one_still
-from colorbatch.stills.settings import ImageSettings, settings_digest
+from colorbatch.stills.digest import settings_digest
 
 logger = logging.getLogger(__name__)
 

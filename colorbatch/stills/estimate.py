@@ -20,11 +20,11 @@ from pathlib import Path
 from colorbatch.errors import SpaceError
 from colorbatch.formats import headers, registry, sizes
 from colorbatch.formats.sizes import Amount
-from colorbatch.fs.atomic import Job, reachable
+from colorbatch.fs.atomic import reachable
+from colorbatch.job import ImageSettings, Job, Outcome
 from colorbatch.journal import records
 from colorbatch.journal.records import source_stamp
-from colorbatch.run.report import Outcome, duration
-from colorbatch.stills.settings import ImageSettings
+from colorbatch.run.report import duration
 
 LARGEST, DRAWN = 50, 150
 """Of each kind of file the headers of so many are read: of the largest, and of others by lot."""

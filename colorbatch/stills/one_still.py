@@ -22,9 +22,8 @@ from colorbatch.formats import reader, registry, writer
 from colorbatch.formats.provenance import is_marked
 from colorbatch.formats.registry import FORMATS, Format
 from colorbatch.formats.still import Still, stored, upright
-from colorbatch.fs.atomic import Job, check_target, make_folder, reachable
-from colorbatch.run.report import Outcome
-from colorbatch.stills.settings import Fate, ImageSettings
+from colorbatch.fs.atomic import check_target, make_folder, reachable
+from colorbatch.job import Fate, ImageSettings, Job, Outcome
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""

@@ -20,7 +20,7 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import metadata
 from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.formats.pillow_modes import samples_of
-from colorbatch.formats.still import MAX_PIXELS, Decoded, Still, check_size, from_samples, stored
+from colorbatch.formats.still import Decoded, Still, check_size, from_samples, stored
 from colorbatch.formats.tiff import resolution
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
@@ -40,6 +40,7 @@ from colorbatch.formats.tiff.layout import (
     TAG_Y_RESOLUTION,
     header_of,
 )
+from colorbatch.job import MAX_PIXELS
 
 YCBCR_BYTES, OTHER_BYTES = 10, 16
 """Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 
 from colorbatch.cli.video import video
 from colorbatch.clips import film_preview
-from colorbatch.clips.film_plan import FilmSettings, plan_film
+from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.resume import FilmJob
 from colorbatch.ffmpeg import probe
-from colorbatch.fs.atomic import Job
+from colorbatch.job import FilmSettings, Job
 from colorbatch.model.engine import Engine
 
 

@@ -21,9 +21,9 @@ import tifffile
 from PIL import Image
 
 from colorbatch import __version__, scans
-from colorbatch.clips.film_plan import FilmSettings
 from colorbatch.clips.numbered_plan import plan_frames
 from colorbatch.inputs.numbered_files import of_pattern
+from colorbatch.job import FilmSettings
 from colorbatch.journal.results import Journals
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

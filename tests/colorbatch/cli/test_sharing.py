@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorbatch.fs.atomic import Job
+from colorbatch.job import Job
 from colorbatch.journal.results import Journals
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -12,12 +12,12 @@ import pytest
 
 from colorbatch.clips import render_film
 from colorbatch.clips.film_journal import FilmBook, Part, folder_of
-from colorbatch.clips.film_plan import FilmSettings, plan_film
+from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.render_film import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import StoppedError
 from colorbatch.ffmpeg import probe
-from colorbatch.fs.atomic import Job
+from colorbatch.job import FilmSettings, Job
 from colorbatch.model.engine import Engine
 
 LOOKS = {6: 1, 9: 2, 10: 1, 16: 3, 18: 4, 34: 5, 38: 6}

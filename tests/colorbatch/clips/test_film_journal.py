@@ -13,7 +13,7 @@ from colorbatch.clips import film_journal
 from colorbatch.clips.film_journal import FilmBook, Finish, Head
 from colorbatch.errors import ColorbatchError, LockedError, SourceError
 from colorbatch.ffmpeg import Segment
-from colorbatch.fs.atomic import Job
+from colorbatch.job import Job
 
 HEAD = Head("s.mkv", 10, 123456789, "a" * 64, "settings", "model", "library")
 

@@ -13,11 +13,12 @@ import pytest
 
 from colorbatch import ffmpeg
 from colorbatch.clips import film_frames, film_plan, shots
-from colorbatch.clips.film_plan import FilmPlan, FilmSettings, plan_film
+from colorbatch.clips.film_plan import FilmPlan, plan_film
 from colorbatch.clips.timecodes import timecode_at
 from colorbatch.color.ycbcr import Region
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import Frame, Planes, probe
+from colorbatch.job import FilmSettings
 
 TICKS = {"time_base": Fraction(1, 24), "rate": Fraction(1), "times": range(0, 24 * 30, 24)}
 

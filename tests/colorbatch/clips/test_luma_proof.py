@@ -9,8 +9,8 @@ import pytest
 
 from colorbatch import ffmpeg
 from colorbatch.clips import film_plan, luma_proof
-from colorbatch.clips.film_plan import FilmSettings
 from colorbatch.errors import StoppedError
+from colorbatch.job import FilmSettings
 
 
 def test_a_stop_leaves_no_lists(make_clip: Callable[..., Path], tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ import tifffile
 from PIL import Image
 
 from colorbatch.clips import numbered_frame
-from colorbatch.clips.film_plan import FilmSettings, plan_film
+from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.numbered_facts import Wish
 from colorbatch.clips.numbered_source import IN_COLOR, OURS_AMONG, UNLIKE, UNREADABLE, open_reel
 from colorbatch.clips.timecodes import fits
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.ffmpeg import Planes
 from colorbatch.inputs.numbered_files import of_folder, of_pattern
+from colorbatch.job import FilmSettings
 
 RNG = np.random.default_rng(7)
 AT_24 = Wish(fps=Fraction(24))

@@ -15,11 +15,10 @@ import pytest
 
 from colorbatch import ffmpeg
 from colorbatch.clips import film_journal, film_plan, render_film
-from colorbatch.clips.film_plan import FilmSettings
 from colorbatch.clips.render_film import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import StoppedError
-from colorbatch.fs.atomic import Job
+from colorbatch.job import FilmSettings, Job
 from colorbatch.model.contract import sha256
 from colorbatch.model.engine import Engine
 

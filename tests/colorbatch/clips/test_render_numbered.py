@@ -13,11 +13,11 @@ import tifffile
 
 from colorbatch import scans
 from colorbatch.clips import numbered_plan, numbered_preview, render_numbered
-from colorbatch.clips.film_plan import FilmSettings
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, plan_frames
 from colorbatch.color.ycbcr import Region
 from colorbatch.errors import UsageError
 from colorbatch.inputs.numbered_files import of_pattern
+from colorbatch.job import FilmSettings
 
 SETTINGS = FilmSettings(fps=Fraction(24))
 

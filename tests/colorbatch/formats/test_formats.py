@@ -24,11 +24,10 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import reader, registry, writer
 from colorbatch.formats.provenance import is_marked
 from colorbatch.formats.still import Still
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.job import ImageSettings, Job
 from colorbatch.model.engine import Engine
 from colorbatch.stills.batch import colorize_images
-from colorbatch.stills.settings import ImageSettings
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from colorbatch.errors import UsageError
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs import clip_files
+from colorbatch.job import Job
 
 
 @pytest.fixture

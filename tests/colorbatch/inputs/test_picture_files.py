@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from colorbatch.errors import UsageError
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.job import Job
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 needs_bytes_names = pytest.mark.skipif(

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from colorbatch.fs.atomic import Job
+from colorbatch.job import Job
 from colorbatch.journal import records
 from colorbatch.journal.records import Made, Record, is_file, record_of, source_stamp, verdict
 

@@ -15,9 +15,9 @@ import pytest
 
 from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, TargetError
 from colorbatch.fs import atomic
-from colorbatch.fs.atomic import Job
 from colorbatch.fs.locks import FolderLock
 from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.job import Job
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import Made, source_stamp
 from colorbatch.journal.results import Journals

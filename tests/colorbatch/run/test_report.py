@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from colorbatch.errors import ExitCode
-from colorbatch.run.report import Outcome, Report
+from colorbatch.job import Outcome
+from colorbatch.run.report import Report
 
 
 def outcome(status, kind="", reason=""):

@@ -18,14 +18,13 @@ from PIL import Image
 
 from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.formats import memory_need
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.job import ImageSettings, Job
 from colorbatch.journal.records import NOT_OURS
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.stills import one_still
 from colorbatch.stills.batch import check_target_folder, colorize_images, foresee, split_finished
-from colorbatch.stills.settings import ImageSettings
 
 
 @pytest.fixture(scope="module")

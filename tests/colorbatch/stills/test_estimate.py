@@ -13,10 +13,9 @@ import tifffile
 from PIL import Image
 
 from colorbatch.formats.sizes import Amount
-from colorbatch.fs.atomic import Job
 from colorbatch.inputs import picture_files
+from colorbatch.job import ImageSettings, Job
 from colorbatch.stills import estimate
-from colorbatch.stills.settings import ImageSettings
 
 GREY = np.random.default_rng(0).integers(30, 220, (50, 70), np.uint8)
 

@@ -11,13 +11,13 @@ import pytest
 import tifffile
 
 from colorbatch.errors import SourceError
-from colorbatch.fs.atomic import Job, replacing
+from colorbatch.fs.atomic import replacing
 from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.job import ImageSettings, Job
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.stills import one_still
 from colorbatch.stills.batch import colorize_images, foresee, split_finished
-from colorbatch.stills.settings import ImageSettings
 
 
 @pytest.fixture

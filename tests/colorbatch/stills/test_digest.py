@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colorbatch.fs.atomic import Job
-from colorbatch.stills.settings import ImageSettings, settings_digest
+from colorbatch.job import ImageSettings, Job
+from colorbatch.stills.digest import settings_digest
 
 OTHERS = {
     "saturation": 0.5,

@@ -9,44 +9,9 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-from colorbatch.color.classify import Kind
 from colorbatch.formats.registry import FORMATS, WITH_QUALITY
-from colorbatch.formats.still import MAX_PIXELS
-from colorbatch.fs.atomic import Job
-
-OnColor = Literal["keep", "colorize", "skip"]
-OnToned = Literal["colorize", "keep", "skip"]
-Fate = Literal["colored", "kept", "skipped"]
-FATES: Mapping[str, Fate] = {"colorize": "colored", "keep": "kept", "skip": "skipped"}
-"""Choice of the user -> how a source then ends."""
-
-
-@dataclass(frozen=True)
-class ImageSettings:
-    """What decides the look and the form of results."""
-
-    saturation: float = 1.0
-    quality: int | None = None
-    on_color: OnColor = "keep"
-    """What happens to pictures that are in color already (those named one by one are colored)."""
-    on_toned: OnToned = "colorize"
-    """What happens to toned ones: colored without their tone, kept, or left out (named ones are
-    colored)."""
-    upright: bool = False
-    """Whether pixels are turned by the orientation tag, rather than kept in their order."""
-    times: bool = True
-    """Whether results have the modification time of their source."""
-    max_pixels: int = MAX_PIXELS
-    """Larger pictures are refused by their header."""
-
-    def fate(self, kind: Kind, named: bool) -> Fate:
-        """What becomes of a page of a kind; `named` one by one, or found in a folder."""
-        choice = {"grey": "colorize", "toned": self.on_toned, "color": self.on_color}[kind]
-        return "colored" if named else FATES[choice]
-
+from colorbatch.job import ImageSettings, Job
 
 NO_PART: Mapping[str, frozenset[str]] = {
     "colored": frozenset({"max_pixels"}),

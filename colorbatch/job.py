@@ -1,0 +1,192 @@
+"""What goes from room to room: a job, the settings that decide its result, the outcome of it.
+
+Plain values that can be pickled; no pixels, and no files are read.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from colorbatch.color.classify import Kind
+    from colorbatch.color.ycbcr import Region
+
+MAX_PIXELS = 1_000_000_000
+"""Larger pictures are refused before they are decoded, if nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: where it comes from and where it goes. Nothing else decides it."""
+
+    source: Path
+    target: Path
+    named: bool = False
+    """Whether the user named this very file, rather than a folder that holds it."""
+    home: Path | None = None
+    """The folder whose journal keeps the account of the target; none for `-o NAME.ext`."""
+
+    @property
+    def place(self) -> str:
+        """The target below its home, the same on every system: `deep/a.png`, in Unicode's NFC."""
+        below = self.target.relative_to(self.home) if self.home else Path(self.target.name)
+        return unicodedata.normalize("NFC", below.as_posix())
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+OnColor = Literal["keep", "colorize", "skip"]
+OnToned = Literal["colorize", "keep", "skip"]
+Fate = Literal["colored", "kept", "skipped"]
+FATES: Mapping[str, Fate] = {"colorize": "colored", "keep": "kept", "skip": "skipped"}
+"""Choice of the user -> how a source then ends."""
+Choice = Literal["colorize", "skip"]
+"""What happens to films of a kind."""
+AskedTransfer = Literal["auto", "log", "linear", "bt709", "srgb"]
+"""How the codes of scanned frames are meant, as `--transfer` names it."""
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What decides the look and the form of results."""
+
+    saturation: float = 1.0
+    quality: int | None = None
+    on_color: OnColor = "keep"
+    """What happens to pictures that are in color already (those named one by one are colored)."""
+    on_toned: OnToned = "colorize"
+    """What happens to toned ones: colored without their tone, kept, or left out (named ones are
+    colored)."""
+    upright: bool = False
+    """Whether pixels are turned by the orientation tag, rather than kept in their order."""
+    times: bool = True
+    """Whether results have the modification time of their source."""
+    max_pixels: int = MAX_PIXELS
+    """Larger pictures are refused by their header."""
+
+    def fate(self, kind: Kind, named: bool) -> Fate:
+        """What becomes of a page of a kind; `named` one by one, or found in a folder."""
+        choice = {"grey": "colorize", "toned": self.on_toned, "color": self.on_color}[kind]
+        return "colored" if named else FATES[choice]
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """What decides the look and the form of colored films. start, end: seconds from the film's
+    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
+    fps, the rate that was asked for, None for the header's."""
+
+    saturation: float = 1.0
+    codec: str = ""
+    pix_fmt: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    drop_unsupported: bool = False
+    allow_depth_loss: bool = False
+    on_color: Choice = "skip"
+    on_toned: Choice = "colorize"
+    region: Region | None = None
+    start: Fraction | None = None
+    end: Fraction | None = None
+    transfer: AskedTransfer = "auto"
+    fps: Fraction | None = None
+
+    def fate(self, kind: str, named: bool) -> Choice:
+        """What becomes of a film of a kind; `named` one by one, or found in a folder."""
+        if named or kind == "grey":
+            return "colorize"
+        return self.on_color if kind == "color" else self.on_toned
+
+
+# --- outcomes ----------------------------------------------------------------------------------
+
+Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one source.
+
+    colored: the target was written; kept: it was in color already, or toned and to stay so, and
+    copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why;
+    unfinished: the work ended in the midst of it, and goes on from there. `kind` is grey, toned or
+    color.
+    """
+
+    source: Path
+    target: Path
+    status: Status
+    reason: str = ""
+    kind: str = ""
+    notes: tuple[str, ...] = ()
+    pages: int = 1
+    """How many pictures the file holds; of those that were read."""
+    outdated: bool = False
+    """Whether it was skipped though another result would be made now; `-y` does."""
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        values = {
+            "source": str(self.source),
+            "target": str(self.target),
+            "status": self.status,
+            "kind": self.kind or None,
+            "reason": self.reason or None,
+            "notes": list(self.notes),
+        }
+        return json.dumps(values | self._more(), ensure_ascii=True)
+
+    def _more(self) -> dict[str, object]:
+        """What only sources of its kind have."""
+        return {}
+
+
+@dataclass(frozen=True)
+class FilmOutcome(Outcome):
+    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; the
+    SHA-256 of both files; luma: what a proof of its luma said, "" without one."""
+
+    frames: int = 0
+    corrupt: int = 0
+    source_sha256: str = ""
+    target_sha256: str = ""
+    luma: str = ""
+
+    def _more(self) -> dict[str, object]:
+        names = ("frames", "corrupt", "source_sha256", "target_sha256", "luma")
+        return {name: getattr(self, name) or None for name in names}
+
+
+@dataclass(frozen=True)
+class FramesOutcome(FilmOutcome):
+    """The end of a sequence that became frames. frames: how many results there are; corrupt: how
+    many could not be made; the SHA-256 are those of lists, as `sha256sum` gives them, of sources
+    and of results, of the frames that have a result; transfer: how the codes were seen, and why;
+    failures: name of each frame that could not be made, and the reason."""
+
+    transfer: str = ""
+    failures: tuple[tuple[str, str], ...] = ()
+
+    def _more(self) -> dict[str, object]:
+        failed = [{"frame": name, "reason": reason} for name, reason in self.failures]
+        return super()._more() | {"transfer": self.transfer or None, "failed_frames": failed}
+
+
+@dataclass(frozen=True)
+class PreviewOutcome(Outcome):
+    """Stills of a film that would be colored. stills: their files; estimate: what all of the film
+    takes, in plain values."""
+
+    stills: tuple[Path, ...] = ()
+    estimate: dict[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        values = json.loads(super().to_json()) | {"status": "previewed"}
+        more = {"stills": [str(path) for path in self.stills], "estimate": self.estimate}
+        return json.dumps(values | more, ensure_ascii=True)
