@@ -111,7 +111,7 @@ Row = tuple[float, float, float, sizes.Amount]
 def measure(paths: list[Path], rng: np.random.Generator) -> dict[tuple[str, str, str], list[Row]]:
     """Every photograph in every way of storing, colored into every format."""
     colorizer = Colorizer()
-    style = writer.Style(f"colorbatch; model {DEFAULT_MODEL} 0123456789abcdef")
+    style = writer.StillStyle(f"colorbatch; model {DEFAULT_MODEL} 0123456789abcdef")
     rows: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         for photograph in paths:

@@ -14,7 +14,7 @@ from colorbatch.job import FilmOutcome, PreviewOutcome
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
-    from colorbatch.cli.video import Asked
+    from colorbatch.cli.video import ClipOptions
     from colorbatch.clips.render_film import Maker
     from colorbatch.job import FilmSettings
 
@@ -39,7 +39,7 @@ def dry_run(planned: filmplan.Planned, show: Shower, workers: int) -> ExitCode:
 
 
 def preview(
-    asked: Asked, settings: FilmSettings, planned: filmplan.Planned, engine: Any, show: Shower
+    asked: ClipOptions, settings: FilmSettings, planned: filmplan.Planned, engine: Any, show: Shower
 ) -> ExitCode:
     """Stills of every film, before and after."""
     from colorbatch.clips.render_film import Maker

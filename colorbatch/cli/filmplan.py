@@ -17,13 +17,13 @@ from colorbatch.job import FilmOutcome
 from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
-    from colorbatch.cli.video import Asked
+    from colorbatch.cli.video import ClipOptions
     from colorbatch.clips.film_plan import FilmPlan
-    from colorbatch.clips.film_source import Footage
     from colorbatch.clips.numbered_plan import FrameJob
     from colorbatch.clips.resume import FilmJob
+    from colorbatch.clips.source import Footage
     from colorbatch.ffmpeg import Film
-    from colorbatch.inputs.clip_files import Found
+    from colorbatch.inputs.clip_files import FoundClips
     from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
 
@@ -44,7 +44,7 @@ class Planned:
     outcomes: Sequence[FilmOutcome]
 
 
-def plan_films(asked: Asked, settings: FilmSettings, model: Callable[[], str]) -> Planned:
+def plan_films(asked: ClipOptions, settings: FilmSettings, model: Callable[[], str]) -> Planned:
     """Every film of the sources. Raises UsageError when all that is wrong has been named."""
     from colorbatch.clips import numbered_plan
     from colorbatch.inputs import clip_files
@@ -114,7 +114,7 @@ def refuse_for_all(error: Exception) -> None:
     logger.debug("a film cannot be planned", exc_info=error)
 
 
-def is_mine(found: Found, part: tuple[int, int] | None) -> bool:
+def is_mine(found: FoundClips, part: tuple[int, int] | None) -> bool:
     """Whether a film is one of this machine's, by --shard."""
     from colorbatch.inputs.picture_files import part_of
 
@@ -127,7 +127,7 @@ def _is_marked(one: Work) -> bool:
     return one.plan.marked if isinstance(one, numbered_plan.FrameJob) else one.plan.footage.marked
 
 
-def wants_a_film(asked: Asked) -> bool:
+def wants_a_film(asked: ClipOptions) -> bool:
     """Whether numbered frames are to become a film: its name is the output, or its container is
     given. Otherwise they become frames. Raises UsageError for a name that is not written."""
     from colorbatch.inputs.clip_files import names_a_film
@@ -135,7 +135,7 @@ def wants_a_film(asked: Asked) -> bool:
     return bool(asked.container) or (asked.output is not None and names_a_film(asked.output))
 
 
-def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJob:
+def film_of_frames(found: FoundClips, asked: ClipOptions, settings: FilmSettings) -> FilmJob:
     """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
     from colorbatch.clips.numbered_facts import Wish
     from colorbatch.clips.numbered_source import open_reel
@@ -145,7 +145,7 @@ def film_of_frames(found: Found, asked: Asked, settings: FilmSettings) -> FilmJo
     return _film(found, open_reel(found.sequence, wish), asked, settings)
 
 
-def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
+def _refuse_options_of_frames(found: Sequence[FoundClips], asked: ClipOptions) -> None:
     """Raises UsageError for options that say something about frames where there are none, and for
     the sound of one film where there are several."""
     names = ("transfer", "fps", "audio", "allow_gaps")
@@ -157,7 +157,7 @@ def _refuse_options_of_frames(found: Sequence[Found], asked: Asked) -> None:
         raise UsageError(f"--audio is the sound of one film, but there are {len(found)}")
 
 
-def _refuse_options_of_films(found: Sequence[Found], asked: Asked) -> None:
+def _refuse_options_of_films(found: Sequence[FoundClips], asked: ClipOptions) -> None:
     """Raises UsageError for an encoder's options on the command line where all there is are frames
     that stay frames. In the environment they are for the films that there may be."""
     if any(one.sequence is None for one in found) or wants_a_film(asked):
@@ -170,7 +170,7 @@ def _refuse_options_of_films(found: Sequence[Found], asked: Asked) -> None:
             raise UsageError(f"{option} is for films, and these frames become frames", advice)
 
 
-def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
+def _planned(found: FoundClips, asked: ClipOptions, settings: FilmSettings) -> Work:
     from colorbatch import ffmpeg
 
     if found.sequence is not None:
@@ -179,7 +179,9 @@ def _planned(found: Found, asked: Asked, settings: FilmSettings) -> Work:
     return _film(found, ffmpeg.probe(found.source), asked, settings)
 
 
-def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSettings) -> FilmJob:
+def _film(
+    found: FoundClips, source: Film | Footage, asked: ClipOptions, settings: FilmSettings
+) -> FilmJob:
     """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
     from colorbatch import ffmpeg
     from colorbatch.clips.film_plan import plan_film
@@ -204,7 +206,7 @@ def _film(found: Found, source: Film | Footage, asked: Asked, settings: FilmSett
 
 def _judged(
     film: Work,
-    asked: Asked,
+    asked: ClipOptions,
     settings: FilmSettings,
     journals: Journals,
     model: Callable[[], str],

@@ -13,14 +13,14 @@ from colorbatch.run.report import Report, duration, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
-    from colorbatch.cli.video import Asked
-    from colorbatch.clips.film_preview import Estimate
+    from colorbatch.cli.video import ClipOptions
+    from colorbatch.clips.film_preview import ClipEstimate
     from colorbatch.clips.render_film import Maker
     from colorbatch.clips.space import Need
 
 
 def make_sure_of_room(
-    todo: Sequence[Work], maker: Maker, asked: Asked, report: Report
+    todo: Sequence[Work], maker: Maker, asked: ClipOptions, report: Report
 ) -> dict[Path, ColorbatchError]:
     """Estimate all that is to do, by a few frames of each; target -> why one cannot be made, for
     its outcome. The report gets the estimate. Raises SpaceError."""
@@ -56,7 +56,7 @@ def _needs(film: Work, maker: Maker, *, quiet: bool) -> list[Need]:
     return [space.of_film(film, expected)]
 
 
-def in_words(expected: Estimate) -> str:
+def in_words(expected: ClipEstimate) -> str:
     """What a film will take."""
     if not expected.frames:
         return "how long it is, it does not tell: space and time are unknown"

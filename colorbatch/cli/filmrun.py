@@ -29,7 +29,7 @@ from colorbatch.run.report import GOES_ON, Report, escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
-    from colorbatch.cli.video import Asked
+    from colorbatch.cli.video import ClipOptions
     from colorbatch.clips.render_film import Maker
     from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 UNPROVED = "its luma is not proved: the run ended before"
 
 
-def work(asked: Asked, settings: FilmSettings) -> ExitCode:
+def work(asked: ClipOptions, settings: FilmSettings) -> ExitCode:
     """The whole command. Raises ColorbatchError for what keeps it from beginning."""
     model = filmplan.cached_model(asked.model)
     planned = filmplan.plan_films(asked, settings, model)
@@ -57,7 +57,7 @@ def work(asked: Asked, settings: FilmSettings) -> ExitCode:
         return _work(asked, settings, model, planned, show)
 
 
-def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
+def _log(asked: ClipOptions, planned: filmplan.Planned) -> Log | None:
     """The log, if there is to be one. Raises UsageError, TargetError."""
     if asked.preview is not None:
         return None
@@ -80,7 +80,7 @@ def _log(asked: Asked, planned: filmplan.Planned) -> Log | None:
 
 
 def _work(
-    asked: Asked,
+    asked: ClipOptions,
     settings: FilmSettings,
     model: Callable[[], str],
     planned: filmplan.Planned,
@@ -137,7 +137,7 @@ class _Run:
     target -> why it cannot be made; full: why nothing more can be written, None as long as it can;
     unproved: whether the run ended before a proof did."""
 
-    asked: Asked
+    asked: ClipOptions
     show: Shower
     journals: Journals
     stop: Callable[[], bool]
@@ -262,7 +262,7 @@ class _Run:
         return replace(outcome, status="failed", reason=luma, luma=luma)
 
 
-def _unfinished(film: Work, maker: Maker, asked: Asked) -> FilmOutcome:
+def _unfinished(film: Work, maker: Maker, asked: ClipOptions) -> FilmOutcome:
     """The outcome of a film in the midst of which the run ends: how much of it is recorded."""
     from colorbatch.clips import film_journal
     from colorbatch.clips.numbered_plan import FrameJob

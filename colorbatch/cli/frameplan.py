@@ -13,14 +13,14 @@ from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
-    from colorbatch.cli.video import Asked
+    from colorbatch.cli.video import ClipOptions
     from colorbatch.clips.numbered_plan import FrameJob, FramePlan
-    from colorbatch.inputs.clip_files import Found
+    from colorbatch.inputs.clip_files import FoundClips
     from colorbatch.job import FilmSettings
     from colorbatch.journal.results import Journals
 
 
-def plan(found: Found, asked: Asked, settings: FilmSettings) -> FrameJob:
+def plan(found: FoundClips, asked: ClipOptions, settings: FilmSettings) -> FrameJob:
     """A sequence with what it becomes. Raises UsageError, SourceError, TargetError."""
     from colorbatch.clips import numbered_plan
     from colorbatch.fs.atomic import check_target
@@ -42,7 +42,7 @@ def plan(found: Found, asked: Asked, settings: FilmSettings) -> FrameJob:
     )
 
 
-def _refuse_options_of_films(asked: Asked) -> None:
+def _refuse_options_of_films(asked: ClipOptions) -> None:
     advice = "name a film, -o NAME.mov, or leave it out"
     if asked.audio is not None:
         raise UsageError("--audio is for a film made of frames; frames have no sound", advice)
@@ -50,7 +50,7 @@ def _refuse_options_of_films(asked: Asked) -> None:
         raise UsageError("--fps is for a film made of frames, and for --start and --end", advice)
 
 
-def journals_of(works: Iterable[Work], asked: Asked) -> Journals:
+def journals_of(works: Iterable[Work], asked: ClipOptions) -> Journals:
     """The journals of the sequences that become frames: one for all of an output folder, which the
     machines of --shard have each a part of."""
     from colorbatch.clips.numbered_plan import FrameJob
@@ -61,7 +61,7 @@ def journals_of(works: Iterable[Work], asked: Asked) -> Journals:
 
 def judge(
     one: FrameJob,
-    asked: Asked,
+    asked: ClipOptions,
     settings: FilmSettings,
     journals: Journals,
     model: Callable[[], str],

@@ -17,13 +17,13 @@ from colorbatch.run.report import escaped
 
 if TYPE_CHECKING:
     from colorbatch.cli.filmplan import Work
-    from colorbatch.cli.video import Asked
+    from colorbatch.cli.video import ClipOptions
     from colorbatch.clips.numbered_plan import FrameJob
     from colorbatch.clips.render_film import Maker
     from colorbatch.journal.results import Journals
 
 
-def locked(todo: Iterable[Work], asked: Asked) -> Journals:
+def locked(todo: Iterable[Work], asked: ClipOptions) -> Journals:
     """The journals of the sequences that are to be made, until the command ends. Raises LockedError
     where another run is at work, but for one of --shard's other machines, and TargetError."""
     journals = click.get_current_context().with_resource(frameplan.journals_of(todo, asked))
@@ -31,7 +31,7 @@ def locked(todo: Iterable[Work], asked: Asked) -> Journals:
     return journals
 
 
-def make(one: FrameJob, maker: Maker, asked: Asked, journals: Journals) -> FilmOutcome:
+def make(one: FrameJob, maker: Maker, asked: ClipOptions, journals: Journals) -> FilmOutcome:
     """Color what is left of a sequence; unfinished where it is stopped. journals: locked. Raises
     ColorbatchError."""
     from colorbatch.clips import numbered_plan, render_numbered
@@ -60,7 +60,7 @@ def _failed_frame(line: str) -> None:
 def proved(
     one: FrameJob,
     outcome: FilmOutcome,
-    asked: Asked,
+    asked: ClipOptions,
     stop: Callable[[], bool],
     more: Callable[[int], None],
 ) -> FilmOutcome:
@@ -80,7 +80,7 @@ def proved(
     return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
 
-def so_far(one: FrameJob, maker: Maker, asked: Asked) -> FilmOutcome:
+def so_far(one: FrameJob, maker: Maker, asked: ClipOptions) -> FilmOutcome:
     """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
     Raises ColorbatchError."""
     from colorbatch.clips import numbered_plan, render_numbered

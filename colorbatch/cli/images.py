@@ -121,11 +121,11 @@ def images(**options: Any) -> None:
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
     """
-    sys.exit(_images(Asked(**options)))
+    sys.exit(_images(StillOptions(**options)))
 
 
 @dataclass(frozen=True)
-class Asked(Sources):
+class StillOptions(Sources):
     """The options as they were given."""
 
     quality: int | None
@@ -168,7 +168,7 @@ class Asked(Sources):
         )
 
 
-def _images(asked: Asked) -> ExitCode:
+def _images(asked: StillOptions) -> ExitCode:
     from colorbatch.run.report import Report
 
     set_up_logging(asked.verbose)
@@ -185,7 +185,7 @@ def _images(asked: Asked) -> ExitCode:
 
 
 def _work(
-    asked: Asked, jobs: Sequence[Job], settings: ImageSettings, memory: int, show: Shower
+    asked: StillOptions, jobs: Sequence[Job], settings: ImageSettings, memory: int, show: Shower
 ) -> ExitCode:
     from colorbatch.journal.results import Journals
     from colorbatch.model.contract import find_model, sha256

@@ -17,14 +17,14 @@ from colorbatch.cli.showing import Shower, interrupt_flag
 from colorbatch.errors import ExitCode, OutputFullError
 
 if TYPE_CHECKING:
-    from colorbatch.cli.images import Asked
+    from colorbatch.cli.images import StillOptions
     from colorbatch.job import ImageSettings, Job, Outcome
     from colorbatch.journal.results import Journals
     from colorbatch.model.engine import Engine
     from colorbatch.run.report import Report
 
 
-def check_space(asked: Asked, forecast: Forecast, report: Report) -> None:
+def check_space(asked: StillOptions, forecast: Forecast, report: Report) -> None:
     """Note the estimate. Raises SpaceError where there is too little room, unless told to go on."""
     expected = forecast.before
     report.estimate = expected.to_json() if expected.count else {}
@@ -33,7 +33,7 @@ def check_space(asked: Asked, forecast: Forecast, report: Report) -> None:
 
 
 def run(
-    asked: Asked,
+    asked: StillOptions,
     todo: Sequence[Job],
     engine: Engine,
     settings: ImageSettings,
@@ -87,7 +87,7 @@ def run(
 
 
 def tell_rest(
-    asked: Asked, forecast: Forecast, ended: Sequence[Outcome], took: float, show: Shower
+    asked: StillOptions, forecast: Forecast, ended: Sequence[Outcome], took: float, show: Shower
 ) -> str:
     """What a sample leaves to do will take: for the report, and in words. Without a sample ''."""
     if not asked.sample:
@@ -114,7 +114,7 @@ def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict
 
 
 def dry_run(
-    asked: Asked,
+    asked: StillOptions,
     todo: Sequence[Job],
     skipped: Sequence[Outcome],
     settings: ImageSettings,

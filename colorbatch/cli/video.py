@@ -114,11 +114,11 @@ def video(**options: Any) -> None:
     The luma planes go to the encoder as they are; sound, subtitles and all else are copied. The
     same command again goes on where it stopped, also after a kill. Sources are never written to.
     """
-    sys.exit(_video(Asked(**options)))
+    sys.exit(_video(ClipOptions(**options)))
 
 
 @dataclass(frozen=True)
-class Asked(Given):
+class ClipOptions(Given):
     """The options as they were given."""
 
     codec: str
@@ -192,6 +192,6 @@ def _time(name: str, text: str | None) -> Fraction | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _video(asked: Asked) -> int:
+def _video(asked: ClipOptions) -> int:
     set_up_logging(asked.verbose)
     return work(asked, asked.settings())

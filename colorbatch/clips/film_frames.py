@@ -23,7 +23,7 @@ from colorbatch.ffmpeg import Frame, Planes
 BATCH_BYTES = 8 << 20
 """Samples of one batch; films with larger pictures get fewer than --batch-size at a time. 64 MiB
 made a film of 1080 lines no faster on two cores, and its peak of memory half as large again. How
-many batches are held at once: `filming.limits_of`."""
+many batches are held at once: `render_film.limits_of`."""
 
 
 # --- frames ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What a film becomes: settings and footage to a plan. Nothing is written, and no pixel is changed.
 
-`filmframes` takes frames and pictures through a plan.
+`film_frames` takes frames and pictures through a plan.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from fractions import Fraction
 
 from colorbatch import ffmpeg
 from colorbatch.clips import shots
-from colorbatch.clips.film_source import FilmFile, Footage
+from colorbatch.clips.film_source import FilmFile
+from colorbatch.clips.source import Footage
 from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import Film, Frame, Refusal
@@ -41,7 +42,7 @@ class FilmPlan:
     refusals: what the container cannot hold."""
 
     footage: Footage
-    encoding: ffmpeg.Encoding
+    encoding: ffmpeg.EncoderSettings
     container: str
     fit: ffmpeg.Fit
     codes: Encoding
@@ -155,7 +156,9 @@ def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "
     )
 
 
-def _tagged(encoding: ffmpeg.Encoding, made: Encoding) -> tuple[ffmpeg.Encoding, Encoding]:
+def _tagged(
+    encoding: ffmpeg.EncoderSettings, made: Encoding
+) -> tuple[ffmpeg.EncoderSettings, Encoding]:
     """Tags for the chroma of a film that had none, or another: players guess others."""
     color = replace(
         encoding.color,

@@ -1,7 +1,7 @@
 """A few frames of a film, made before the rest: stills to look at, and what all of it will take.
 
-Flows in: a planned film and a maker. Flows out: pictures before and after, and an `Estimate`. A few
-frames are decoded, colored and encoded as the film will be; nothing of it is kept.
+Flows in: a planned film and a maker. Flows out: pictures before and after, and a `ClipEstimate`. A
+few frames are decoded, colored and encoded as the film will be; nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ClipEstimate:
     """What a film will take. frames: about, None if nothing tells; result: bytes of the finished
     film's pictures, at most where they depend on each other (`exact` false); seconds: of
     frames that are made here one after the other, without decoding."""
@@ -56,7 +56,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class FilmPair:
     """One frame before and after: sRGB codes (H, W, 3), uint8; seconds: from the film's begin."""
 
     seconds: Fraction
@@ -64,13 +64,13 @@ class Pair:
     after: Codes
 
 
-def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
+def pairs(one: FilmJob, maker: Maker, count: int) -> Iterator[FilmPair]:
     """`count` frames, spread over the film. Raises SourceError where there are none."""
     plan, size = one.plan, one.plan.film.video.size
     empty = True
     for frame in sampling.spread(plan.footage, count, plan.span):
         empty, after = False, _colored(frame, plan, maker)
-        yield Pair(
+        yield FilmPair(
             (frame.pts - plan.film.video.start) * plan.film.video.time_base,
             sampling.srgb(frame.planes, plan.codes, size),
             sampling.srgb(after, plan.made, size),
@@ -90,7 +90,7 @@ def write_pairs(one: FilmJob, maker: Maker, count: int, folder: Path) -> list[Pa
     return written
 
 
-def estimate(one: FilmJob, maker: Maker) -> Estimate:
+def estimate(one: FilmJob, maker: Maker) -> ClipEstimate:
     """Space and time for the whole film, by a few frames of it. Raises UsageError where the encoder
     refuses its settings, SourceError."""
     plan = one.plan
@@ -108,7 +108,7 @@ def estimate(one: FilmJob, maker: Maker) -> Estimate:
     count = _count(plan)
     times = count or 0
     result = size * times // len(frames)
-    return Estimate(count, result, each * times, plan.encoding.codec in INTRA)
+    return ClipEstimate(count, result, each * times, plan.encoding.codec in INTRA)
 
 
 def _spread(plan: FilmPlan) -> list[Frame]:

@@ -49,7 +49,7 @@ def join(
 
 def _joined(
     one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[], bool]
-) -> ffmpeg.Joined:
+) -> ffmpeg.Muxed:
     """Join the segments; what came of it."""
     plan, parts = one.plan, book.account.parts
     used = {key.lower() for key in plan.film.metadata}

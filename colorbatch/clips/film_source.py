@@ -1,19 +1,14 @@
-"""What the pictures of a film come from: the one view that the work has of a film's source.
-
-`Footage` is a film file (`FilmFile`, here) or numbered frames (`reels.Reel`). Either tells its
-facts as an `avio.Film`, gives its frames in order from any tick on, and can be known again. Nothing
-is written; one frame is held.
-"""
+"""A film file as the source of a clip: `FilmFile`. Nothing is written; one frame is held."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from colorbatch import ffmpeg
 from colorbatch.clips import film_journal
+from colorbatch.clips.source import nothing
 from colorbatch.color.ycbcr import Encoding, encoding_of
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import Film
@@ -22,55 +17,6 @@ from colorbatch.fs import atomic
 MARK = "Color made by a machine: colorbatch"
 MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
 """Tags that every container keeps; the first that the source does not use gets our mark."""
-
-
-def nothing(count: int) -> None:
-    """Who is told is not interested."""
-
-
-class Footage(Protocol):
-    """Where pictures come from. `film`: its facts."""
-
-    @property
-    def film(self) -> Film: ...
-
-    @property
-    def codes(self) -> Encoding:
-        """What its codes mean. Raises SourceError for a matrix that cannot be colored."""
-
-    @property
-    def marked(self) -> bool:
-        """Whether it is a result of ours, which is never a source."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the plan has to say of it, in words."""
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """What of it is missing or left out, in words: for the plan and the report."""
-
-    def frames(self, start: int | None = None, *, near: bool = False) -> ffmpeg.Reading:
-        """Its frames from a tick on, or all; near: about there will do. See `avio.Frames`. Raises
-        SourceError."""
-
-    def exists(self) -> bool:
-        """Whether it is still there."""
-
-    def identity(self) -> tuple[int, int, str]:
-        """Size in bytes, time of change in ns and a SHA-256 by which it is known again. Raises
-        SourceError."""
-
-    def sound_identity(self) -> str:
-        """A SHA-256 of the sound that is added to it from another file, "" without. Raises
-        SourceError."""
-
-    def sha256(self, stop: Callable[[], bool], more: Callable[[int], None] = nothing) -> str:
-        """Of all its bytes; stop: asked often; more: told how many bytes are read more. Raises
-        SourceError, StoppedError."""
-
-    def name(self, pts: int) -> str:
-        """What the frame at a tick is called, "" where frames have no names."""
 
 
 @dataclass(frozen=True)

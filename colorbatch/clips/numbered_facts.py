@@ -1,6 +1,6 @@
 """What numbered frames are as a film: its facts, by the first frame and some more.
 
-Flows in: a sequence of names and what was asked for. Flows out: an `avio.Film`, what its codes
+Flows in: a sequence of names and what was asked for. Flows out: an `ffmpeg.Film`, what its codes
 mean, and words for the plan. Nothing is guessed: a rate or a meaning of codes that nothing tells is
 an error. A film is grey if frames spread over it are: R, G and B equal, or a single channel.
 """
@@ -53,7 +53,7 @@ class Wish:
 class Facts:
     """What a sequence is as a film. traits: of its first frame that can be read, which the others
     have to share; marked: whether they are results of ours; notes, losses: in words, see
-    `footage.Footage`."""
+    `film_source.Footage`."""
 
     film: Film
     codes: Encoding
@@ -130,8 +130,8 @@ def _sound(path: Path | None) -> ffmpeg.Sound | None:
 
 
 def _others(
-    sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame
-) -> Iterator[numbered_frame.Frame]:
+    sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.NumberedFrame
+) -> Iterator[numbered_frame.NumberedFrame]:
     """Some frames like the first, spread over the sequence."""
     for number in numbered_files.spread(sequence.numbers, JUDGED_FRAMES):
         try:
@@ -142,23 +142,27 @@ def _others(
             yield frame
 
 
-def _has_color(sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame) -> bool:
+def _has_color(
+    sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.NumberedFrame
+) -> bool:
     """Whether the first frame, or any of some spread over the sequence, is not grey; results of
     ours that got among them say nothing."""
     seen = itertools.chain([first], _others(sequence, asked, first))
     return any(_in_color(frame) for frame in seen if not frame.marked)
 
 
-def _is_ours(sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.Frame) -> bool:
+def _is_ours(
+    sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.NumberedFrame
+) -> bool:
     """Whether all frames are results of ours, as far as some of them tell."""
     return first.marked and all(frame.marked for frame in _others(sequence, asked, first))
 
 
-def _in_color(frame: numbered_frame.Frame) -> bool:
+def _in_color(frame: numbered_frame.NumberedFrame) -> bool:
     return len(numbered_frame.code_planes(frame) or ()) == 3
 
 
-def _pixels(first: numbered_frame.Frame, bits: int, rgb: bool) -> PixelFormat:
+def _pixels(first: numbered_frame.NumberedFrame, bits: int, rgb: bool) -> PixelFormat:
     """A pixel format as libav would name it."""
     alpha = (first.scan.alpha if first.scan else _still(first).alpha) is not None
     name = ("gbra" if alpha else "gbr") + "p" if rgb else "ya" if alpha else "gray"
@@ -167,7 +171,7 @@ def _pixels(first: numbered_frame.Frame, bits: int, rgb: bool) -> PixelFormat:
     return PixelFormat(name, "rgb" if rgb else "gray", bits, (1, 1), alpha)
 
 
-def _aspect(first: numbered_frame.Frame) -> Fraction | None:
+def _aspect(first: numbered_frame.NumberedFrame) -> Fraction | None:
     """Width to height of a sample, as shown; None for square ones and for what nothing tells."""
     aspect = first.scan.header.aspect if first.scan else 1.0
     if not np.isfinite(aspect) or not 0.1 <= aspect <= 10:
@@ -178,7 +182,7 @@ def _aspect(first: numbered_frame.Frame) -> Fraction | None:
     return exact if first.orientation < 5 else 1 / exact
 
 
-def _remarks(first: numbered_frame.Frame, rgb: bool) -> list[str]:
+def _remarks(first: numbered_frame.NumberedFrame, rgb: bool) -> list[str]:
     """What the plan says of the frames."""
     found = []
     if first.scan:
@@ -208,6 +212,6 @@ def _unequal(film: Film, sound: ffmpeg.Sound | None, end: Fraction | None) -> st
     return f"the sound is {float(abs(more)):.2f} s {which} than the pictures"
 
 
-def _still(frame: numbered_frame.Frame) -> Still:
+def _still(frame: numbered_frame.NumberedFrame) -> Still:
     assert frame.still is not None
     return frame.still

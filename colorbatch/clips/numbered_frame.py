@@ -1,8 +1,9 @@
 """Frames of image sequences: read, shown to a network, colored, written with the same header.
 
-`read` gives a `Frame`, whatever its format: DPX and EXR come from `scans`, TIFF, PNG and JPEG from
-`images`. What a frame's codes mean (logarithmic, linear, for a display) decides what is *seen*; a
-result stays in the codes of its source, so that a logarithmic scan gives a logarithmic result.
+`read` gives a `NumberedFrame`, whatever its format: DPX and EXR come from `scans`, TIFF, PNG and
+JPEG from `formats.reader`. What a frame's codes mean (logarithmic, linear, for a display) decides
+what is *seen*; a result stays in the codes of its source, so that a logarithmic scan gives a
+logarithmic result.
 
 Luma is kept, and that is meant by it:
 
@@ -54,7 +55,7 @@ FIRST_HONEST_LAVC = 62
 """libavcodec's version from which its DPX encoder is seen to write the transfer that pictures have;
 59 writes linear into every file."""
 JUDGED = 768
-"""Pixels of the long side of what `kinds` is given."""
+"""Pixels of the long side of what `classify` is given."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Traits:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class NumberedFrame:
     """A decoded frame; either a scan or a still, with how it is shown."""
 
     path: Path
@@ -161,7 +162,7 @@ def shown_as(asked: AskedTransfer, header: scans.Header | None) -> Shown:
     return Shown(found, f"{found}, by its header ({word})" if header.kind == "DPX" else found)
 
 
-def read(path: Path, asked: AskedTransfer = "auto", max_pixels: int = MAX_PIXELS) -> Frame:
+def read(path: Path, asked: AskedTransfer = "auto", max_pixels: int = MAX_PIXELS) -> NumberedFrame:
     """Read a frame. Raises SourceError with the reason, and UsageError as `shown_as` does, the
     path before it."""
     header = scans.header(path) if scans.is_scan(path) else None
@@ -171,8 +172,8 @@ def read(path: Path, asked: AskedTransfer = "auto", max_pixels: int = MAX_PIXELS
         raise UsageError(f"{path}: {error.args[0]}", error.advice) from error
     try:
         if header is None:
-            return Frame(path, shown, still=_only_page(path, max_pixels))
-        return Frame(path, shown, scan=scans.read(path, max_pixels))
+            return NumberedFrame(path, shown, still=_only_page(path, max_pixels))
+        return NumberedFrame(path, shown, scan=scans.read(path, max_pixels))
     except SourceError as error:
         if not str(error).endswith(LIMIT_OPTION):
             raise
@@ -188,7 +189,7 @@ def _only_page(path: Path, max_pixels: int) -> Still:
     return still
 
 
-def first_of(paths: Iterable[Path], asked: AskedTransfer = "auto") -> Frame:
+def first_of(paths: Iterable[Path], asked: AskedTransfer = "auto") -> NumberedFrame:
     """The first frame that can be read: what a sequence is, is told by it. Raises SourceError where
     there is none, and UsageError as `read`."""
     failed: SourceError | None = None
@@ -200,7 +201,7 @@ def first_of(paths: Iterable[Path], asked: AskedTransfer = "auto") -> Frame:
     raise SourceError(f"no frame can be read: {failed}")
 
 
-def code_planes(frame: Frame) -> tuple[Codes, ...] | None:
+def code_planes(frame: NumberedFrame) -> tuple[Codes, ...] | None:
     """The codes of a frame for a film, planes (H, W) as stored in `encoding_of(frame).bits` bits:
     one of grey, or G, B and R in libav's order. None for floating-point samples."""
     if frame.scan:
@@ -220,7 +221,7 @@ def _planes(samples: Codes) -> tuple[Codes, ...]:
     return tuple(planes)
 
 
-def encoding_of(frame: Frame) -> ycbcr.Encoding:
+def encoding_of(frame: NumberedFrame) -> ycbcr.Encoding:
     """What the codes of `code_planes` mean. Raises ValueError for floating-point samples."""
     header = frame.scan.header if frame.scan else None
     if header is None:
@@ -240,7 +241,7 @@ def _encoding(bits: int, levels: ycbcr.Levels, shown: Shown) -> ycbcr.Encoding:
 # --- what is seen ------------------------------------------------------------------------------
 
 
-def view(frame: Frame, size: tuple[int, int], region: ycbcr.Region | None = None) -> Float:
+def view(frame: NumberedFrame, size: tuple[int, int], region: ycbcr.Region | None = None) -> Float:
     """L* (h, w) in [0, 100] at the network's `size`, upright: what a model sees of a frame, or of a
     region of it, which is given in the upright picture."""
 
@@ -258,9 +259,9 @@ def view(frame: Frame, size: tuple[int, int], region: ycbcr.Region | None = None
     return ycbcr.network_lightness(seen(_luma(frame.scan.samples)), encoding_of(frame), size)
 
 
-def rgb_codes(frame: Frame) -> Codes | None:
+def rgb_codes(frame: NumberedFrame) -> Codes | None:
     """sRGB codes (h, w, 3), uint8 or uint16, at most 768 pixels wide where it is a scan, for
-    `kinds.kind_of`; None for what holds nothing but grey."""
+    `classify.kind_of`; None for what holds nothing but grey."""
     if frame.still:
         return frame.still.rgb_codes()
     assert frame.scan is not None
@@ -283,7 +284,7 @@ def _luma(samples: Codes) -> npt.NDArray[Any]:
     return chroma.luma_of_rgb(green, blue, red, ycbcr.Encoding(16, None, "rgb", "full"))
 
 
-def _space(frame: Frame) -> Space | None:
+def _space(frame: NumberedFrame) -> Space | None:
     """The space that a still's codes are in: its profile's, or that of `--transfer`."""
     if frame.shown.transfer != "display":
         return transfer_space(frame.shown.transfer)
@@ -303,7 +304,7 @@ def transfer_space(transfer: Transfer) -> Space:
 
 
 @dataclass(frozen=True)
-class Style:
+class FrameStyle:
     """How results are written. mark: tool and model."""
 
     mark: str
@@ -315,7 +316,11 @@ Writing = Callable[[Path], AbstractContextManager[IO[bytes]]]
 
 
 def write(
-    frame: Frame, ab: Float | None, target: Path, style: Style, writing: Writing = replacing
+    frame: NumberedFrame,
+    ab: Float | None,
+    target: Path,
+    style: FrameStyle,
+    writing: Writing = replacing,
 ) -> tuple[str, ...]:
     """Color a frame and write it, in the source's format, depth and codes, to `target`, atomically.
 
@@ -333,7 +338,7 @@ def write(
             return ()
         ab = stored(np.asarray(ab, np.float32), frame.orientation)
         if frame.scan is None:
-            mode = writer.Style(style.mark, style.saturation)
+            mode = writer.StillStyle(style.mark, style.saturation)
             still = frame._still.for_coloring()
             if frame.shown.transfer != "display":
                 mode = replace(mode, space=_space(frame))
@@ -354,7 +359,7 @@ def colored(scan: scans.Scan, ab: Float, shown: Shown) -> npt.NDArray[Any]:
     return np.dstack([red, green, blue])
 
 
-def luma_difference(source: Frame, result: Frame) -> float:
+def luma_difference(source: NumberedFrame, result: NumberedFrame) -> float:
     """The largest difference in luma between a frame and its result, in codes of the source; of
     floating-point samples relative to the result's largest channel. It is at most 0.5 for codes
     (but for JPEG), 2 ** -11 for half, 2 ** -24 for float. Raises ValueError for other sizes."""
@@ -367,7 +372,7 @@ def luma_difference(source: Frame, result: Frame) -> float:
     return float(np.abs(first - second).max())
 
 
-def _exact_luma(frame: Frame) -> npt.NDArray[np.float64]:
+def _exact_luma(frame: NumberedFrame) -> npt.NDArray[np.float64]:
     if frame.still:
         exact = color.luma(frame.still.own_rgb())
         white = frame.still.white if frame.still.is_float else 1.0

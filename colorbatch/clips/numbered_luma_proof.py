@@ -27,9 +27,9 @@ bit of half and of float."""
 
 @dataclass(frozen=True)
 class FrameProof:
-    """frames: compared; largest: difference (`frames.luma_difference`); failed: frames that are
-    beyond the limit or cannot be compared, in words; others: results that were left out, as they
-    are not ours or were changed since."""
+    """frames: compared; largest: difference (`numbered_frame.luma_difference`); failed: frames that
+    are beyond the limit or cannot be compared, in words; others: results that were left out, as
+    they are not ours or were changed since."""
 
     frames: int
     largest: float

@@ -21,7 +21,7 @@ import numpy as np
 
 from colorbatch.clips import frame_rates, numbered_frame
 from colorbatch.clips.film_plan import refuse_no_part
-from colorbatch.clips.numbered_frame import Frame, Traits
+from colorbatch.clips.numbered_frame import NumberedFrame, Traits
 from colorbatch.clips.sampling import JUDGED_FRAMES
 from colorbatch.color import classify
 from colorbatch.color.ycbcr import Encoding, Region
@@ -138,7 +138,7 @@ def plan_frames(
     )
 
 
-def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[Frame]:
+def _spread(sequence: FrameSequence, settings: FilmSettings) -> Iterator[NumberedFrame]:
     """A few frames that can be read, at even distances."""
     for number in spread(sequence.numbers, JUDGED_FRAMES):
         try:

@@ -16,7 +16,7 @@ import numpy as np
 
 from colorbatch import scans
 from colorbatch.clips import numbered_frame, preview_files, render_numbered
-from colorbatch.clips.numbered_frame import Frame
+from colorbatch.clips.numbered_frame import NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.render_film import Maker
 from colorbatch.color import Codes, to_codes, ycbcr
@@ -34,7 +34,7 @@ HEADERS = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class FramePair:
     """One frame before and after: sRGB codes (H, W, 3), uint8, upright. seconds: that it took to
     make it, with no other beside it."""
 
@@ -69,7 +69,7 @@ def _amount(path: Path) -> Amount:
     return Amount(size, size, size) if exact else Amount(size / 1.5, size, size * 1.5)
 
 
-def pairs(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
+def pairs(one: FrameJob, maker: Maker, count: int) -> Iterator[FramePair]:
     """`count` frames, spread over the sequence; those that cannot be read are passed over."""
     plan, style = one.plan, render_numbered.style_of(maker)
     warm = False
@@ -85,12 +85,12 @@ def pairs(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
                 continue
             took = time.perf_counter() - started
             after = numbered_frame.read(target, plan.traits.shown.asked)
-            yield Pair(number, srgb(frame), srgb(after), took)
+            yield FramePair(number, srgb(frame), srgb(after), took)
 
 
 def _made(
-    path: Path, folder: Path, one: FrameJob, maker: Maker, style: numbered_frame.Style
-) -> tuple[Frame, Path]:
+    path: Path, folder: Path, one: FrameJob, maker: Maker, style: numbered_frame.FrameStyle
+) -> tuple[NumberedFrame, Path]:
     """A frame, and where its result is."""
     plan = one.plan
     frame = numbered_frame.read(path, maker.settings.transfer)
@@ -119,7 +119,7 @@ def write_pairs(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], fl
     return written, float(np.median(took))
 
 
-def srgb(frame: Frame) -> Codes:
+def srgb(frame: NumberedFrame) -> Codes:
     """A frame as it is seen: sRGB codes (H, W, 3), uint8, upright. The profiles of stills are left
     out of account."""
     planes = numbered_frame.code_planes(frame)

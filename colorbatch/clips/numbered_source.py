@@ -5,7 +5,7 @@ out: facts as of a film file, and frames in order at ticks of 1 / rate, each at 
 number. Frames are turned upright, sample by sample. Some are read ahead, on threads of their own,
 within AHEAD_BYTES.
 
-In a film that is grey by its facts (`reelfacts`) a frame in color gives its luma (BT.601's
+In a film that is grey by its facts (`numbered_facts`) a frame in color gives its luma (BT.601's
 weights, rounded); in an RGB film a grey frame is R, G and B alike. A result of ours among the
 frames gives its luma, which is its source's. A frame that cannot be read, or is unlike the first
 that can (size, depth, orientation, transfer), repeats the one before and counts as damaged; where
@@ -62,7 +62,7 @@ PASSING = (0.2, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Reel:
-    """The footage of a sequence; see `footage.Footage`. asked: `--transfer`; traits: what the
+    """The footage of a sequence; see `film_source.Footage`. asked: `--transfer`; traits: what the
     others share with its first frame; marked: whether they are results of ours."""
 
     film: Film
@@ -85,7 +85,7 @@ class Reel:
 
     def identity(self) -> tuple[int, int, str]:
         """Bytes of all frames, the latest time of change, and a SHA-256 of all names, sizes and
-        times and of the samples (`filmbook.sample_of`) of the first, middle and last frame."""
+        times and of the samples (`film_journal.sample_of`) of the first, middle and last frame."""
         state, total, latest = hashlib.sha256(), 0, 0
         numbers = self.sequence.numbers
         for number in numbers:
@@ -138,7 +138,7 @@ class Reel:
         return planes_of(frame, self.film.video.pixels)
 
 
-def _read(path: Path, asked: AskedTransfer) -> numbered_frame.Frame | str:
+def _read(path: Path, asked: AskedTransfer) -> numbered_frame.NumberedFrame | str:
     """A frame, or why there is none. What may have been a moment of a bad line is read again:
     a repeated picture stays in the film."""
     with contextlib.suppress(ColorbatchError, OSError):
@@ -164,8 +164,8 @@ def _refuse_if_gone(path: Path, error: OSError) -> None:
 
 
 def _sample_of(path: Path) -> bytes:
-    """SHA-256 of a frame's samples (`filmbook.sample_of`), or `NO_BYTES`. Raises SourceError for
-    one that has gone."""
+    """SHA-256 of a frame's samples (`film_journal.sample_of`), or `NO_BYTES`. Raises SourceError
+    for one that has gone."""
     try:
         return film_journal.sample_of(path)[2].encode()
     except SourceError as error:
@@ -176,7 +176,7 @@ def _sample_of(path: Path) -> bytes:
 
 
 class ReelFrames(ffmpeg.Reading):
-    """The frames of a reel from the tick `start` on, as `avio.Frames`. Where
+    """The frames of a reel from the tick `start` on, as `ffmpeg.Frames`. Where
     `start` is in a gap, the frame before it is the first, for what is left of the gap. A damaged
     frame repeats the last good one before it, wherever reading begins."""
 
@@ -252,7 +252,7 @@ def _nearest(reel: Reel, at: int) -> tuple[Planes, bool]:
 # --- one frame ---------------------------------------------------------------------------------
 
 
-def planes_of(frame: numbered_frame.Frame, pixels: PixelFormat) -> tuple[Planes, str]:
+def planes_of(frame: numbered_frame.NumberedFrame, pixels: PixelFormat) -> tuple[Planes, str]:
     """The picture of a frame for a film of these pixels, upright, and what is to be said of it."""
     found = numbered_frame.code_planes(frame)
     assert found is not None
@@ -270,7 +270,7 @@ def planes_of(frame: numbered_frame.Frame, pixels: PixelFormat) -> tuple[Planes,
     return Planes(rgb=(red, green, blue), alpha=alpha), note
 
 
-def alpha_of(frame: numbered_frame.Frame) -> Codes | None:
+def alpha_of(frame: numbered_frame.NumberedFrame) -> Codes | None:
     """The transparency of a frame (H, W) in its own codes, or None."""
     alpha = frame.scan.alpha if frame.scan else frame.still.alpha if frame.still else None
     codes = numbered_frame.encoding_of(frame)
@@ -278,7 +278,7 @@ def alpha_of(frame: numbered_frame.Frame) -> Codes | None:
 
 
 def open_reel(sequence: FrameSequence, wish: Wish) -> Reel:
-    """The footage of a sequence. Raises what `reelfacts.facts_of` does."""
+    """The footage of a sequence. Raises what `numbered_facts.facts_of` does."""
     facts = facts_of(sequence, wish)
     made = facts.film, facts.codes, sequence, wish.transfer
     return Reel(*made, facts.traits, facts.marked, facts.notes, facts.losses)

@@ -264,7 +264,7 @@ def _ahead(source: Iterator[Item]) -> Generator[Item, None, None]:
 
 def _encode(results: Iterator[_Made], one: FilmJob, maker: Maker, book: FilmBook) -> None:
     """Write what comes, on a thread of its own, and record each segment that is complete."""
-    work = _Encoding(one.plan, book)
+    work = _Segments(one.plan, book)
     with ThreadPoolExecutor(1, "colorbatch-encode") as pool:
         waiting: deque[tuple[Future[None], int]] = deque()
 
@@ -287,7 +287,7 @@ def _encode(results: Iterator[_Made], one: FilmJob, maker: Maker, book: FilmBook
 
 
 @dataclass
-class _Encoding:
+class _Segments:
     """The segment that is being written; used by one thread at a time."""
 
     plan: FilmPlan

@@ -21,7 +21,7 @@ import numpy as np
 
 from colorbatch import __version__, color
 from colorbatch.clips import numbered_frame
-from colorbatch.clips.numbered_frame import Frame, Style
+from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
 from colorbatch.clips.render_film import Maker
 from colorbatch.color import Float
@@ -44,11 +44,11 @@ R, G and B of source and result, the file's words, luma, and strips of floating 
 Stamp = tuple[int, int]
 
 
-def style_of(maker: Maker) -> Style:
+def style_of(maker: Maker) -> FrameStyle:
     """How results are written, and what they say of their origin."""
     card = maker.engine.card
     mark = f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
-    return Style(mark, maker.settings.saturation)
+    return FrameStyle(mark, maker.settings.saturation)
 
 
 def color_frames(
@@ -67,7 +67,7 @@ def color_frames(
     and the same call goes on from there.
     """
     make_folder(one.plan.folder)
-    work, tally = _Work(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
+    work, tally = _SequenceWork(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
     with color.single_threaded():
         results = pipeline.run(
             one.todo,
@@ -215,17 +215,17 @@ def _reason(job: Job, error: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _SequenceWork:
     """The steps of one frame, for the pipeline's threads."""
 
     one: FrameJob
     maker: Maker
     journals: Journals
-    style: Style
+    style: FrameStyle
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A frame's name -> SHA-256 of its source and of its result."""
 
-    def read(self, job: Job) -> pipeline.Loaded[tuple[Frame, Stamp, str]]:
+    def read(self, job: Job) -> pipeline.Loaded[tuple[NumberedFrame, Stamp, str]]:
         check_target(job.target)
         plan = self.one.plan
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
@@ -242,7 +242,9 @@ class _Work:
             raise SourceError(f"{job.source}: cannot be read: {reason}") from error
         return pipeline.Loaded((frame, stamp, digest), view)
 
-    def finish(self, job: Job, read: tuple[Frame, Stamp, str], ab: Float | None) -> tuple[str, ...]:
+    def finish(
+        self, job: Job, read: tuple[NumberedFrame, Stamp, str], ab: Float | None
+    ) -> tuple[str, ...]:
         frame, stamp, source = read
         plan = self.one.plan
         assert ab is not None

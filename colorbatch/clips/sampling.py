@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from colorbatch.clips.film_source import Footage
+from colorbatch.clips.source import Footage
 from colorbatch.color import Codes
 from colorbatch.color.classify import Kind, kind_of
 from colorbatch.color.ycbcr import Encoding, rgb_view

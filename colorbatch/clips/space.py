@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch.clips import film_journal
-from colorbatch.clips.film_preview import Estimate
+from colorbatch.clips.film_preview import ClipEstimate
 from colorbatch.clips.resume import FilmJob
 from colorbatch.formats.sizes import Amount
 from colorbatch.fs import atomic
@@ -36,7 +36,7 @@ class Need:
     seconds: float | None = None
 
 
-def of_film(one: FilmJob, expected: Estimate) -> Need:
+def of_film(one: FilmJob, expected: ClipEstimate) -> Need:
     """What a film takes beside its segments that are there already. Where its codec leaves open how
     much, that is any number of bytes up to those that are expected."""
     account = film_journal.read(film_journal.folder_of(one.job))
@@ -58,7 +58,7 @@ def of_film(one: FilmJob, expected: Estimate) -> Need:
 
 
 def of_frames(expected: estimate.Estimate) -> list[Need]:
-    """What a sequence takes (`framesample.space`), on each file system."""
+    """What a sequence takes (`numbered_preview.space`), on each file system."""
     if not expected.places:
         return []
     first, *others = expected.places

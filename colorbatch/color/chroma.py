@@ -240,8 +240,8 @@ def _lines(y: Codes, rows: int) -> Iterator[Codes]:
 class _Enlarged:
     """Chroma (h, w, 2) enlarged to a chroma plane's size, row by row, where its samples lie.
 
-    Bicubic with a = -0.75 and borders repeated, as `join.enlarge_rows`; an axis of more samples
-    than the plane has is averaged first.
+    Bicubic with a = -0.75 and borders repeated, as `luma_join.enlarge_rows`; an axis of more
+    samples than the plane has is averaged first.
     """
 
     def __init__(

@@ -188,7 +188,7 @@ def mean_chroma(lab: Float) -> float:
 
 GREY_CHROMA = 2.0
 """Mean C*ab up to which a photograph has too little color to learn from or to measure on; what a
-source is (grey, toned, in color) `kinds` decides."""
+source is (grey, toned, in color) `classify` decides."""
 
 
 # --- the network's range -----------------------------------------------------------------------

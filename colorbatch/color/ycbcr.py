@@ -267,7 +267,7 @@ def network_lightness(y: npt.NDArray[Any], encoding: Encoding, size: tuple[int, 
 
 
 def rgb_view(y: Codes, cb: Codes, cr: Codes, encoding: Encoding, size: tuple[int, int]) -> Codes:
-    """A film's frame as sRGB codes (h, w, 3), uint8, at a small `size`: what `kinds` judges.
+    """A film's frame as sRGB codes (h, w, 3), uint8, at a small `size`: what `classify` judges.
 
     The planes are averaged before they are joined. Of RGB they are G, B and R, in libav's order.
     """

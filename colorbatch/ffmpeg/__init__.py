@@ -8,7 +8,7 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 import av
 
 from colorbatch.ffmpeg.codecs import (
-    Encoding,
+    EncoderSettings,
     Fit,
     Plan,
     encoders,
@@ -31,7 +31,7 @@ from colorbatch.ffmpeg.film_facts import (
     VideoInfo,
     of_frames,
 )
-from colorbatch.ffmpeg.mux import Joined, join
+from colorbatch.ffmpeg.mux import Muxed, join
 from colorbatch.ffmpeg.output import Nowhere
 from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
 from colorbatch.ffmpeg.probe import probe, sound_of
@@ -44,13 +44,13 @@ __all__ = [
     "NUMBERED",
     "Chapter",
     "Color",
-    "Encoding",
+    "EncoderSettings",
     "Ending",
     "Film",
     "Fit",
     "Frame",
     "Frames",
-    "Joined",
+    "Muxed",
     "Nowhere",
     "PixelFormat",
     "Plan",

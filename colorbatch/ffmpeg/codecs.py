@@ -74,7 +74,7 @@ DNXHR_LEAST = (120, 256)
 
 
 @dataclass(frozen=True)
-class Encoding:
+class EncoderSettings:
     """Everything that decides a segment's bytes besides its pictures. codec: libav's encoder;
     size: (H, W); time_base: seconds per tick of the pts that come in; rate: frames per second, None
     if variable; options: the encoder's own, in order."""
@@ -114,12 +114,12 @@ class Fit:
 class Plan:
     """What a film becomes: container "mkv", "mov" or "mp4"."""
 
-    encoding: Encoding
+    encoding: EncoderSettings
     container: str
     fit: Fit
 
 
-def not_kept(film: Film, encoding: Encoding, container: str) -> tuple[str, ...]:
+def not_kept(film: Film, encoding: EncoderSettings, container: str) -> tuple[str, ...]:
     """What the pictures carry beside their samples and the result will not, in words."""
     if not film.video.beside:
         return ()
@@ -289,7 +289,7 @@ def plan(
 
     options come after the codec's usual ones and win; lists are joined. Raises UsageError for an
     unknown encoder, container or a pixel format that the encoder does not take. Whether the
-    container takes the codec and the other streams is told by `targets.refused`.
+    container takes the codec and the other streams is told by `containers.refused`.
     """
     video = film.video
     native = native_codec(video, allow_loss=allow_loss or container == "mov")
@@ -315,7 +315,7 @@ def plan(
     if container not in ("", "mkv", "mov", "mp4"):
         raise UsageError(f"films are written as mkv, mov or mp4, not {container}")
     return Plan(
-        Encoding(
+        EncoderSettings(
             codec=encoder,
             pix_fmt=fit.pixels.name,
             size=video.size,

@@ -1,6 +1,6 @@
 """Encoding: `SegmentWriter` makes one piece of a film, complete under its name or absent.
 
-Planes with the source's ticks go in; a `Segment` comes out, which `joining` needs. Times are kept
+Planes with the source's ticks go in; a `Segment` comes out, which `mux` needs. Times are kept
 exactly: the piece is MP4 (MOV for ProRes and DNxHR) whose clocks count in the film's own time base.
 """
 
@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import TargetError, UsageError
-from colorbatch.ffmpeg.codecs import Encoding, quieten
+from colorbatch.ffmpeg.codecs import EncoderSettings, quieten
 from colorbatch.ffmpeg.film_facts import FIELD_ORDERS
 from colorbatch.ffmpeg.opening import told
 from colorbatch.ffmpeg.output import Guarded, Nowhere, Sink
@@ -62,7 +62,7 @@ class Segment:
 
 class SegmentWriter:
     """Writes one segment; a context manager. Leaving it well without `close` closes it; leaving it
-    with an exception leaves no file. `owner` marks the temporary (see `files.replacing`). file: to
+    with an exception leaves no file. `owner` marks the temporary (see `atomic.replacing`). file: to
     write into instead of `path`, which then is what errors name.
 
     Raises UsageError where the encoder refuses the encoding, TargetError for what the disk refuses
@@ -70,7 +70,7 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, path: Path, encoding: Encoding, *, owner: str = "", file: Sink | None = None
+        self, path: Path, encoding: EncoderSettings, *, owner: str = "", file: Sink | None = None
     ) -> None:
         if encoding.time_base.denominator > MAX_TIMESCALE:
             raise UsageError(f"a time base of {encoding.time_base} s cannot be kept in MP4")
@@ -223,7 +223,7 @@ def clock(time_base: Fraction, *rates: int) -> dict[str, str]:
     return {"video_track_timescale": str(time_base.denominator), "movie_timescale": str(movie)}
 
 
-def _stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
+def _stream(container: OutputContainer, encoding: EncoderSettings) -> VideoStream:
     """The encoder, set up and opened."""
     quieten(encoding.codec)
     options = dict(encoding.options)
@@ -241,7 +241,7 @@ def _stream(container: OutputContainer, encoding: Encoding) -> VideoStream:
     return stream
 
 
-def describe(stream: VideoStream, encoding: Encoding) -> None:
+def describe(stream: VideoStream, encoding: EncoderSettings) -> None:
     """Put the tags of an encoding on a stream that is to be written."""
     context = stream.codec_context
     color = encoding.color
@@ -252,7 +252,7 @@ def describe(stream: VideoStream, encoding: Encoding) -> None:
         context.sample_aspect_ratio = encoding.sample_aspect
 
 
-def check(encoding: Encoding, film: Path | None = None) -> None:
+def check(encoding: EncoderSettings, film: Path | None = None) -> None:
     """See that the encoder takes an encoding, before any work. Raises UsageError for values that it
     refuses and for options that it does not have. film: named in the error."""
     name = f"{film}: " if film else ""
@@ -279,7 +279,7 @@ def check(encoding: Encoding, film: Path | None = None) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _tried(encoding: Encoding) -> tuple[str, ...]:
+def _tried(encoding: EncoderSettings) -> tuple[str, ...]:
     """Make a segment of one empty picture that goes nowhere; the options that the encoder does not
     have. Raises UsageError, TargetError."""
     with SegmentWriter(Path(encoding.codec), encoding, file=Nowhere()) as writer:
@@ -293,7 +293,7 @@ def _reason(said: list[Any], error: BaseException) -> str:
     return words or str(getattr(error, "strerror", None) or error)
 
 
-def _field_marker(stream: VideoStream, encoding: Encoding) -> Graph | None:
+def _field_marker(stream: VideoStream, encoding: EncoderSettings) -> Graph | None:
     """A filter that marks each frame with its field order; PyAV has no other way to do it."""
     # shown first is what a frame's mark means: bt is coded bottom first and shown top first
     mode = {"tt": "tff", "bt": "tff", "bb": "bff", "tb": "bff"}.get(encoding.field_order)

@@ -1,4 +1,4 @@
-"""What a film file is: plain records, filled by `probing` and needed by everything after it."""
+"""What a film file is: plain records, filled by `probe` and needed by everything after it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class VideoInfo:
     ""; duration in seconds or None; frames: an estimate, None if there is no ground for one;
     slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each; beside: what
     the pictures carry beside their samples, in words; mastering, light: two of these as x265 takes
-    them (`beside`), "" without."""
+    them (`side_data`), "" without."""
 
     index: int
     codec: str

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from colorbatch.errors import StoppedError, TargetError
-from colorbatch.ffmpeg.codecs import Encoding
+from colorbatch.ffmpeg.codecs import EncoderSettings
 from colorbatch.ffmpeg.containers import (
     MUXERS,
     add_copy,
@@ -47,7 +47,7 @@ STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
 
 
 @dataclass(frozen=True)
-class Joined:
+class Muxed:
     """The finished film: path, number of frames, copied packets by the source's stream index, and
     notes on what was not as it ought to be."""
 
@@ -61,7 +61,7 @@ def join(
     segments: Sequence[Segment],
     film: Film,
     target: Path,
-    encoding: Encoding,
+    encoding: EncoderSettings,
     *,
     container: str = "",
     drop: frozenset[int] = frozenset(),
@@ -70,7 +70,7 @@ def join(
     cut: tuple[bool, bool] = (False, False),
     owner: str = "",
     stop: Callable[[], bool] = lambda: False,
-) -> Joined:
+) -> Muxed:
     """Write the final film: the segments' pictures in order, and every other stream of the source.
 
     container: "mkv", "mov" or "mp4", by the target's suffix if empty; drop: the source's streams
@@ -100,7 +100,7 @@ def join(
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Join(film, source, output, encoding, segments, Cut.of(segments, cut))
+            work = _Mux(film, source, output, encoding, segments, Cut.of(segments, cut))
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
             work.copy(stop)
@@ -112,7 +112,7 @@ def join(
             raise TargetError(f"{target}: cannot write as {kind}: {words}") from error
         if kind == "mkv":
             work.complete_header(file)
-    return Joined(target, work.frames, work.copied, work.notes)
+    return Muxed(target, work.frames, work.copied, work.notes)
 
 
 def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
@@ -132,7 +132,7 @@ def _check(segments: Sequence[Segment], target: Path) -> None:
 
 
 def _muxer_options(
-    kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: Encoding
+    kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: EncoderSettings
 ) -> dict[str, str]:
     if kind == "mkv":
         # a sound that begins a little before 0 must not move the pictures
@@ -147,7 +147,7 @@ def _muxer_options(
     return clock(time_base, *rates) | {"write_tmcd": "1"} | given
 
 
-class _Join:
+class _Mux:
     """One joining: the source, the output and the streams that lead from one to the other."""
 
     def __init__(
@@ -155,7 +155,7 @@ class _Join:
         film: Film,
         source: InputContainer | None,
         output: OutputContainer,
-        encoding: Encoding,
+        encoding: EncoderSettings,
         segments: Sequence[Segment],
         cut: Cut,
     ) -> None:

@@ -1,7 +1,7 @@
 """Stills, the way in, format by format: the bytes of an opened file that is not TIFF to a `Still`.
 
 The format is told by the content. Pillow reads them, but for the 16 bits of PNG and JPEG 2000 that
-it does not hold; errors are those of the libraries, which `images` translates.
+it does not hold; errors are those of the libraries, which `reader` translates.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Image.MAX_IMAGE_PIXELS = None  # `check_size` is asked instead, for every librar
 
 
 def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
-    """The content of a picture file that is not TIFF; at_least: as of `images.pages`. Raises
+    """The content of a picture file that is not TIFF; at_least: as of `reader.pages`. Raises
     SourceError, or what the libraries raise."""
     start = file.read(16)
     file.seek(0)

@@ -1,6 +1,6 @@
 """One encoder for each format of stills but TIFF: a page made ready to a file.
 
-What a format cannot hold is known by then (`encoding`); an encoder notes what only encoding tells.
+What a format cannot hold is known by then (`writer`); an encoder notes what only encoding tells.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stills, the way in: a picture file to its pages, each with luma, alpha and metadata.
 
 Paths are opened by Python, never by a codec library, so that every name works. What a still is
-(depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and `encoding` puts it
+(depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and `writer` puts it
 back. TIFF is read in `tiff`, everything else in `decoders`. No models here, and no decision about
 which files are done.
 """

@@ -1,6 +1,6 @@
 """One still in memory: its samples and everything that goes with them, whatever the file format.
 
-`images` and `tiff` make it, `encoding` turns it into a file again. Arrays and bytes only.
+`reader` and `tiff` make it, `writer` turns it into a file again. Arrays and bytes only.
 """
 
 from __future__ import annotations

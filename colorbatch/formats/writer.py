@@ -32,7 +32,7 @@ LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
 
 
 @dataclass(frozen=True)
-class Style:
+class StillStyle:
     """How results are written. quality: of JPEG and WebP, None for the source's own. upright:
     whether pixels are turned by the orientation tag. mark: what made the color, for XMP. space: of
     the codes, where it is not that of the profile."""
@@ -63,7 +63,7 @@ def encode(
 ) -> Encoded:
     """`write` for one still, into memory."""
     buffer = io.BytesIO()
-    notes = write(buffer, [(still, ab)], format_, Style(mark, saturation, quality))
+    notes = write(buffer, [(still, ab)], format_, StillStyle(mark, saturation, quality))
     return Encoded(buffer.getvalue(), notes)
 
 
@@ -71,7 +71,7 @@ def write(
     file: IO[bytes],
     pages: Iterable[tuple[Still, Float | None]],
     format_: Format,
-    style: Style,
+    style: StillStyle,
 ) -> tuple[str, ...]:
     """Color pages and write them to an empty file that is open for reading and writing.
 
@@ -114,7 +114,7 @@ def write(
     )
 
 
-def _prepare(still: Still, ab: Float | None, format_: Format, style: Style) -> Page:
+def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle) -> Page:
     """Fit a page to a format, and say what it cannot hold."""
     name = NAMES.get(format_, format_)
     notes = list(still.notes)

@@ -52,7 +52,7 @@ SOUND_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundClips:
     """A film to make: a file, or the frames of a sequence.
 
     source: the file, or the frames' folder with their pattern as a name. below: where the file is
@@ -81,13 +81,13 @@ def find_films(
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
     sound: Path | None = None,
-) -> list[Found]:
+) -> list[FoundClips]:
     """Films among files, patterns and folders (recursive), each once, without results of earlier
     runs.
 
     patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
-    else below the working directory, which are not asked for (`finding.plan_jobs`). sound: a file
-    that is no film where a folder holds it.
+    else below the working directory, which are not asked for (`picture_files.plan_jobs`). sound: a
+    file that is no film where a folder holds it.
 
     Raises UsageError for a source that is not there or holds no film, and for an output that is a
     source.
@@ -98,11 +98,11 @@ def find_films(
     if listed is not None:
         return _listed(listed, sources, output, patterns, single)
     many = len({real(folder) for folder in map(_folder_of, sources) if folder is not None}) > 1
-    found: dict[Path, Found] = {}
+    found: dict[Path, FoundClips] = {}
     for source in sources:
         if exists(source) and not source.is_dir():
             _refuse_frame(source)
-            here = [Found(source, Path(source.name), source.parent, True)]
+            here = [FoundClips(source, Path(source.name), source.parent, True)]
         elif not exists(source):
             if not numbered_files.is_pattern(str(source)):
                 raise UsageError(f"{source}: no such file or folder")
@@ -135,20 +135,20 @@ def _listed(
     output: Path | None,
     patterns: Patterns,
     single: Path | None,
-) -> list[Found]:
+) -> list[FoundClips]:
     """The films of a list. Raises UsageError."""
     if single is not None:
         raise UsageError(f"{single} names one film, but there may be several")
     skip = real(output) if output is not None else None
     root, films = lists.pictures_of(listed, sources, patterns, skip)
-    found: dict[Path, Found] = {}
+    found: dict[Path, FoundClips] = {}
     for path, below in films:
         for one in _of_listed(path, below, root):
             found.setdefault(_key(one) if one.sequence else path, one)
     return _some(list(found.values()), patterns)
 
 
-def _of_listed(path: Path, below: Path, root: Path) -> list[Found]:
+def _of_listed(path: Path, below: Path, root: Path) -> list[FoundClips]:
     """What a line of a list means: a film, a pattern of frames, or a folder of frames. What is not
     there, or holds none, fails when it is read. Raises UsageError for a single frame."""
     several: tuple[FrameSequence, ...] = ()
@@ -158,10 +158,10 @@ def _of_listed(path: Path, below: Path, root: Path) -> list[Found]:
         elif not exists(path) and numbered_files.is_pattern(str(path)):
             several, below = (numbered_files.of_pattern(str(path)),), below.parent
     if several:
-        return [Found(one.folder / one.pattern, below, root, False, one) for one in several]
+        return [FoundClips(one.folder / one.pattern, below, root, False, one) for one in several]
     if not numbered_files.is_pattern(str(path)):
         _refuse_frame(path)
-    return [Found(path, below, root, False)]
+    return [FoundClips(path, below, root, False)]
 
 
 def _refuse_frame(path: Path) -> None:
@@ -171,7 +171,7 @@ def _refuse_frame(path: Path) -> None:
         raise UsageError(f"{path}: is a picture; a film is all of its frames", advice)
 
 
-def _some(found: list[Found], patterns: Patterns) -> list[Found]:
+def _some(found: list[FoundClips], patterns: Patterns) -> list[FoundClips]:
     """The same. Raises UsageError where there are none."""
     if not found and patterns != EVERYTHING:
         raise UsageError("--include and --exclude leave no films")
@@ -180,7 +180,7 @@ def _some(found: list[Found], patterns: Patterns) -> list[Found]:
     return found
 
 
-def _key(one: Found) -> Path:
+def _key(one: FoundClips) -> Path:
     """What a film is, however it is named: its file, or its first frame."""
     return real(one.sequence.path(one.sequence.first) if one.sequence else one.source)
 
@@ -192,10 +192,10 @@ def _folder_of(source: Path) -> Path | None:
     return source if source.is_dir() else None
 
 
-def _of_pattern(source: Path, many: bool) -> Found:
+def _of_pattern(source: Path, many: bool) -> FoundClips:
     sequence = numbered_files.of_pattern(str(source))
     below = Path(real(source.parent).name) if many else Path()
-    return Found(source, below, source.parent, True, sequence)
+    return FoundClips(source, below, source.parent, True, sequence)
 
 
 def _of_folder(
@@ -205,7 +205,7 @@ def _of_folder(
     single: bool,
     many: bool,
     none: Collection[Path] = (),
-) -> list[Found]:
+) -> list[FoundClips]:
     """The films of a folder; `single`: one that is made of frames; `none`: real paths of what is
     no film of it. Raises UsageError."""
     if output is not None and not single and real(output) == real(source):
@@ -213,14 +213,14 @@ def _of_folder(
     start = Path(real(source).name) if many else Path()
     skip = real(output) if output is not None else None
     films = [
-        Found(path, start / path.relative_to(source), source, False)
+        FoundClips(path, start / path.relative_to(source), source, False)
         for path in picture_files.walk(source, FILM_SUFFIXES, skip, patterns)
         if not none or real(path) not in none
         # without an output a result of an earlier run lies beside its source
         if output is not None or not path.stem.endswith(picture_files.DEFAULT_SUFFIX)
     ]
     reels = [
-        Found(one.folder / one.pattern, start / one.folder.relative_to(source), source,
+        FoundClips(one.folder / one.pattern, start / one.folder.relative_to(source), source,
               one.folder == source, one)
         for one in _sequences_below(source, skip)
         if output is not None or not _is_result(one.folder, source)
@@ -235,7 +235,7 @@ def _of_folder(
     return films + [one for one in reels if patterns.take(_first_below(one, source))]
 
 
-def _first_below(one: Found, source: Path) -> str:
+def _first_below(one: FoundClips, source: Path) -> str:
     assert one.sequence is not None
     return one.sequence.path(one.sequence.first).relative_to(source).as_posix()
 
@@ -257,7 +257,7 @@ def _is_result(folder: Path, top: Path) -> bool:
     return False
 
 
-def folder_of_frames(found: Found, output: Path | None) -> Path:
+def folder_of_frames(found: FoundClips, output: Path | None) -> Path:
     """The folder of a sequence's results, where they are frames again: below the output, or beside
     the folder of the sources."""
     if output is not None:
@@ -284,7 +284,7 @@ def names_a_film(output: Path) -> bool:
     return False
 
 
-def job_of(found: Found, output: Path | None, container: str) -> Job:
+def job_of(found: FoundClips, output: Path | None, container: str) -> Job:
     """The job of a film that becomes a file of `container`; the source's own suffix stays where it
     means that container. Of frames it has their name without the number, or their folder's; without
     an output both, beside their folder."""
@@ -308,7 +308,7 @@ def job_of(found: Found, output: Path | None, container: str) -> Job:
     return Job(found.source, folder / name, found.named, output or found.place)
 
 
-def taken_by(found: Sequence[Found], sound: Path | None) -> Taken:
+def taken_by(found: Sequence[FoundClips], sound: Path | None) -> Taken:
     """The sources: files, frames, and the sound."""
     sequences = [one.sequence for one in found if one.sequence is not None]
     files = [one.source for one in found if one.sequence is None]
@@ -325,7 +325,7 @@ def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
         if taken.holds(job.target):
             raise UsageError(f"{job.target}: the target is a source; sources are never written to")
         if numbered_files.of_name(job.target) is not None:
-            continue  # names of frames are compared one by one (`framejobs`)
+            continue  # names of frames are compared one by one (`numbered_plan`)
         key = unicodedata.normalize("NFC", str(job.target)).casefold()
         if (other := targets.setdefault(key, job)) is not job:
             raise UsageError(f"{other.source} and {job.source} would both become {job.target}")

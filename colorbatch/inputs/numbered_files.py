@@ -100,7 +100,7 @@ class FrameSequence:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSequences:
     """What a folder holds. others: pictures of frame formats that belong to no sequence."""
 
     sequences: tuple[FrameSequence, ...]
@@ -155,7 +155,7 @@ def _parts(name: str) -> tuple[str, int, str]:
     return name[: field.start()], digits, name[field.end() :]
 
 
-def of_folder(folder: Path) -> Found:
+def of_folder(folder: Path) -> FoundSequences:
     """The sequences of a folder that the user named as a film, by name.
 
     Raises UsageError where there is none, and says why for one with pictures.
@@ -186,7 +186,7 @@ def _failed(error: OSError) -> None:
 
 def below(
     folder: Path, skip: Path | None = None, unlisted: Callable[[OSError], None] = _failed
-) -> Iterator[Found]:
+) -> Iterator[FoundSequences]:
     """What the folders below one hold, and itself, folder by folder in the order of names.
 
     Folders without sequences are passed over: photographs among films are no error. So are links
@@ -230,7 +230,7 @@ def spread(numbers: Sequence[int], count: int) -> list[int]:
 # --- names -------------------------------------------------------------------------------------
 
 
-def _found(folder: Path, names: Sequence[str]) -> Found:
+def _found(folder: Path, names: Sequence[str]) -> FoundSequences:
     taken = [name for name in names if _suffix(name) in FRAME_SUFFIXES]
     scans = [name for name in taken if _suffix(name) in SCAN_SUFFIXES]
     stills = [name for name in taken if _suffix(name) in STILL_SUFFIXES]
@@ -239,7 +239,7 @@ def _found(folder: Path, names: Sequence[str]) -> Found:
     if len(films) == 1 and 1 < len(films[0].numbers) == len(stills) and not _by_camera(stills):
         sequences += films
     kept = {name for one in sequences for name in map(one.name, one.numbers)}
-    return Found(
+    return FoundSequences(
         tuple(sorted(sequences, key=lambda one: one.pattern)),
         tuple(folder / name for name in sorted(taken) if name not in kept),
     )

@@ -107,7 +107,7 @@ class Journals:
         modified_ns: int | None = None,
         told: Callable[[Record], None] = lambda record: None,
     ) -> Iterator[IO[bytes]]:
-        """A file that becomes the job's target, as `files.replacing`, and is recorded when the
+        """A file that becomes the job's target, as `atomic.replacing`, and is recorded when the
         block ends well. told: of the record, when it is. Raises TargetError."""
         if job.home is None:
             owner = self._lone[job.target].owner

@@ -36,7 +36,7 @@ class Difference:
         larger = np.maximum(dataclasses.astuple(self), dataclasses.astuple(other))
         return Difference(*(float(value) for value in larger))
 
-    def over(self, limits: Limits) -> list[str]:
+    def over(self, limits: ParityLimits) -> list[str]:
         """What exceeds the limits, in words; NaN exceeds them all."""
         return [
             f"{name.replace('_', ' ')} {getattr(self, name):.3g} is over {limit:g}"
@@ -46,7 +46,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ParityLimits:
     """Largest allowed differences; None is no limit."""
 
     max_ab: float | None = None
@@ -55,9 +55,9 @@ class Limits:
     mean_delta_e: float | None = None
 
 
-SAME_WEIGHTS = Limits(max_ab=0.005, max_delta_e=0.02)
+SAME_WEIGHTS = ParityLimits(max_ab=0.005, max_delta_e=0.02)
 """Against PyTorch with the very weights that the file stores."""
-ROUNDED_WEIGHTS = Limits(max_ab=0.5, mean_ab=0.02, mean_delta_e=0.05)
+ROUNDED_WEIGHTS = ParityLimits(max_ab=0.5, mean_ab=0.02, mean_delta_e=0.05)
 """Against PyTorch's float32 weights, where the file stores them as float16."""
 
 
@@ -77,7 +77,7 @@ class ParityRecord:
     """The content of NAME.parity.json."""
 
     model_sha256: str
-    limits: Limits
+    limits: ParityLimits
     goldens: tuple[Golden, ...]
     measured: dict[str, Any]
 
@@ -115,7 +115,7 @@ def load_record(model: Path) -> ParityRecord:
         values = json.loads(path.read_text("utf-8"))
         return ParityRecord(
             model_sha256=values["model_sha256"],
-            limits=Limits(**values["limits"]),
+            limits=ParityLimits(**values["limits"]),
             goldens=tuple(
                 Golden(
                     item["name"],

@@ -11,7 +11,7 @@ from colorbatch.errors import UsageError
 
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 LEAST = 512 * 2**20
-"""The program and its model need most of it (`costs.BASE_BYTES`)."""
+"""The program and its model need most of it (`memory_need.BASE_BYTES`)."""
 NO_LIMIT = 2**60
 """Control groups of the first version write such numbers where there is no limit."""
 

@@ -71,7 +71,7 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Scan:
 
 def write(file: IO[bytes], source: Scan, rgb: npt.NDArray[Any], mark: str = "") -> tuple[str, ...]:
     """A frame with the source's header, depth and alpha around new R, G, B samples (H, W, 3) of the
-    source's type, into an empty file from `files.replacing`. mark: tool and model, which EXR names.
+    source's type, into an empty file from `atomic.replacing`. mark: tool and model, named in EXR.
 
     For EXR, OpenImageIO opens the file a second time, by its name. Returns what could not be kept,
     in words. Raises ValueError for other samples, TargetError for what cannot be written.

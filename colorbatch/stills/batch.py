@@ -1,7 +1,7 @@
 """A batch of stills: jobs in, outcomes out. One failed job never stops the next.
 
-This is where one source's work (`picture`), the model (`engine` through `pipeline`) and the account
-of what is finished (`journal`) meet.
+This is where one source's work (`one_still`), the model (`engine` through `pipeline`) and the
+account of what is finished (`journal`) meet.
 """
 
 from __future__ import annotations

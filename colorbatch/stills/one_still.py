@@ -84,8 +84,8 @@ class Held(Judged):
 
 
 def foresee(job: Job, settings: ImageSettings) -> Outcome:
-    """How a source would end, without a model. JPEG is read at a reduced size, as `kinds` needs no
-    more. Raises SourceError, and TargetError for a name that cannot be written."""
+    """How a source would end, without a model. JPEG is read at a reduced size, as `classify` needs
+    no more. Raises SourceError, and TargetError for a name that cannot be written."""
     check_target(job.target)
     judged = NOTHING
     for still, so_far in _judged(job, settings, at_least=2 * classify.VIEW):
@@ -121,7 +121,7 @@ def read(
 
 def _judged(job: Job, settings: ImageSettings, at_least: int = 0) -> Iterator[tuple[Still, Judged]]:
     """Every page with what the file is as far as it; NOTHING, and no more, where one bears our
-    mark. at_least: as of `images.pages`. Raises SourceError."""
+    mark. at_least: as of `reader.pages`. Raises SourceError."""
     judged = NOTHING
     for still in reader.pages(job.source, settings.max_pixels, at_least=at_least):
         if is_marked(still.xmp):
@@ -189,7 +189,7 @@ def finish(
     if ab is None and format_ == held.format:
         _copy(job, writing)
     else:
-        style = writer.Style(mark, settings.saturation, settings.quality, settings.upright)
+        style = writer.StillStyle(mark, settings.saturation, settings.quality, settings.upright)
         pages = _with_chroma(job, held, ab, settings)
         with writing(held.fate) as file:
             notes += writer.write(file, pages, format_, style)

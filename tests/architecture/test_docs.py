@@ -87,7 +87,7 @@ def test_no_placeholder_is_left_in_the_docs() -> None:
     marks = r"@[A-Z0-9]+@|TODO|TBD"
     if "lite-unet" in {path.stem for path in embedded_models()}:
         marks += r"|\bFIGURE\b"
-    code = (ROOT / "colorbatch" / name for name in ("contract.py", "costs.py"))
+    code = (ROOT / "colorbatch" / name for name in ("model/contract.py", "formats/memory_need.py"))
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *code):
         assert not re.search(marks, path.read_text("utf-8")), path
 

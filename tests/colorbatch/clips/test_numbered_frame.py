@@ -13,13 +13,13 @@ from PIL import Image
 
 from colorbatch import color, ffmpeg, scans
 from colorbatch.clips import numbered_frame
-from colorbatch.clips.numbered_frame import Style
+from colorbatch.clips.numbered_frame import FrameStyle
 from colorbatch.color import classify, ycbcr
 from colorbatch.errors import SourceError, TargetError, UsageError
 from colorbatch.formats import still
 
 RNG = np.random.default_rng(3)
-STYLE = Style("colorbatch test")
+STYLE = FrameStyle("colorbatch test")
 
 
 def ab_of(strength=30.0):
@@ -341,7 +341,7 @@ def test_saturation(dpx_file, tmp_path):
     ab = np.broadcast_to(np.array([20, 10], np.float32), (2, 2, 2))
     spans = {}
     for factor in (0.0, 0.5, 1.0):
-        numbered_frame.write(frame, ab, tmp_path / "b.dpx", Style("m", saturation=factor))
+        numbered_frame.write(frame, ab, tmp_path / "b.dpx", FrameStyle("m", saturation=factor))
         spans[factor] = np.ptp(
             numbered_frame.read(tmp_path / "b.dpx").scan.samples[4, 4].astype(int)
         )

@@ -309,7 +309,10 @@ def test_our_own_frames_are_no_source(dpx_reel, tmp_path):
     for path in sorted(folder.iterdir()):
         ab = np.full((4, 4, 2), 20, np.float32)
         numbered_frame.write(
-            numbered_frame.read(path), ab, tmp_path / "made" / path.name, numbered_frame.Style("m")
+            numbered_frame.read(path),
+            ab,
+            tmp_path / "made" / path.name,
+            numbered_frame.FrameStyle("m"),
         )
     assert open_reel(of_pattern(str(tmp_path / "made" / "r_%04d.dpx")), AT_24).marked
 
@@ -325,7 +328,7 @@ def test_one_of_our_own_frames_among_others(dpx_reel, tmp_path, place, channels)
     path = sorted(folder.iterdir())[place]
     before = numbered_frame.read(path)
     ab = np.full((4, 4, 2), 20, np.float32)
-    numbered_frame.write(before, ab, tmp_path / path.name, numbered_frame.Style("m"))
+    numbered_frame.write(before, ab, tmp_path / path.name, numbered_frame.FrameStyle("m"))
     (tmp_path / path.name).replace(path)
     reel = reel_of(folder)
     assert not reel.marked and reel.film.video.pixels.kind == whole

@@ -346,7 +346,7 @@ def test_chroma_lies_where_the_siting_says(siting, top, left, subsampling):
 
 
 def test_enlarging_is_the_stills_bicubic():
-    """In 4:4:4 it is `join.enlarge_rows`, which its own tests hold against OpenCV's."""
+    """In 4:4:4 it is `luma_join.enlarge_rows`, which its own tests hold against OpenCV's."""
     ab = wild_ab(11, (24, 30)) / 4
     enlarged = chroma._Enlarged(ab, (131, 177), (131, 177), Encoding(8, (1, 1)))
     a, b = enlarged.rows(0, 131)
@@ -435,7 +435,7 @@ def test_rgb_films_keep_their_luma(bits, levels):
 
 
 def test_rgb_films_are_colored_as_stills_are():
-    """At 8 bits of full range the codes are those of `join.colorize`, to one code of rounding."""
+    """At 8 bits of full range the codes are those of `luma_join.colorize`, but for rounding."""
     y = picture_of(19, (60, 80), Encoding(levels="full"))
     ab = wild_ab(19) / 4
     green, blue, red = chroma.rgb_planes(y, ab, Encoding(8, None, "rgb", "full"))

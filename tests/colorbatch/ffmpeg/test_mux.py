@@ -19,7 +19,7 @@ import pytest
 from colorbatch.errors import SourceError, TargetError, UsageError
 from colorbatch.ffmpeg import (
     Color,
-    Encoding,
+    EncoderSettings,
     Film,
     Planes,
     Segment,
@@ -37,7 +37,7 @@ TIMES = (0, 1001, 2002, 3003, 4004, 5005, 6006, 7007, 8008, 9009, 10010)
 UNEVEN = (24000, 25001, 25500, 28004, 28005, 33009, 36000, 36100, 40000, 40500, 41001)
 
 
-def colored(frame: Any, encoding: Encoding) -> Planes:
+def colored(frame: Any, encoding: EncoderSettings) -> Planes:
     """The source's Y' with flat colors, as a result would be: no model is needed here."""
     height, width = encoding.size
     facts = av.VideoFormat(encoding.pix_fmt, width, height)
@@ -50,7 +50,9 @@ def colored(frame: Any, encoding: Encoding) -> Planes:
     return Planes(luma=frame.planes.luma, chroma=chroma)
 
 
-def encode(film: Film, encoding: Encoding, folder: Path, borders: Iterable[int]) -> list[Segment]:
+def encode(
+    film: Film, encoding: EncoderSettings, folder: Path, borders: Iterable[int]
+) -> list[Segment]:
     """The film in segments that begin at the frames of these numbers."""
     segments: list[Segment] = []
     starts = set(borders)
@@ -68,7 +70,7 @@ def encode(film: Film, encoding: Encoding, folder: Path, borders: Iterable[int])
     return [*segments, writer.close()]
 
 
-def made(film: Film, encoding: Encoding, target: Path, **options: Any) -> Path:
+def made(film: Film, encoding: EncoderSettings, target: Path, **options: Any) -> Path:
     """The film joined of three segments."""
     folder = target.parent / f"segments-{target.name}"
     folder.mkdir()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from colorbatch.errors import TargetError
-from colorbatch.ffmpeg import Encoding, Planes, SegmentWriter
+from colorbatch.ffmpeg import EncoderSettings, Planes, SegmentWriter
 from colorbatch.ffmpeg.output import Guarded, Nowhere
 
 
@@ -51,7 +51,7 @@ def write(writer: SegmentWriter, frames: int = 5, close: bool = True) -> None:
         writer.close()
 
 
-ENCODING = Encoding("ffv1", "yuv420p", (48, 64), Fraction(1, 24), Fraction(24))
+ENCODING = EncoderSettings("ffv1", "yuv420p", (48, 64), Fraction(1, 24), Fraction(24))
 
 
 @pytest.mark.parametrize("room", [0, 5000, 1_100_000])
@@ -106,7 +106,7 @@ def test_only_the_first_error_is_told() -> None:
 def test_few_pictures_of_x265(frames: int, tmp_path: Path) -> None:
     """Its decoding times of so few are not always set; again and again they make a segment."""
     for number, base in enumerate((24, 1000, 24000, 90000) * 4):
-        encoding = Encoding("libx265", "yuv420p", (48, 64), Fraction(1, base), Fraction(24))
+        encoding = EncoderSettings("libx265", "yuv420p", (48, 64), Fraction(1, base), Fraction(24))
         with SegmentWriter(tmp_path / f"{number}.mp4", encoding) as writer:
             write(writer, frames, close=False)
         assert writer.close().frames == frames

@@ -23,7 +23,7 @@ def made(path: Path, format_: Format, quality: int | None = None) -> int:
     ab = np.random.default_rng(0).uniform(-30, 30, (8, 8, 2)).astype(np.float32)
     file = io.BytesIO()
     pages = ((still, ab) for still in reader.pages(path))
-    writer.write(file, pages, format_, writer.Style("colorbatch; model x", quality=quality))
+    writer.write(file, pages, format_, writer.StillStyle("colorbatch; model x", quality=quality))
     return len(file.getvalue())
 
 

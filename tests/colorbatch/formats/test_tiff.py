@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import IFDRational
 from colorbatch.errors import SourceError, TargetError
 from colorbatch.formats import reader, writer
 from colorbatch.formats.provenance import is_marked
-from colorbatch.formats.writer import Style
+from colorbatch.formats.writer import StillStyle
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)
@@ -28,7 +28,7 @@ def colored(path: Path, format_: writer.Format = "TIFF", **style: Any) -> tuple[
     """All pages of a file, colored: the new file and its notes."""
     file = io.BytesIO()
     pages = ((still, AB) for still in reader.pages(path))
-    notes = writer.write(file, pages, format_, Style("test", **style))
+    notes = writer.write(file, pages, format_, StillStyle("test", **style))
     file.seek(0)
     return file, notes
 
@@ -457,7 +457,7 @@ def test_a_page_in_color_among_grey_ones_keeps_its_pixels(photograph: Any, tmp_p
         writer.write(rgb, photometric="rgb", metadata=None)
     file = io.BytesIO()
     first, second = reader.pages(path)
-    writer.write(file, [(first, AB), (second, None)], "TIFF", Style("test"))
+    writer.write(file, [(first, AB), (second, None)], "TIFF", StillStyle("test"))
     file.seek(0)
     with tifffile.TiffFile(file) as result:
         assert np.array_equal(result.pages[1].asarray(), rgb)

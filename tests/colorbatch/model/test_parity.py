@@ -14,7 +14,7 @@ from colorbatch.errors import ModelError, ParityError
 from colorbatch.model import parity
 from colorbatch.model.contract import sha256
 from colorbatch.model.engine import Engine
-from colorbatch.model.parity import Difference, Golden, Limits, ParityRecord
+from colorbatch.model.parity import Difference, Golden, ParityLimits, ParityRecord
 
 
 @pytest.fixture
@@ -133,6 +133,6 @@ def test_differences_are_those_of_scikit_image():
 
 def test_no_limit_is_no_limit():
     """None allows everything; a limit allows itself."""
-    assert Difference(1e9, 1e9, 1e9, 1e9).over(Limits()) == []
+    assert Difference(1e9, 1e9, 1e9, 1e9).over(ParityLimits()) == []
     assert Difference(0.5, 0.02, 9, 0.05).over(parity.ROUNDED_WEIGHTS) == []
     assert len(Difference(0.6, 0.03, 9, 0.06).over(parity.ROUNDED_WEIGHTS)) == 3
