@@ -5,18 +5,18 @@ from __future__ import annotations
 TYPE_CHECKING = False  # typing itself takes longer to load than all that Ctrl-C waits for
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "__version__"]
+__all__ = ["Colorizer", "__version__", "color_clips", "color_pictures"]
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from colorbatch.api import Colorizer
+    from colorbatch.api import Colorizer, color_clips, color_pictures
 
 
 def __getattr__(name: str) -> Any:
     # imported on first use: `colorbatch --help` needs neither numpy nor OpenCV
-    if name == "Colorizer":
-        from colorbatch.api import Colorizer
+    if name in __all__:
+        from colorbatch import api
 
-        return Colorizer
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

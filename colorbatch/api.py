@@ -1,14 +1,96 @@
-"""Colorizing from Python: arrays in, arrays out."""
+"""What the package offers to Python: arrays in, arrays out (`Colorizer`), and what the commands run
+(`color_pictures`, `color_clips`), an outcome for each source as it ends."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from colorbatch import color
+from colorbatch.clips.frame_rates import parse_rate
+from colorbatch.clips.request import ClipRequest
 from colorbatch.color import Codes, luma_join
+from colorbatch.color.ycbcr import Region
+from colorbatch.job import FilmSettings, ImageSettings
 from colorbatch.model.engine import Engine
+from colorbatch.run.watch import Unwatched, Watch
+from colorbatch.stills.request import PictureRequest
+
+if TYPE_CHECKING:
+    from colorbatch.clips.batch import ClipRun
+    from colorbatch.stills.picture_run import PictureRun
+
+__all__ = [
+    "ClipRequest",
+    "Colorizer",
+    "FilmSettings",
+    "ImageSettings",
+    "PictureRequest",
+    "Region",
+    "color_clips",
+    "color_pictures",
+    "parse_rate",
+]
+
+Sources = str | Path | Iterable[str | Path]
+"""A file, a folder, a pattern, or several of them."""
+
+
+def color_pictures(
+    sources: Sources | PictureRequest,
+    output: str | Path | None = None,
+    *,
+    watch: Watch | None = None,
+    **asked: Any,
+) -> PictureRun:
+    """What `colorbatch images` does: pictures of files and folders, an `Outcome` for each as it
+    ends.
+
+        for outcome in color_pictures("scans", "colored", model="unet32"):
+            print(outcome.status, outcome.source, outcome.reason)
+
+    Nothing is done before the first outcome is asked for. asked: fields of `PictureRequest`, among
+    them settings=ImageSettings(...); or a whole request as `sources`. watch: is told what is found,
+    and can end the run. Raises TypeError for what no request has; while it is iterated
+    ColorbatchError for what keeps it from beginning.
+    """
+    from colorbatch.stills.picture_run import PictureRun  # neither needs what the other does
+
+    if isinstance(sources, PictureRequest):
+        return PictureRun(sources, watch or Unwatched())
+    return PictureRun(PictureRequest(**_places(sources, output), **asked), watch or Unwatched())
+
+
+def color_clips(
+    sources: Sources | ClipRequest,
+    output: str | Path | None = None,
+    *,
+    watch: Watch | None = None,
+    **asked: Any,
+) -> ClipRun:
+    """What `colorbatch video` does: films and numbered frames, an `Outcome` for each as it ends.
+
+        for outcome in color_clips("reel.mov", "colored.mov", prove_luma=True):
+            print(outcome.status, outcome.frames, outcome.luma)
+
+    As `color_pictures`; asked: fields of `ClipRequest`, among them settings=FilmSettings(...).
+    """
+    from colorbatch.clips.batch import ClipRun
+
+    if isinstance(sources, ClipRequest):
+        return ClipRun(sources, watch or Unwatched())
+    return ClipRun(ClipRequest(**_places(sources, output), **asked), watch or Unwatched())
+
+
+def _places(sources: Sources, output: str | Path | None) -> dict[str, Any]:
+    several = [sources] if isinstance(sources, str | Path) else list(sources)
+    return {
+        "sources": tuple(Path(one) for one in several),
+        "output": None if output is None else Path(output),
+    }
 
 
 class Colorizer:

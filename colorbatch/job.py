@@ -103,6 +103,42 @@ class FilmSettings:
         return self.on_color if kind == "color" else self.on_toned
 
 
+# --- requests ----------------------------------------------------------------------------------
+
+Redo = Literal["nothing", "outdated", "all"]
+"""Which results are made again: of those that are there none, those that another result would be
+made of now, or all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run is asked for, whatever it colors.
+
+    output: a folder, the name of one result, or None for beside the sources. include, exclude:
+    patterns for what folders hold. listed: paths that a list names, `listed_as` (a file, or "-");
+    None without one. part: (2, 3) for the second of three machines that share the work. log: a file
+    to which a line for every outcome is added. model: an ONNX file or an embedded model's name.
+    workers: threads, 0 for one per core.
+    """
+
+    sources: tuple[Path, ...]
+    output: Path | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    listed: tuple[str, ...] | None = None
+    listed_as: str = ""
+    part: tuple[int, int] | None = None
+    dry_run: bool = False
+    log: Path | None = None
+    redo: Redo = "nothing"
+    model: str | None = None
+    device: str = "auto"
+    batch_size: int = 8
+    workers: int = 0
+    ignore_space: bool = False
+    fail_fast: bool = False
+
+
 # --- outcomes ----------------------------------------------------------------------------------
 
 Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
@@ -128,10 +164,14 @@ class Outcome:
     """How many pictures the file holds; of those that were read."""
     outdated: bool = False
     """Whether it was skipped though another result would be made now; `-y` does."""
+    foreseen: bool = False
+    """Whether a dry run says so, and nothing was done."""
+    plan: str = ""
+    """What would be made, in words, where nothing was: of dry runs and previews."""
 
     def to_json(self) -> str:
         """One line of JSON."""
-        values = {
+        values: dict[str, object] = {
             "source": str(self.source),
             "target": str(self.target),
             "status": self.status,
@@ -139,7 +179,10 @@ class Outcome:
             "reason": self.reason or None,
             "notes": list(self.notes),
         }
-        return json.dumps(values | self._more(), ensure_ascii=True)
+        values |= self._more()
+        if self.foreseen:
+            values |= {"status": "planned", "would_be": self.status}
+        return json.dumps(values, ensure_ascii=True)
 
     def _more(self) -> dict[str, object]:
         """What only sources of its kind have."""

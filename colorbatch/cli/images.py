@@ -1,33 +1,30 @@
-"""`colorbatch images`: options to settings, then the batch."""
+"""`colorbatch images`: options to a request, which is run and shown."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch.cli.forecast import Forecast, take_sample
-from colorbatch.cli.options import coloring_options, make_engine, option, saturation_of
-from colorbatch.cli.running import check_space, dry_run, run, tell_rest
+from colorbatch.cli.options import coloring_options, option, saturation_of
 from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.cli.sources import (
     ANY_PATH,
-    FORMAT_SUFFIXES,
-    Sources,
+    common_request,
     finding_options,
     log_option,
     shard_option,
 )
-from colorbatch.errors import ExitCode, UsageError
+from colorbatch.errors import UsageError
+from colorbatch.formats.registry import SUFFIXES, WRITTEN
 
 if TYPE_CHECKING:
-    from colorbatch.job import ImageSettings, Job, Outcome
+    from colorbatch.stills.request import PictureRequest
+
+FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
 
 @click.command()
@@ -121,107 +118,37 @@ def images(**options: Any) -> None:
     Finished pictures are skipped, so the same command again goes on where it stopped; a journal in
     the folder .colorbatch of the output knows them. Sources are never written to.
     """
-    sys.exit(_images(StillOptions(**options)))
+    from colorbatch.api import color_pictures
+
+    set_up_logging(options["verbose"])
+    show = Shower(as_json=options["as_json"], quiet=options["quiet"], verbose=options["verbose"])
+    sys.exit(show.all_of(color_pictures(_request(options), watch=show)))
 
 
-@dataclass(frozen=True)
-class StillOptions(Sources):
-    """The options as they were given."""
+def _request(options: Mapping[str, Any]) -> PictureRequest:
+    """The options as a request. Raises UsageError."""
+    from colorbatch.api import ImageSettings, PictureRequest
+    from colorbatch.run import available_memory
 
-    quality: int | None
-    on_color: Any
-    on_toned: Any
-    upright: bool
-    no_times: bool
-    max_pixels: float
-    memory: str | None
-    sample: int | None
-
-    def settings(self) -> ImageSettings:
-        """Those that decide the look and the form of results. Raises UsageError."""
-        from colorbatch.job import ImageSettings
-
-        if not math.isfinite(self.max_pixels):
-            raise UsageError("--max-pixels is a number of megapixels")
-        return ImageSettings(
-            saturation=saturation_of(self.saturation),
-            quality=self.quality,
-            on_color=self._beside(self.on_color),
-            on_toned=self._beside(self.on_toned),
-            upright=self.upright,
-            times=not self.no_times,
-            max_pixels=round(self.max_pixels * 1e6),
-        )
-
-    def _beside(self, choice: Any) -> Any:
-        """What is kept needs no copy where its original lies in the same folder."""
-        return "skip" if choice == "keep" and self.output is None else choice
-
-    def budget(self) -> int:
-        """The memory to stay within. Raises UsageError."""
-        from colorbatch.run import available_memory
-
-        return (
-            available_memory.default()
-            if self.memory is None
-            else available_memory.parse(self.memory)
-        )
-
-
-def _images(asked: StillOptions) -> ExitCode:
-    from colorbatch.run.report import Report
-
-    set_up_logging(asked.verbose)
-    settings, memory, jobs = asked.settings(), asked.budget(), asked.jobs()
-    with asked.open_log(jobs) or contextlib.nullcontext() as log:
-        show = Shower(
-            Report(len(jobs)),
-            as_json=asked.as_json,
-            quiet=asked.quiet,
-            verbose=asked.verbose,
-            log=log,
-        )
-        return _work(asked, jobs, settings, memory, show)
-
-
-def _work(
-    asked: StillOptions, jobs: Sequence[Job], settings: ImageSettings, memory: int, show: Shower
-) -> ExitCode:
-    from colorbatch.journal.results import Journals
-    from colorbatch.model.contract import find_model, sha256
-    from colorbatch.stills import batch
-
-    def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
-        todo, skipped = batch.split_finished(
-            jobs, journals, settings, model_sha256, redo=asked.redo()
-        )
-        return take_sample(jobs, todo, skipped, asked.sample)
-
-    journals = click.get_current_context().with_resource(Journals(jobs, asked.part()))
-    if not asked.dry_run:
-        journals.lock(make=False)
-    model_sha256 = functools.cache(lambda: sha256(find_model(asked.model)))
-    todo, rest, skipped = plan()
-    show.report.total = len(todo) + len(skipped)
-    forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
-    if asked.dry_run:
-        return dry_run(asked, todo, skipped, settings, memory, forecast, show)
-    check_space(asked, forecast, show.report)
-    engine = None
-    if todo:
-        engine = make_engine(asked.model, asked.device, asked.gpu_id, asked.batch_size)
-    batch.check_target_folder(jobs, asked.output)
-    # until its lock is taken, another run may make what a place did not have
-    if todo and journals.lock() and (todo, rest, skipped) != (now := plan()):
-        todo, rest, skipped = now
-        forecast = Forecast.of(todo, rest, skipped, settings, asked.workers)
-        check_space(asked, forecast, show.report)
-    for outcome in skipped:
-        show.outcome(outcome)
-    if todo and engine is not None:
-        run(asked, todo, engine, settings, memory, journals, model_sha256, forecast, show)
-    else:
-        left = tell_rest(asked, forecast, [], 0, show)
-        show.end("no model was needed")
-        show.last(left)
-    return show.report.exit_code
+    if not math.isfinite(options["max_pixels"]):
+        raise UsageError("--max-pixels is a number of megapixels")
+    # what is kept needs no copy where its original lies in the same folder
+    choice = {"keep": "skip"} if options["output"] is None else {}
+    settings = ImageSettings(
+        saturation=saturation_of(options["saturation"]),
+        quality=options["quality"],
+        on_color=choice.get(options["on_color"], options["on_color"]),
+        on_toned=choice.get(options["on_toned"], options["on_toned"]),
+        upright=options["upright"],
+        times=not options["no_times"],
+        max_pixels=round(options["max_pixels"] * 1e6),
+    )
+    memory, new_format = options["memory"], options["new_format"]
+    return PictureRequest(
+        **common_request(options),
+        settings=settings,
+        suffix=options["suffix"],
+        new_suffix=FORMAT_SUFFIXES[new_format] if new_format else None,
+        memory=None if memory is None else available_memory.parse(memory),
+        sample=options["sample"],
+    )

@@ -7,7 +7,7 @@ import json
 import click
 
 from colorbatch import __version__
-from colorbatch.cli.options import chosen_device, engine_line, make_engine, model_options, option
+from colorbatch.cli.options import chosen_device, model_options, option
 
 
 @click.command()
@@ -21,17 +21,17 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
     """
     from colorbatch.model import parity
     from colorbatch.model.contract import embedded_models, find_model
-    from colorbatch.model.engine import usable_devices
+    from colorbatch.model.engine import Engine, usable_devices
 
     asked = chosen_device(device, gpu_id)
     devices = usable_devices() if asked == "auto" else [asked]
     for path in (embedded_models() if model is None else []) or [find_model(model)]:
         record = parity.load_record(path)
         for name in devices:
-            engine = make_engine(str(path), name, None, 8)
+            engine = Engine(path, name)
             worst = parity.check(engine, record)
             click.echo(
-                f"{path.name} on {engine_line(engine)}: as PyTorch; largest differences over "
+                f"{path.name} on {engine.told}: as PyTorch; largest differences over "
                 f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
                 f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
                 f"{record.limits.max_delta_e:g})"
@@ -110,6 +110,6 @@ def doctor(device: str, gpu_id: int | None) -> None:
     click.echo(f"NVIDIA card: {'yes' if engines.has_nvidia_card() else 'none found'}")
     names = [f"{path.stem}{' (the default)' * is_default(path)}" for path in embedded_models()]
     click.echo(f"embedded models: {', '.join(names) or 'none'}")
-    engine = make_engine(None, device, gpu_id, 1)
-    click.echo(f"in use: {engine_line(engine)}")
+    engine = engines.Engine(None, chosen_device(device, gpu_id), batch_size=1)
+    click.echo(f"in use: {engine.told}")
     click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from colorbatch.errors import UsageError
-
-if TYPE_CHECKING:
-    from colorbatch.model.engine import Engine
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -94,13 +91,3 @@ def chosen_device(device: str, gpu_id: int | None) -> str:
     if device not in ("auto", "cuda", f"cuda:{gpu_id}"):
         raise UsageError(f"--gpu-id {gpu_id} and --device {device} contradict each other")
     return f"cuda:{gpu_id}"
-
-
-def make_engine(model: str | None, device: str, gpu_id: int | None, batch_size: int) -> Engine:
-    from colorbatch.model.engine import Engine
-
-    return Engine(model, chosen_device(device, gpu_id), batch_size=batch_size)
-
-
-def engine_line(engine: Engine) -> str:
-    return f"model {engine.card.name} on {engine.device} ({engine.provider})"

@@ -6,14 +6,15 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import click
 
-from colorbatch.cli.showing import NO_TERMINAL_INTERVAL
 from colorbatch.run.report import escaped
+from colorbatch.run.watch import Unit
 
-Unit = Literal["frame", "B"]
+NO_TERMINAL_INTERVAL = 60.0
+"""Seconds between progress lines where stderr is not a terminal."""
 
 
 class Progress:

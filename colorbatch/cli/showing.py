@@ -3,69 +3,110 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch.run.report import escaped
+from colorbatch.cli.progress import NO_TERMINAL_INTERVAL, Progress
+from colorbatch.errors import ExitCode, OutputFullError
+from colorbatch.job import Outcome, PreviewOutcome
+from colorbatch.run.report import Report, escaped
 
 if TYPE_CHECKING:
-    from colorbatch.job import Outcome, PreviewOutcome
-    from colorbatch.run.log import Log
-    from colorbatch.run.report import Report
-
-NO_TERMINAL_INTERVAL = 60.0
-"""Seconds between progress lines where stderr is not a terminal."""
+    from colorbatch.run.runs import Run
 
 
 class Shower:
-    """Shows outcomes as they come: progress, failures, JSON lines, the log, and the summary."""
+    """Shows a run on the terminal: it watches it (`colorbatch.run.watch.Watch`), and is given its
+    outcomes as they come: progress, failures, JSON lines, the summary. The first Ctrl-C behind
+    `begun` asks the work to end cleanly, a second one ends it at once."""
 
     def __init__(
-        self,
-        report: Report,
-        *,
-        as_json: bool,
-        quiet: bool,
-        verbose: bool,
-        log: Log | None = None,
-        unit: str = "pictures",
+        self, *, as_json: bool, quiet: bool, verbose: bool, unit: str = "pictures"
     ) -> None:
         """unit: what is counted; films are of no one length, so that they have no rate."""
-        self.report, self.log, self._unit = report, log, unit
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self._unit = unit
         self._bar: Any = None
         self._last_line = time.monotonic()
+        self._caught = 0
+        self._held = contextlib.ExitStack()
 
-    @contextlib.contextmanager
-    def progress(self) -> Iterator[None]:
-        """A bar on a terminal, a line a minute elsewhere."""
-        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
-            yield
-            return
-        from tqdm import tqdm
+    def all_of(self, run: Run) -> ExitCode:
+        """Make and show all. Raises ColorbatchError, if something was made when all is told."""
+        report, full = run.report, None
+        with self._held:
+            try:
+                for outcome in run:
+                    self._outcome(outcome, report)
+            except OutputFullError as error:
+                if not report.stopped:
+                    raise
+                full = error
+        if report.preview:
+            self._end_of_preview(report)
+        elif report.dry_run:
+            self._end_of_plan(report, run.rest)
+        else:
+            self._end(report, run.where)
+            self._say_last(run.rest)
+        if full is not None:
+            raise full
+        return report.exit_code
 
-        with tqdm(total=self.report.total, initial=self.report.finished, unit="picture") as bar:
-            self._bar = bar
-            yield
-            self._bar = None
+    # --- as a watch ---
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Count and show one."""
-        report = self.report
-        report.add(outcome)
-        if self.log is not None:
-            self.log.outcome(outcome)
+    def stop(self) -> bool:
+        return self._caught > 0
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            self._line(text)
+
+    def error(self, text: str) -> None:
+        self._line(text)
+
+    def begun(self, total: int) -> None:
+        def catch(signum: int, _: Any) -> None:
+            if self._caught:
+                raise KeyboardInterrupt
+            self._caught += 1
+
+        previous = signal.signal(signal.SIGINT, catch)
+        self._held.callback(signal.signal, signal.SIGINT, previous)
+        if self.shows_bar and self._unit == "pictures":
+            from tqdm import tqdm
+
+            self._bar = self._held.enter_context(tqdm(total=total, unit="picture"))
+            self._held.callback(self._forget_bar)
+
+    def progress(self, name: str) -> Progress:
+        return Progress(name, quiet=self.quiet)
+
+    @property
+    def shows_bar(self) -> bool:
+        """Whether there is a terminal for a bar."""
+        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
+
+    def _forget_bar(self) -> None:
+        self._bar = None
+
+    # --- outcomes ---
+
+    def _outcome(self, outcome: Outcome, report: Report) -> None:
         if self.as_json:
             click.echo(outcome.to_json())
         if outcome.status == "failed":
             self._line(f"failed: {outcome.source}: {outcome.reason}")
+        elif isinstance(outcome, PreviewOutcome):
+            self._previewed(outcome)
+        elif outcome.foreseen:
+            if outcome.plan and not (self.as_json or self.quiet):
+                click.echo(escaped(outcome.plan))
         elif outcome.status == "unfinished" and not self.quiet:
             self._line(f"unfinished: {outcome.source}: {outcome.reason}")
         elif self.verbose and not self.as_json:
@@ -75,43 +116,22 @@ class Shower:
             self._bar.update()
         elif not self.quiet and time.monotonic() - self._last_line >= NO_TERMINAL_INTERVAL:
             self._last_line = time.monotonic()
-            self._line(self._how_far())
+            self._line(self._how_far(report))
 
-    def _how_far(self) -> str:
-        report = self.report
+    def _previewed(self, outcome: PreviewOutcome) -> None:
+        for path in () if self.as_json or self.quiet else outcome.stills:
+            click.echo(escaped(str(path)))
+        self.say(f"{outcome.source}: {outcome.plan}")
+
+    def _how_far(self, report: Report) -> str:
         if self._unit != "pictures":
             return f"{report.finished} of {report.total} {self._unit}"
         rate = report.finished / max(report.seconds, 1e-9)
         left = (report.total - report.finished) / max(rate, 1e-9) / 60
         return f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
 
-    def planned(self, outcome: Outcome) -> None:
-        """Count and show what a run would do to a source."""
-        if outcome.status == "failed":
-            self.outcome(outcome)
-            return
-        self.report.add(outcome)
-        if self.as_json:
-            values = json.loads(outcome.to_json())
-            click.echo(json.dumps(values | {"status": "planned", "would_be": outcome.status}))
-        elif not self.quiet and outcome.status != "skipped":
-            what = outcome.kind + (", kept" if outcome.status == "kept" else "")
-            click.echo(escaped(f"{outcome.source} -> {outcome.target} ({what})"))
-
-    def previewed(self, outcome: PreviewOutcome, text: str) -> None:
-        """Count and show the stills of a film; text: what all of it takes."""
-        self.report.add(outcome)
-        if self.as_json:
-            click.echo(outcome.to_json())
-        elif not self.quiet:
-            for path in outcome.stills:
-                click.echo(escaped(str(path)))
-        if not self.quiet:
-            self._line(f"{outcome.source}: {text}")
-
-    def end_of_preview(self) -> None:
+    def _end_of_preview(self, report: Report) -> None:
         """The last line of a preview."""
-        report = self.report
         if self.as_json:
             click.echo(report.to_json())
         if not self.quiet:
@@ -121,9 +141,8 @@ class Shower:
             parts += [f"{failed:,} failed"] if failed else []
             click.echo(f"preview: {', '.join(parts)}", err=True)
 
-    def end_of_plan(self, estimate: str) -> None:
+    def _end_of_plan(self, report: Report, estimate: str) -> None:
         """The last line of a dry run, with what all of it will take."""
-        report = self.report
         if self.as_json:
             click.echo(report.to_json())
         to_do = report.statuses["colored"] + report.statuses["kept"]
@@ -136,27 +155,26 @@ class Shower:
         start = "interrupted: " if report.interrupted else ""
         click.echo(f"dry run: {start}{text}", err=True)
 
-    def end(self, where: str) -> None:
+    def _end(self, report: Report, where: str) -> None:
         """The last line."""
-        if self.log is not None:
-            self.log.end(self.report, where)
-            self.report.unlogged = self.log.missing
         if self.as_json:
-            click.echo(self.report.to_json())
+            click.echo(report.to_json())
         if not self.quiet:
-            start = "interrupted: " if self.report.interrupted else ""
-            start = start or ("stopped: " if self.report.stopped else "")
-            click.echo(f"{start}{self.report.summary()}; {where}", err=True)
+            start = "interrupted: " if report.interrupted else ""
+            start = start or ("stopped: " if report.stopped else "")
+            click.echo(f"{start}{report.summary()}; {where}", err=True)
 
-    def last(self, text: str) -> None:
+    def _say_last(self, text: str) -> None:
         """A line behind the last, if there is anything to say."""
         if text and not self.quiet:
             click.echo(text, err=True)
 
     def _line(self, text: str) -> None:
         text = escaped(text)
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
+        if sys.stderr is not None and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stderr)  # above a bar, where there is one
         else:
             click.echo(text, err=True)
 
@@ -165,20 +183,3 @@ def set_up_logging(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("colorbatch").setLevel(level)
-
-
-@contextlib.contextmanager
-def interrupt_flag() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the work to end cleanly; a second one ends it at once."""
-    caught: list[int] = []
-
-    def catch(signum: int, _: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signum)
-
-    previous = signal.signal(signal.SIGINT, catch)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        signal.signal(signal.SIGINT, previous)

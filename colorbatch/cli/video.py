@@ -1,21 +1,21 @@
-"""`colorbatch video`: options to settings, then the films."""
+"""`colorbatch video`: options to a request, which is run and shown."""
 
 from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from colorbatch.cli.filmrun import work
 from colorbatch.cli.options import coloring_options, option, saturation_of
-from colorbatch.cli.showing import set_up_logging
+from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.cli.sources import (
     ANY_PATH,
-    Given,
+    common_request,
     finding_options,
     log_option,
     shard_option,
@@ -23,9 +23,8 @@ from colorbatch.cli.sources import (
 from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from colorbatch.job import Choice, FilmSettings
+    from colorbatch.clips.request import ClipRequest
+    from colorbatch.job import Choice
 
 
 @click.command()
@@ -114,64 +113,66 @@ def video(**options: Any) -> None:
     The luma planes go to the encoder as they are; sound, subtitles and all else are copied. The
     same command again goes on where it stopped, also after a kill. Sources are never written to.
     """
-    sys.exit(_video(ClipOptions(**options)))
+    from colorbatch.api import color_clips
+
+    set_up_logging(options["verbose"])
+    show = Shower(
+        as_json=options["as_json"],
+        quiet=options["quiet"],
+        verbose=options["verbose"],
+        unit="films",
+    )
+    sys.exit(show.all_of(color_clips(_request(options), watch=show)))
 
 
-@dataclass(frozen=True)
-class ClipOptions(Given):
-    """The options as they were given."""
+def _request(options: Mapping[str, Any]) -> ClipRequest:
+    """The options as a request. Raises UsageError."""
+    from colorbatch.api import ClipRequest, FilmSettings, Region, parse_rate
 
-    codec: str
-    crf: float | None
-    preset: str
-    pix_fmt: str
-    encoder_options: tuple[str, ...]
-    container: str | None
-    drop_unsupported: bool
-    allow_depth_loss: bool
-    on_color: Any
-    on_toned: Any
-    region: str | None
-    transfer: Any
-    fps: str | None
-    allow_gaps: bool
-    audio: Path | None
-    start: str | None
-    end: str | None
-    preview: int | None
-    prove_luma: bool
+    region, fps = options["region"], options["fps"]
+    settings = FilmSettings(
+        saturation=saturation_of(options["saturation"]),
+        codec=options["codec"],
+        pix_fmt=options["pix_fmt"],
+        options=tuple(_encoder_options(options)),
+        drop_unsupported=options["drop_unsupported"],
+        allow_depth_loss=options["allow_depth_loss"],
+        on_color=_choice(options["on_color"]),
+        on_toned=_choice(options["on_toned"]),
+        region=Region.parse(region) if region else None,
+        start=_time("--start", options["start"]),
+        end=_time("--end", options["end"]),
+        transfer=options["transfer"],
+        fps=parse_rate(fps) if fps is not None else None,
+    )
+    same = ("container", "allow_gaps", "audio", "preview", "prove_luma")
+    return ClipRequest(
+        **common_request(options),
+        settings=settings,
+        **{name: options[name] for name in same},
+        encoder_asked=_encoder_asked(),
+    )
 
-    def settings(self) -> FilmSettings:
-        """Those that decide the results. Raises UsageError."""
-        from colorbatch.clips.frame_rates import parse_rate
-        from colorbatch.color.ycbcr import Region
-        from colorbatch.job import FilmSettings
 
-        return FilmSettings(
-            saturation=saturation_of(self.saturation),
-            codec=self.codec,
-            pix_fmt=self.pix_fmt,
-            options=tuple(self._options()),
-            drop_unsupported=self.drop_unsupported,
-            allow_depth_loss=self.allow_depth_loss,
-            on_color=_choice(self.on_color),
-            on_toned=_choice(self.on_toned),
-            region=Region.parse(self.region) if self.region else None,
-            start=_time("--start", self.start),
-            end=_time("--end", self.end),
-            transfer=self.transfer,
-            fps=parse_rate(self.fps) if self.fps is not None else None,
-        )
+def _encoder_asked() -> str:
+    """An encoder's option that stands on the command line, "" for none: in the environment they are
+    for the films that there may be."""
+    context = click.get_current_context()
+    for name in ("codec", "crf", "preset", "pix_fmt", "encoder_options"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            return "-x" if name == "encoder_options" else f"--{name.replace('_', '-')}"
+    return ""
 
-    def _options(self) -> list[tuple[str, str]]:
-        found = [("crf", f"{self.crf:g}")] if self.crf is not None else []
-        found += [("preset", self.preset)] if self.preset else []
-        for text in self.encoder_options:
-            key, equals, value = text.partition("=")
-            if not key or not equals:
-                raise UsageError(f"-x {text}: KEY=VALUE is wanted")
-            found.append((key, value))
-        return found
+
+def _encoder_options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [("crf", f"{options['crf']:g}")] if options["crf"] is not None else []
+    found += [("preset", options["preset"])] if options["preset"] else []
+    for text in options["encoder_options"]:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageError(f"-x {text}: KEY=VALUE is wanted")
+        found.append((key, value))
+    return found
 
 
 def _choice(text: str) -> Choice:
@@ -190,8 +191,3 @@ def _time(name: str, text: str | None) -> Fraction | None:
         raise UsageError(f"{name} {shown}: seconds or HH:MM:SS.mmm are wanted")
     hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
-
-
-def _video(asked: ClipOptions) -> int:
-    set_up_logging(asked.verbose)
-    return work(asked, asked.settings())

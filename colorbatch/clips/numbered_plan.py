@@ -27,8 +27,8 @@ from colorbatch.color import classify
 from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
-from colorbatch.job import FilmSettings, Job
-from colorbatch.journal.records import Made, Record, Redo, source_stamp, verdict
+from colorbatch.job import FilmSettings, Job, Redo
+from colorbatch.journal.records import Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
 
 

@@ -15,12 +15,25 @@ from pathlib import Path
 
 from colorbatch.errors import UsageError
 from colorbatch.fs import real_paths
+from colorbatch.fs.atomic import reachable
 from colorbatch.inputs.patterns import Patterns
 
 COLUMNS = ("path", "file", "filename", "source", "sourcefile")
 """Headers of the column that holds paths, where there are others; the last is exiftool's."""
 TABLES = {".csv": ",;\t", ".tsv": "\t"}
 """Suffix of a table -> what may stand between its columns."""
+
+
+def read_list_file(name: str, column: str | None = None) -> list[str]:
+    """The paths of a list in a file, or of standard input, "-". Raises UsageError."""
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        else:
+            data = reachable(Path(name)).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name}: cannot read this list: {error.strerror or error}") from error
+    return read_list(data, name, column)
 
 
 def read_list(data: bytes, name: str, column: str | None = None) -> list[str]:

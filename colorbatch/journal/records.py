@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from colorbatch.fs.atomic import reachable, sha256
 from colorbatch.job import Job
@@ -25,9 +25,6 @@ SOURCE_CHANGED = "source changed since"
 RESULT_CHANGED = "result changed since"
 NOT_OURS = "there already, not in the journal"
 EXISTS = "there already"
-
-
-Redo = Literal["nothing", "outdated", "all"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ class Engine:
         self.size = self.contract.size.choose()
         _check_tensors(self._session, self.contract, self.path)
 
+    @property
+    def told(self) -> str:
+        """Model, device and provider, in words."""
+        return f"model {self.card.name} on {self.device} ({self.provider})"
+
     def predict(self, lightness: color.Float) -> color.Float:
         """L* (N, H, W) in [0, 100] at `size` to ab (N, H, W, 2) in Lab units; float32.
 

@@ -15,10 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from colorbatch import __version__
 from colorbatch.errors import TargetError, UsageError, one_line
 from colorbatch.formats.registry import FORMATS
 from colorbatch.fs.atomic import make_folder, patiently, reachable
-from colorbatch.job import Job, Outcome
+from colorbatch.job import Job, Outcome, Request
 from colorbatch.run.report import Report, escaped
 
 logger = logging.getLogger(__name__)
@@ -118,6 +119,29 @@ class Log:
             if not troubled:
                 reason = error.strerror or error
                 logger.warning("%s: cannot write the log: %s; work goes on", self.path, reason)
+
+
+def open_log(
+    request: Request,
+    jobs: Sequence[Job],
+    folders: Sequence[Path],
+    items: str = "pictures",
+    suffixes: Collection[str] = FORMATS,
+) -> Log:
+    """The log that a request asks for, with its first line. folders: of sources; items: what there
+    is a line for each of; suffixes: of files that no log may replace. Raises UsageError,
+    TargetError."""
+    assert request.log is not None
+    if request.listed_as and not folders:
+        folders = sorted({job.source.parent for job in jobs})
+    listed_in = Path(request.listed_as) if request.listed_as not in ("", "-") else None
+    refuse_log(request.log, jobs, folders, request.output, listed_in, suffixes)
+    log = Log(request.log)
+    sources = [str(source) for source in request.sources]
+    sources += [request.listed_as] if request.listed_as else []
+    output = str(request.output or "")
+    log.start(f"colorbatch {__version__}", len(jobs), sources, output, items)
+    return log
 
 
 def refuse_log(

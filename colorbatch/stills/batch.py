@@ -19,8 +19,8 @@ from colorbatch import color
 from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
 from colorbatch.formats import memory_need
 from colorbatch.fs.atomic import make_folder, replacing
-from colorbatch.job import ImageSettings, Job, Outcome
-from colorbatch.journal.records import Made, Redo, source_stamp, verdict
+from colorbatch.job import ImageSettings, Job, Outcome, Redo
+from colorbatch.journal.records import Made, source_stamp, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline

@@ -6,11 +6,10 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from colorbatch.job import ImageSettings, Job, Outcome
-    from colorbatch.stills.estimate import Estimate, Guess
+from colorbatch.job import ImageSettings, Job, Outcome
+from colorbatch.stills import estimate
+from colorbatch.stills.estimate import Estimate, Guess
 
 HOW_TO_TIME = "--sample 50 measures the time"
 
@@ -20,8 +19,6 @@ def take_sample(
 ) -> tuple[list[Job], list[Job], list[Outcome]]:
     """Of what is to do and of what is skipped, that which belongs to a sample of all jobs, and
     between them the rest that is to do; without a count all is sample."""
-    from colorbatch.stills import estimate
-
     if count is None:
         return list(todo), [], list(skipped)
     chosen = {job.target for job in estimate.choose(jobs, count)}
@@ -53,8 +50,6 @@ class Forecast:
         settings: ImageSettings,
         workers: int,
     ) -> Forecast:
-        from colorbatch.stills import estimate
-
         jobs = [*todo, *rest]
         found = zip(jobs, estimate.guess(jobs, settings), strict=True)
         guesses = {job.target: one for job, one in found}
@@ -63,16 +58,12 @@ class Forecast:
     @functools.cached_property
     def before(self) -> Estimate:
         """For the jobs of the run, or of the sample."""
-        from colorbatch.stills import estimate
-
         guesses = [self.guesses[job.target] for job in self.todo]
         return estimate.of(self.todo, guesses, self.workers)
 
     def after_sample(self, outcomes: Sequence[Outcome], took: float) -> Estimate:
         """For what a sample leaves to do. outcomes: of the sample's jobs, which took so many
         seconds together."""
-        from colorbatch.stills import estimate
-
         made = estimate.bytes_made([*outcomes, *self.finished])
         ended = {outcome.target for outcome in outcomes}
         left = [job for job in (*self.todo, *self.rest) if job.target not in ended]
@@ -93,8 +84,6 @@ class Forecast:
 
     def of_plan(self, outcomes: Sequence[Outcome]) -> Estimate:
         """For all that a dry run looked at (and left out, if that was a sample)."""
-        from colorbatch.stills import estimate
-
         fates = {outcome.target: outcome.status for outcome in outcomes}
         judged = [job for job in self.todo if job.target in fates]
         known = estimate.guess(judged, self.settings, fates)

@@ -1,33 +1,36 @@
-"""What is to be made of which films: planned, judged, and said before any work."""
+"""What is to be made of which clips: found, planned, judged, and said before any work."""
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-import click
-from click.core import ParameterSource
-
-from colorbatch.cli import frameplan
+from colorbatch import ffmpeg
+from colorbatch.clips import numbered_batch, numbered_plan, resume
+from colorbatch.clips.film_plan import FilmPlan, plan_film
+from colorbatch.clips.luma_proof import check_lists
+from colorbatch.clips.numbered_facts import Wish
+from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.numbered_source import open_reel
+from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.resume import FilmJob
+from colorbatch.clips.sampling import kind_of_film
+from colorbatch.clips.source import Footage
 from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
+from colorbatch.ffmpeg import Film, tick
+from colorbatch.fs.atomic import check_target
+from colorbatch.inputs import clip_files
+from colorbatch.inputs.clip_files import FoundClips
+from colorbatch.inputs.patterns import Patterns
+from colorbatch.inputs.picture_files import part_of
 from colorbatch.job import FilmOutcome
+from colorbatch.journal.results import Journals
 from colorbatch.run.report import escaped
+from colorbatch.run.watch import Watch
 
-if TYPE_CHECKING:
-    from colorbatch.cli.video import ClipOptions
-    from colorbatch.clips.film_plan import FilmPlan
-    from colorbatch.clips.numbered_plan import FrameJob
-    from colorbatch.clips.resume import FilmJob
-    from colorbatch.clips.source import Footage
-    from colorbatch.ffmpeg import Film
-    from colorbatch.inputs.clip_files import FoundClips
-    from colorbatch.job import FilmSettings
-    from colorbatch.journal.results import Journals
-
-    Work = FilmJob | FrameJob
+Work = FilmJob | FrameJob
 """A film, or a sequence that becomes frames."""
 
 logger = logging.getLogger(__name__)
@@ -44,25 +47,21 @@ class Planned:
     outcomes: Sequence[FilmOutcome]
 
 
-def plan_films(asked: ClipOptions, settings: FilmSettings, model: Callable[[], str]) -> Planned:
-    """Every film of the sources. Raises UsageError when all that is wrong has been named."""
-    from colorbatch.clips import numbered_plan
-    from colorbatch.inputs import clip_files
-    from colorbatch.inputs.patterns import Patterns
-
-    patterns, part = Patterns(asked.include, asked.exclude), asked.part()
-    found = clip_files.find_films(
-        asked.sources, asked.output, patterns, asked.listed(), asked.audio
-    )
-    _refuse_options_of_frames(found, asked)
-    _refuse_options_of_films(found, asked)
+def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> Planned:
+    """Every clip of the sources. model: the SHA-256 of its file, asked for where it matters. Raises
+    UsageError when all that is wrong has been told."""
+    patterns, part = Patterns(request.include, request.exclude), request.part
+    listed = None if request.listed is None else list(request.listed)
+    found = clip_files.find_films(request.sources, request.output, patterns, listed, request.audio)
+    _refuse_options_of_frames(found, request)
+    _refuse_options_of_films(found, request)
     everything: list[Work] = []  # also what other machines make, by --shard
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
     wrong: list[_Wrong] = []
     for one in found:
         try:
-            made = _planned(one, asked, settings)
+            made = _planned(one, request)
         except UsageError as error:
             ours = one.sequence is not None and numbered_plan.are_ours(one.sequence)
             if not is_mine(one, part):
@@ -82,27 +81,27 @@ def plan_films(asked: ClipOptions, settings: FilmSettings, model: Callable[[], s
                 planned += [made] if mine else []
             elif mine:
                 outcomes.append(_skipped(made, OURS_ALREADY))
-    taken = clip_files.taken_by(found, asked.audio)
+    taken = clip_files.taken_by(found, request.audio)
     clip_files.refuse_clashes([one.job for one in everything], taken)
-    sequences = [one for one in everything if isinstance(one, numbered_plan.FrameJob)]
+    sequences = [one for one in everything if isinstance(one, FrameJob)]
     numbered_plan.refuse_clashes([one.plan for one in sequences])
     todo, finished = [], []
-    journals = frameplan.journals_of(planned, asked)
+    journals = numbered_batch.journals_of(planned, request)
     for film in planned:
         try:
-            film, ended = _judged(film, asked, settings, journals, model)
+            film, ended = _judged(film, request, journals, model)
         except Exception as error:
             refuse_for_all(error)
             outcomes.append(failed(film.job.source, film.job.target, error))
             continue
         if ended is None:
             todo.append(film)
-            if not isinstance(film, numbered_plan.FrameJob):
-                wrong += _refused(film.plan, settings)
+            if not isinstance(film, FrameJob):
+                wrong += _refused(film.plan, request)
         else:
             finished.append(film)
             outcomes.append(ended)
-    _refuse(wrong)
+    _refuse(wrong, watch)
     return Planned(todo, finished, outcomes)
 
 
@@ -116,113 +115,92 @@ def refuse_for_all(error: Exception) -> None:
 
 def is_mine(found: FoundClips, part: tuple[int, int] | None) -> bool:
     """Whether a film is one of this machine's, by --shard."""
-    from colorbatch.inputs.picture_files import part_of
-
     return part is None or part_of(found.shared_by, part[1]) == part[0]
 
 
 def _is_marked(one: Work) -> bool:
-    from colorbatch.clips import numbered_plan
-
-    return one.plan.marked if isinstance(one, numbered_plan.FrameJob) else one.plan.footage.marked
+    return one.plan.marked if isinstance(one, FrameJob) else one.plan.footage.marked
 
 
-def wants_a_film(asked: ClipOptions) -> bool:
+def wants_a_film(request: ClipRequest) -> bool:
     """Whether numbered frames are to become a film: its name is the output, or its container is
     given. Otherwise they become frames. Raises UsageError for a name that is not written."""
-    from colorbatch.inputs.clip_files import names_a_film
+    return bool(request.container) or (
+        request.output is not None and clip_files.names_a_film(request.output)
+    )
 
-    return bool(asked.container) or (asked.output is not None and names_a_film(asked.output))
 
-
-def film_of_frames(found: FoundClips, asked: ClipOptions, settings: FilmSettings) -> FilmJob:
+def film_of_frames(found: FoundClips, request: ClipRequest) -> FilmJob:
     """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
-    from colorbatch.clips.numbered_facts import Wish
-    from colorbatch.clips.numbered_source import open_reel
-
     assert found.sequence is not None
-    wish = Wish(settings.transfer, settings.fps, asked.allow_gaps, asked.audio, settings.end)
-    return _film(found, open_reel(found.sequence, wish), asked, settings)
+    asked = request.settings
+    wish = Wish(asked.transfer, asked.fps, request.allow_gaps, request.audio, asked.end)
+    return _film(found, open_reel(found.sequence, wish), request)
 
 
-def _refuse_options_of_frames(found: Sequence[FoundClips], asked: ClipOptions) -> None:
+def _refuse_options_of_frames(found: Sequence[FoundClips], request: ClipRequest) -> None:
     """Raises UsageError for options that say something about frames where there are none, and for
     the sound of one film where there are several."""
-    names = ("transfer", "fps", "audio", "allow_gaps")
-    given = [name for name in names if getattr(asked, name) not in (None, "auto", False)]
+    asked = {
+        "transfer": request.settings.transfer != "auto",
+        "fps": request.settings.fps is not None,
+        "audio": request.audio is not None,
+        "allow-gaps": request.allow_gaps,
+    }
+    given = [name for name, is_given in asked.items() if is_given]
     if given and not any(one.sequence for one in found):
-        option = given[0].replace("_", "-")
-        raise UsageError(f"--{option} is for numbered frames, and there are none")
+        raise UsageError(f"--{given[0]} is for numbered frames, and there are none")
     if "audio" in given and len(found) > 1:
         raise UsageError(f"--audio is the sound of one film, but there are {len(found)}")
 
 
-def _refuse_options_of_films(found: Sequence[FoundClips], asked: ClipOptions) -> None:
-    """Raises UsageError for an encoder's options on the command line where all there is are frames
-    that stay frames. In the environment they are for the films that there may be."""
-    if any(one.sequence is None for one in found) or wants_a_film(asked):
+def _refuse_options_of_films(found: Sequence[FoundClips], request: ClipRequest) -> None:
+    """Raises UsageError for an encoder's options where all there is are frames that stay frames."""
+    if any(one.sequence is None for one in found) or wants_a_film(request):
         return
-    context = click.get_current_context()
-    for name in ("codec", "crf", "preset", "pix_fmt", "encoder_options"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "-x" if name == "encoder_options" else f"--{name.replace('_', '-')}"
-            advice = "-o NAME.mkv or --container mkv makes a film of them"
-            raise UsageError(f"{option} is for films, and these frames become frames", advice)
+    if request.encoder_asked:
+        advice = "-o NAME.mkv or --container mkv makes a film of them"
+        raise UsageError(
+            f"{request.encoder_asked} is for films, and these frames become frames", advice
+        )
 
 
-def _planned(found: FoundClips, asked: ClipOptions, settings: FilmSettings) -> Work:
-    from colorbatch import ffmpeg
-
+def _planned(found: FoundClips, request: ClipRequest) -> Work:
     if found.sequence is not None:
-        make = film_of_frames if wants_a_film(asked) else frameplan.plan
-        return make(found, asked, settings)
-    return _film(found, ffmpeg.probe(found.source), asked, settings)
+        make = film_of_frames if wants_a_film(request) else numbered_batch.plan
+        return make(found, request)
+    return _film(found, ffmpeg.probe(found.source), request)
 
 
-def _film(
-    found: FoundClips, source: Film | Footage, asked: ClipOptions, settings: FilmSettings
-) -> FilmJob:
+def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> FilmJob:
     """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
-    from colorbatch import ffmpeg
-    from colorbatch.clips.film_plan import plan_film
-    from colorbatch.clips.luma_proof import check_lists
-    from colorbatch.clips.resume import FilmJob
-    from colorbatch.fs.atomic import check_target
-    from colorbatch.inputs import clip_files
-
-    container = asked.container or ""
-    if asked.output is not None and clip_files.names_a_film(asked.output):
-        own = ffmpeg.container_of(asked.output.name)
+    container = request.container or ""
+    if request.output is not None and clip_files.names_a_film(request.output):
+        own = ffmpeg.container_of(request.output.name)
         if container not in ("", own):
-            raise UsageError(f"{asked.output} and --container {container} contradict each other")
+            raise UsageError(f"{request.output} and --container {container} contradict each other")
         container = own
-    plan = plan_film(source, settings, container)
-    job = clip_files.job_of(found, asked.output, plan.container)
+    plan = plan_film(source, request.settings, container)
+    job = clip_files.job_of(found, request.output, plan.container)
     check_target(job.target)
-    if asked.prove_luma:
+    if request.prove_luma:
         check_lists(job.target)
     return FilmJob(job, plan)
 
 
 def _judged(
-    film: Work,
-    asked: ClipOptions,
-    settings: FilmSettings,
-    journals: Journals,
-    model: Callable[[], str],
+    film: Work, request: ClipRequest, journals: Journals, model: Callable[[], str]
 ) -> tuple[Work, FilmOutcome | None]:
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
-    from colorbatch.clips import numbered_plan, resume
-    from colorbatch.clips.sampling import kind_of_film
-
-    if isinstance(film, numbered_plan.FrameJob):
-        return frameplan.judge(film, asked, settings, journals, model, _left_alone)
-    reason, outdated, _ = resume.verdict(film, settings, model)
-    anyway = asked.redo_all or (outdated and (asked.overwrite or asked.preview is not None))
+    if isinstance(film, FrameJob):
+        return numbered_batch.judge(film, request, journals, model, _left_alone)
+    reason, outdated, _ = resume.verdict(film, request.settings, model)
+    again = request.redo == "outdated" or request.preview is not None
+    anyway = request.redo == "all" or (outdated and again)
     if reason and not anyway:
         return film, replace(_skipped(film, reason), outdated=outdated)
     film = replace(film, kind=kind_of_film(film.plan.footage))
-    if settings.fate(film.kind, film.job.named) == "skip":
+    if request.settings.fate(film.kind, film.job.named) == "skip":
         return film, replace(_skipped(film, _left_alone(film.kind)), kind=film.kind)
     return film, None
 
@@ -242,7 +220,7 @@ class _Wrong:
     container: str = ""
 
 
-def _refused(plan: FilmPlan, settings: FilmSettings) -> list[_Wrong]:
+def _refused(plan: FilmPlan, request: ClipRequest) -> list[_Wrong]:
     """What the container cannot hold."""
     kinds = {stream.index: stream.kind for stream in plan.film.others}
     return [
@@ -252,15 +230,15 @@ def _refused(plan: FilmPlan, settings: FilmSettings) -> list[_Wrong]:
             plan.container,
         )
         for each in plan.refusals
-        if each.index is None or not settings.drop_unsupported
+        if each.index is None or not request.settings.drop_unsupported
     ]
 
 
-def _refuse(wrong: Sequence[_Wrong]) -> None:
+def _refuse(wrong: Sequence[_Wrong], watch: Watch) -> None:
     if not wrong:
         return
     for one in wrong[:-1]:
-        click.echo(escaped(f"error: {one.line}"), err=True)
+        watch.error(f"error: {one.line}")
     streams = any(one.kind for one in wrong)
     advice = "--drop-unsupported goes on without them" if streams else ""
     if any(one.kind == "audio" and one.container != "mkv" for one in wrong):
@@ -274,8 +252,6 @@ def _skipped(film: Work, reason: str) -> FilmOutcome:
 
 def failed(source: object, target: object, error: Exception) -> FilmOutcome:
     """The outcome of a film that could not be made."""
-    from pathlib import Path
-
     reason = one_line(error)
     for path in (source, target):
         reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
@@ -284,10 +260,8 @@ def failed(source: object, target: object, error: Exception) -> FilmOutcome:
 
 def line_of(film: Work, workers: int = 0) -> str:
     """A plan in one line."""
-    from colorbatch.clips.numbered_plan import FrameJob
-
     if isinstance(film, FrameJob):
-        return frameplan.line_of(film, workers)
+        return numbered_batch.line_of(film, workers)
     plan, video = film.plan, film.plan.film.video
     encoding = plan.encoding
     rate = encoding.rate
@@ -313,8 +287,6 @@ def line_of(film: Work, workers: int = 0) -> str:
 
 
 def _warnings(plan: FilmPlan) -> list[str]:
-    from colorbatch.ffmpeg import tick
-
     found = [f"left out: {each.what}: {each.reason}" for each in plan.refusals]
     if plan.not_kept:
         found.append(f"not kept: {', '.join(plan.not_kept)}")
@@ -331,10 +303,3 @@ def _warnings(plan: FilmPlan) -> list[str]:
     if fit.alpha_lost:
         found.append("transparency is lost")
     return found
-
-
-def cached_model(name: str | None) -> Callable[[], str]:
-    """The SHA-256 of the model's file, asked for at most once."""
-    from colorbatch.model.contract import find_model, sha256
-
-    return functools.cache(lambda: sha256(find_model(name)))

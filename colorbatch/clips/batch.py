@@ -1,0 +1,367 @@
+"""A run of clips: planned, made one after the other, proved. `ClipRun` is one.
+
+Flows in: a request and who watches. Flows out: an outcome for each clip as it ends, and when all
+have, the report.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from colorbatch import __version__
+from colorbatch.clips import (
+    batch_plan,
+    film_journal,
+    film_preview,
+    numbered_batch,
+    numbered_preview,
+    space,
+)
+from colorbatch.clips.batch_plan import Planned, Work
+from colorbatch.clips.film_preview import ClipEstimate
+from colorbatch.clips.luma_proof import prove_luma
+from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.render_film import Maker, color_film
+from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.space import Need
+from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
+from colorbatch.formats.registry import FORMATS
+from colorbatch.inputs import clip_files, numbered_files, picture_files
+from colorbatch.job import FilmOutcome, Job, Outcome, PreviewOutcome
+from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
+from colorbatch.journal.results import Journals
+from colorbatch.model.contract import find_model, sha256
+from colorbatch.model.engine import Engine
+from colorbatch.run.log import Log, open_log
+from colorbatch.run.report import GOES_ON, Report, duration
+from colorbatch.run.runs import Run
+from colorbatch.run.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+UNPROVED = "its luma is not proved: the run ended before"
+
+
+class ClipRun(Run):
+    """The clips of a request. A dry run gives what would become of each, a preview its stills."""
+
+    def __init__(self, request: ClipRequest, watch: Watch) -> None:
+        super().__init__(watch)
+        self.request = request
+
+    def _planned(self) -> tuple[Iterator[Outcome], Log | None]:
+        model = functools.cache(lambda: sha256(find_model(self.request.model)))
+        planned = batch_plan.plan_clips(self.request, model, self.watch)
+        self.report.total = len(planned.todo) + len(planned.outcomes)
+        return self._outcomes(planned, model), _log(self.request, planned)
+
+    def _outcomes(self, planned: Planned, model: Callable[[], str]) -> Iterator[Outcome]:
+        request, watch, report = self.request, self.watch, self.report
+        if request.dry_run:
+            report.dry_run = True
+            yield from _foreseen(planned, watch, request.workers)
+            return
+        for one in () if watch.quiet else planned.todo:
+            watch.say(batch_plan.line_of(one, request.workers))
+        engine = None
+        if planned.todo:
+            engine = Engine(request.model, request.device, batch_size=request.batch_size)
+            self.where = engine.told
+        if request.preview is not None:
+            report.preview = True
+            yield from _previewed(request, planned, engine, watch)
+            return
+        _refuse_locked(planned.todo)
+        watch.begun(report.total)
+        maker, unfit = None, {}
+        if engine is not None:
+            anew = request.redo == "all"
+            maker = Maker(engine, model(), request.settings, request.workers, anew, stop=watch.stop)
+            report.made_by = _made_by(maker)
+            unfit = _make_sure_of_room(planned.todo, maker, request, report, watch)
+        with numbered_batch.journals_of(planned.todo, request) as journals:
+            journals.lock()
+            work = _Making(request, watch, journals, unfit)
+            yield from work.outcomes(planned, maker)
+        report.interrupted = watch.stop() and (report.finished < report.total or work.unproved)
+        report.stopped = work.full is not None
+        self._full = work.full
+
+
+def _log(request: ClipRequest, planned: Planned) -> Log | None:
+    """The log, if there is to be one. Raises UsageError, TargetError."""
+    if request.log is None or request.dry_run or request.preview is not None:
+        return None
+    jobs = [one.job for one in planned.todo]
+    jobs += [Job(each.source, each.target) for each in planned.outcomes]
+    clip_files.refuse_log(request.log, jobs, request.audio)
+    patterns = [one.parent for one in request.sources if numbered_files.is_pattern(str(one))]
+    named = {
+        *FORMATS,
+        *numbered_files.FRAME_SUFFIXES,
+        *clip_files.FILM_SUFFIXES,
+        *clip_files.SOUND_SUFFIXES,
+    }
+    folders = [*picture_files.source_folders(request.sources), *patterns]
+    return open_log(request, jobs, folders, "films", named)
+
+
+# --- looked at before ----------------------------------------------------------------------------
+
+
+def _foreseen(planned: Planned, watch: Watch, workers: int) -> Iterator[Outcome]:
+    """Every plan, and nothing else."""
+    for one in planned.todo:
+        outcome = FilmOutcome(one.job.source, one.job.target, "colored", kind=one.kind)
+        outcome = numbered_batch.foreseen(one) if isinstance(one, FrameJob) else outcome
+        line = "" if watch.quiet else batch_plan.line_of(one, workers)
+        yield replace(outcome, foreseen=True, plan=line)
+    yield from planned.outcomes
+
+
+def _previewed(
+    request: ClipRequest, planned: Planned, engine: Engine | None, watch: Watch
+) -> Iterator[Outcome]:
+    """Stills of every clip, before and after."""
+    yield from planned.outcomes
+    if engine is None:
+        return
+    maker = Maker(engine, "", request.settings, request.workers)
+    for one in planned.todo:
+        try:
+            written, values, text = _stills(one, maker, request.preview or 1)
+        except SpaceError:
+            raise
+        except ColorbatchError as error:
+            yield batch_plan.failed(one.job.source, one.job.target, error)
+            continue
+        yield PreviewOutcome(
+            one.job.source,
+            one.job.target,
+            "colored",
+            kind=one.kind,
+            plan=text,
+            stills=tuple(written),
+            estimate=values,
+        )
+
+
+def _stills(one: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
+    """Stills of one clip, and what all of it takes, in plain values and in words."""
+    if isinstance(one, FrameJob):
+        return numbered_batch.preview(one, maker, count)
+    written = film_preview.write_pairs(one, maker, count, one.job.target.parent)
+    expected = film_preview.estimate(one, maker)
+    return written, expected.to_json(), in_words(expected)
+
+
+# --- room ----------------------------------------------------------------------------------------
+
+
+def _make_sure_of_room(
+    todo: Sequence[Work], maker: Maker, request: ClipRequest, report: Report, watch: Watch
+) -> dict[Path, ColorbatchError]:
+    """Estimate all that is to do, by a few frames of each; target -> why one cannot be made, for
+    its outcome. The report gets the estimate. Raises SpaceError."""
+    failed: dict[Path, ColorbatchError] = {}
+    needs: list[Need] = []
+    for one in todo:
+        if watch.stop():
+            return failed
+        try:
+            needs += _needs(one, maker, watch)
+        except ColorbatchError as error:
+            failed[one.job.target] = error
+    whole = space.together(needs)
+    report.estimate = whole.to_json()
+    if len(todo) > 1:
+        watch.say(f"all {len(todo):,}: {whole.text}")
+    if not request.ignore_space:
+        space.refuse_if_too_large(needs)
+    return failed
+
+
+def _needs(one: Work, maker: Maker, watch: Watch) -> list[Need]:
+    if isinstance(one, FrameJob):
+        return space.of_frames(numbered_preview.space(one, maker.workers))
+    expected = film_preview.estimate(one, maker)
+    watch.say(f"{one.job.source}: {in_words(expected)}")
+    return [space.of_film(one, expected)]
+
+
+def in_words(expected: ClipEstimate) -> str:
+    """What a film will take."""
+    if not expected.frames:
+        return "how long it is, it does not tell: space and time are unknown"
+    most = "about" if expected.exact else "at most about"
+    return (
+        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
+        f"while it is joined; about {duration(expected.seconds)} here, one frame after the other, "
+        "without decoding"
+    )
+
+
+# --- made ----------------------------------------------------------------------------------------
+
+
+def _refuse_locked(todo: Sequence[Work]) -> None:
+    """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
+    for one in todo:
+        if not isinstance(one, FrameJob):
+            film_journal.refuse_if_held(film_journal.folder_of(one.job), one.job.target)
+
+
+@dataclass
+class _Making:
+    """The clips that are made. journals: of sequences that become frames; unfit: target -> why it
+    cannot be made; full: why nothing more can be written, None as long as it can; unproved: whether
+    the run ended before a proof did."""
+
+    request: ClipRequest
+    watch: Watch
+    journals: Journals
+    unfit: Mapping[Path, ColorbatchError]
+    full: OutputFullError | None = None
+    unproved: bool = False
+    _ended: bool = field(default=False, init=False)
+
+    def outcomes(self, planned: Planned, maker: Maker | None) -> Iterator[FilmOutcome]:
+        """First of the clips that are not to be made, then of those that are, one after the other;
+        one that fails stops no other."""
+        finished = {one.job.target: one for one in planned.finished}
+        for known in planned.outcomes:
+            again = functools.partial(self._proved_again, known, finished)
+            yield from self._ending(known.source, known.target, again)
+            if self._ended:
+                return
+        for one in planned.todo if maker is not None else ():
+            assert maker is not None
+            make = functools.partial(self._made, one, maker)
+            cut = functools.partial(_unfinished, one, maker, self.request)
+            yield from self._ending(one.job.source, one.job.target, make, one.kind, cut)
+            if self._ended:
+                return
+
+    def _ending(
+        self,
+        source: Path,
+        target: Path,
+        make: Callable[[], FilmOutcome],
+        kind: str = "",
+        cut: Callable[[], FilmOutcome] | None = None,
+    ) -> Iterator[FilmOutcome]:
+        """What becomes of a clip, if anything; `_ended` says whether it is the last. cut: its
+        outcome where the run ends in the midst of it."""
+        outcome: FilmOutcome | None
+        try:
+            outcome = make()
+        except OutputFullError as error:
+            self.full = error
+            outcome = cut and cut()
+        except (StoppedError, KeyboardInterrupt):
+            outcome = cut and cut()
+        except ColorbatchError as error:
+            outcome = batch_plan.failed(source, target, error)
+        except Exception as error:  # the one place where a clip's failure, of any kind, ends
+            logger.debug("%s", source, exc_info=error)
+            outcome = batch_plan.failed(source, target, error)
+        if outcome is None:
+            self._ended = True
+            return
+        failed = outcome.status == "failed"
+        self._ended = self.full is not None or outcome.status == "unfinished"
+        self._ended |= failed and self.request.fail_fast
+        yield replace(outcome, kind=kind or outcome.kind)
+        self._ended |= self.watch.stop()
+
+    def _made(self, one: Work, maker: Maker) -> FilmOutcome:
+        if one.job.target in self.unfit:
+            raise self.unfit[one.job.target]
+        with self.watch.progress(one.job.source.name) as progress:
+            maker = replace(
+                maker,
+                progress=progress.stage("", one.plan.count),
+                found=progress.found,
+                read=functools.partial(progress.stage, unit="B"),
+            )
+            if isinstance(one, FrameJob):
+                outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
+            else:
+                outcome = color_film(one, maker)
+        is_whole = outcome.status != "unfinished"
+        return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
+
+    def _proved(self, one: Work, outcome: FilmOutcome) -> FilmOutcome:
+        """The outcome with what a comparison of the luma says; a clip is made, whether or not there
+        is time for that."""
+        try:
+            with self.watch.progress(one.job.source.name) as progress:
+                return self._compared(
+                    one, outcome, progress.stage("luma is compared", one.plan.count)
+                )
+        except (StoppedError, KeyboardInterrupt):
+            self.unproved = True
+            return replace(outcome, notes=(*outcome.notes, UNPROVED))
+
+    def _compared(
+        self, one: Work, outcome: FilmOutcome, more: Callable[[int], None]
+    ) -> FilmOutcome:
+        if isinstance(one, FrameJob):
+            return numbered_batch.proved(one, outcome, self.request, self.watch, more)
+        proof = prove_luma(one.plan, one.job.target, self.watch.stop, more)
+        self.watch.say(f"{one.job.target}: {proof.text}")
+        if not proof.holds:
+            return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
+        return replace(outcome, luma=proof.text)
+
+    def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Work]) -> FilmOutcome:
+        """The outcome of a clip that was made before, proved if that is asked for. Frames that are
+        there are compared whatever they were made with; a film that is not as this request would
+        make it cannot be, and that is a failure: a proof was asked for."""
+        one = finished.get(outcome.target)
+        if not self.request.prove_luma or one is None:
+            return outcome
+        is_there = isinstance(one, FrameJob) and one.done > 0
+        if outcome.reason == FINISHED or (is_there and not one.kind):
+            return self._proved(one, outcome)
+        if not (outcome.outdated or outcome.reason in (RESULT_CHANGED, NOT_OURS)):
+            return outcome  # left alone: there is no result
+        luma = f"luma is not proved: {outcome.reason}"
+        return replace(outcome, status="failed", reason=luma, luma=luma)
+
+
+def _unfinished(one: Work, maker: Maker, request: ClipRequest) -> FilmOutcome:
+    """The outcome of a clip in the midst of which the run ends: how much of it is recorded."""
+    try:
+        if isinstance(one, FrameJob):
+            return numbered_batch.so_far(one, maker, request)
+        account = film_journal.read(film_journal.folder_of(one.job))
+    except ColorbatchError as error:
+        return batch_plan.failed(one.job.source, one.job.target, error)
+    except KeyboardInterrupt:  # nobody waits for a count
+        return FilmOutcome(one.job.source, one.job.target, "unfinished", GOES_ON)
+    made = sum(part.segment.frames for part in account.parts)
+    about = f" of about {one.plan.count:,}" if one.plan.count else ""
+    reason = f"{made:,}{about} frames are made; {GOES_ON}"
+    return FilmOutcome(one.job.source, one.job.target, "unfinished", reason, frames=made)
+
+
+def _made_by(maker: Maker) -> dict[str, object]:
+    engine = maker.engine
+    settings: dict[str, Any] = asdict(maker.settings)
+    return {
+        "program": f"colorbatch {__version__}",
+        "model": engine.card.name,
+        "model_sha256": maker.model_sha256,
+        "device": engine.device,
+        "provider": engine.provider,
+        "settings": {
+            name: str(value) if name in ("start", "end", "fps") and value is not None else value
+            for name, value in settings.items()
+        },
+    }

@@ -1,0 +1,29 @@
+"""What a run of clips is asked for: plain values, as any caller gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorbatch.job import FilmSettings, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRequest(Request):
+    """What is to be made of which clips.
+
+    settings: what decides the results. container: of results in a folder, by which numbered frames
+    become a film; None for the source's. allow_gaps: whether numbered frames may be missing. audio:
+    the sound of a film made of numbered frames. preview: write so many stills of each clip instead,
+    before and after. prove_luma: compare every luma plane of source and result. encoder_asked: an
+    option of encoders that was asked for by name (`--codec`), which frames that stay frames have no
+    use for; "" for none.
+    """
+
+    settings: FilmSettings = field(default_factory=FilmSettings)
+    container: str | None = None
+    allow_gaps: bool = False
+    audio: Path | None = None
+    preview: int | None = None
+    prove_luma: bool = False
+    encoder_asked: str = ""

@@ -1,0 +1,204 @@
+"""A run of pictures: found, foreseen, made in a batch. `PictureRun` is one.
+
+Flows in: a request and who watches. Flows out: an outcome for each picture as it ends, and when all
+have, the report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Iterator, Sequence
+
+from colorbatch import __version__
+from colorbatch.errors import OutputFullError, UsageError
+from colorbatch.formats.registry import READ, in_words
+from colorbatch.inputs import picture_files
+from colorbatch.inputs.patterns import Patterns
+from colorbatch.job import ImageSettings, Job, Outcome
+from colorbatch.journal.results import Journals
+from colorbatch.model.contract import find_model, sha256
+from colorbatch.model.engine import Engine
+from colorbatch.run import available_memory
+from colorbatch.run.log import Log, open_log
+from colorbatch.run.runs import Run
+from colorbatch.run.watch import Watch
+from colorbatch.stills import batch
+from colorbatch.stills.forecast import HOW_TO_TIME, Forecast, take_sample
+from colorbatch.stills.request import PictureRequest
+
+
+class PictureRun(Run):
+    """The pictures of a request. A dry run reads each for its kind, and writes nothing."""
+
+    def __init__(self, request: PictureRequest, watch: Watch) -> None:
+        super().__init__(watch)
+        self.request = request
+
+    def _planned(self) -> tuple[Iterator[Outcome], Log | None]:
+        jobs = jobs_of(self.request)
+        self.report.total = len(jobs)
+        log = None
+        if self.request.log is not None and not self.request.dry_run:
+            log = open_log(self.request, jobs, picture_files.source_folders(self.request.sources))
+        return self._outcomes(jobs), log
+
+    def _outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        request, watch, report = self.request, self.watch, self.report
+        settings = request.settings
+        model_sha256 = functools.cache(lambda: sha256(find_model(request.model)))
+
+        def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
+            todo, skipped = batch.split_finished(
+                jobs, journals, settings, model_sha256, redo=request.redo
+            )
+            return take_sample(jobs, todo, skipped, request.sample)
+
+        with Journals(jobs, request.part) as journals:
+            if not request.dry_run:
+                journals.lock(make=False)
+            todo, rest, skipped = plan()
+            report.total = len(todo) + len(skipped)
+            forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+            if request.dry_run:
+                yield from self._foreseen(todo, skipped, forecast)
+                return
+            self._check_space(forecast)
+            engine = None
+            if todo:
+                engine = Engine(request.model, request.device, batch_size=request.batch_size)
+                self.where = engine.told
+            batch.check_target_folder(jobs, request.output)
+            # until its lock is taken, another run may make what a place did not have
+            if todo and journals.lock() and (todo, rest, skipped) != (now := plan()):
+                todo, rest, skipped = now
+                forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+                self._check_space(forecast)
+            yield from skipped
+            ended: list[Outcome] = []
+            started = time.monotonic()
+            if todo and engine is not None:
+                watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
+                report.made_by = _made_by(engine, settings, model_sha256())
+                watch.begun(report.total)
+                for outcome in self._made(todo, engine, journals, model_sha256()):
+                    if request.sample:
+                        ended.append(outcome)
+                    yield outcome
+                journals.close()
+                report.interrupted = watch.stop() and report.finished < report.total
+                report.stopped = self._full is not None
+            self.rest = self._of_the_rest(forecast, ended, time.monotonic() - started)
+
+    def _made(
+        self, todo: Sequence[Job], engine: Engine, journals: Journals, model_sha256: str
+    ) -> Iterator[Outcome]:
+        outcomes = batch.colorize_images(
+            todo,
+            engine,
+            self.request.settings,
+            journals=journals,
+            model_sha256=model_sha256,
+            workers=self.request.workers,
+            memory=self._memory,
+            fail_fast=self.request.fail_fast,
+            stop=self.watch.stop,
+        )
+        try:
+            with contextlib.closing(outcomes):
+                yield from outcomes
+        except KeyboardInterrupt:  # a second Ctrl-C ends the work at once, not the account of it
+            pass
+        except OutputFullError as error:
+            self._full = error
+
+    @property
+    def _memory(self) -> int:
+        asked = self.request.memory
+        return available_memory.default() if asked is None else asked
+
+    def _check_space(self, forecast: Forecast) -> None:
+        """Note the estimate. Raises SpaceError where there is too little room, unless told to go
+        on."""
+        expected = forecast.before
+        self.report.estimate = expected.to_json() if expected.count else {}
+        if not self.request.ignore_space:
+            expected.refuse_if_too_large()
+
+    def _of_the_rest(self, forecast: Forecast, ended: Sequence[Outcome], took: float) -> str:
+        """What a sample leaves to do will take: for the report, and in words. Without a sample
+        nothing."""
+        if not self.request.sample:
+            return ""
+        left = forecast.after_sample(ended, took)
+        self.report.estimate = left.to_json()
+        if not left.count:
+            return "nothing is left to do"
+        untimed = "" if ended else "; the sample was finished before, so it has no time"
+        pictures = "picture" if left.count == 1 else "pictures"
+        return f"the rest, {left.count:,} {pictures}: {left.text}{untimed}"
+
+    def _foreseen(
+        self, todo: Sequence[Job], skipped: Sequence[Outcome], forecast: Forecast
+    ) -> Iterator[Outcome]:
+        """What a run would do: every source is read for its kind, and nothing is written."""
+        request, watch, report = self.request, self.watch, self.report
+        report.dry_run = True
+        watch.begun(report.total)
+        judged: list[Outcome] = []
+        planned = batch.foresee(
+            todo,
+            request.settings,
+            workers=request.workers,
+            memory=self._memory,
+            stop=watch.stop,
+        )
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(planned):
+            for outcome in planned:
+                judged.append(outcome)
+                yield outcome if outcome.status == "failed" else foreseen(outcome)
+        yield from skipped
+        report.interrupted = report.finished < report.total
+        whole = forecast.of_plan(judged)
+        report.estimate = whole.to_json()
+        which = f"all {whole.count:,}: " if request.sample else ""
+        self.rest = f"{which}{whole.text} ({HOW_TO_TIME})" if whole.count else ""
+
+
+def foreseen(outcome: Outcome) -> Outcome:
+    """The outcome that a source would have, said as a plan."""
+    what = outcome.kind + (", kept" if outcome.status == "kept" else "")
+    line = f"{outcome.source} -> {outcome.target} ({what})"
+    plan = "" if outcome.status == "skipped" else line
+    return dataclasses.replace(outcome, foreseen=True, plan=plan)
+
+
+def jobs_of(request: PictureRequest) -> list[Job]:
+    """What there is to make, of this part. Raises UsageError."""
+    jobs = picture_files.plan_jobs(
+        request.sources,
+        request.output,
+        suffix=request.suffix,
+        new_suffix=request.new_suffix,
+        patterns=Patterns(request.include, request.exclude),
+        listed=None if request.listed is None else list(request.listed),
+    )
+    if not jobs and (request.include or request.exclude):
+        raise UsageError("--include and --exclude leave no pictures")
+    if not jobs:
+        raise UsageError("no pictures found", f"{in_words(READ, 'and')} files are looked for")
+    return picture_files.shard(jobs, *request.part) if request.part else jobs
+
+
+def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
+    """What made the color, for the report."""
+    return {
+        "program": f"colorbatch {__version__}",
+        "model": engine.card.name,
+        "model_sha256": model_sha256,
+        "device": engine.device,
+        "provider": engine.provider,
+        "settings": dataclasses.asdict(settings),
+    }
