@@ -1,4 +1,4 @@
-"""The command line: click options to frozen settings, then the work, the report, the exit code.
+"""The command line: options to a frozen request, one call of `colorbatch.api`, text, exit code.
 
 One file per command or group of commands. Only this package and `colorbatch.boundary` know click.
 numpy, OpenCV and onnxruntime are imported inside the commands, so that `--help` is immediate.
@@ -7,6 +7,7 @@ numpy, OpenCV and onnxruntime are imported inside the commands, so that `--help`
 from __future__ import annotations
 
 import click
+import cloup
 
 from colorbatch import __version__
 from colorbatch.boundary import run
@@ -15,7 +16,7 @@ from colorbatch.cli.inspect import doctor, models, verify
 from colorbatch.cli.video import video
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@cloup.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="colorbatch")
 def cli() -> None:
     """Give black-and-white photographs and films their color back, in bulk, on your own machine."""

@@ -8,108 +8,107 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 
-from colorbatch.cli.options import coloring_options, option, saturation_of
-from colorbatch.cli.showing import Shower, set_up_logging
-from colorbatch.cli.sources import (
+from colorbatch.cli.options import (
     ANY_PATH,
+    again_options,
+    before_options,
     common_request,
-    finding_options,
-    log_option,
-    shard_option,
+    model_options,
+    option,
+    saturation_of,
+    saturation_option,
+    sources,
+    telling_options,
+    which_options,
 )
+from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.errors import UsageError
 from colorbatch.formats.registry import SUFFIXES, WRITTEN
 
 if TYPE_CHECKING:
-    from colorbatch.stills.request import PictureRequest
+    from colorbatch.api import PictureRequest
 
 FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
 
-@click.command()
-@click.argument("sources", nargs=-1, type=ANY_PATH, metavar="SOURCE...")
-@option(
-    "-o",
-    "--output",
-    type=ANY_PATH,
-    help="Folder for results (the source's tree is mirrored below it), or a file name for one "
-    "picture. Without it results stand beside their sources, named *_colorized.",
+@cloup.command()
+@sources
+@cloup.option_group(
+    "Results",
+    option(
+        "-o",
+        "--output",
+        type=ANY_PATH,
+        help="Folder for results (the source's tree is mirrored below it), or a file name for one "
+        "picture. Without it results stand beside their sources, named *_colorized.",
+    ),
+    saturation_option,
+    option(
+        "--on-color",
+        type=click.Choice(["keep", "colorize", "skip"]),
+        default="keep",
+        show_default=True,
+        help="What to do with pictures in color: copy, colorize or leave out. "
+        "Files named one by one are always colorized.",
+    ),
+    option(
+        "--on-toned",
+        type=click.Choice(["colorize", "keep", "skip"]),
+        default="colorize",
+        show_default=True,
+        help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without "
+        "their tone, copy or leave out. Files named one by one are always colorized.",
+    ),
+    option("--suffix", type=str, help="Text added to each result's name."),
+    option(
+        "--format",
+        "new_format",
+        type=click.Choice([*FORMAT_SUFFIXES]),
+        help="Format of results; otherwise each source's own.",
+    ),
+    option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        help="JPEG and WebP quality; otherwise the source's own tables (JPEG) or 95.",
+    ),
+    option("--upright", is_flag=True, help="Turn pixels by the orientation tag."),
+    option(
+        "--no-times", is_flag=True, help="Do not give results their source's modification time."
+    ),
 )
-@finding_options
-@coloring_options("Pictures", "read and write")
-@option("--suffix", type=str, help="Text added to each result's name.")
-@option(
-    "--format",
-    "new_format",
-    type=click.Choice([*FORMAT_SUFFIXES]),
-    help="Format of results; otherwise each source's own.",
+@which_options(
+    option(
+        "--max-pixels",
+        type=click.FloatRange(0, min_open=True),
+        default=1000,
+        show_default=True,
+        metavar="MEGAPIXELS",
+        help="Refuse larger pictures, by their header.",
+    ),
 )
-@option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    help="JPEG and WebP quality; otherwise the source's own tables (JPEG) or 95.",
+@model_options(
+    "Pictures",
+    "read and write",
+    option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time "
+        "where they are large. Half of what there is without it.",
+    ),
 )
-@option(
-    "--on-color",
-    type=click.Choice(["keep", "colorize", "skip"]),
-    default="keep",
-    show_default=True,
-    help="What to do with pictures in color: copy, colorize or leave out. "
-    "Files named one by one are always colorized.",
+@again_options("pictures")
+@before_options(
+    option(
+        "--sample",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Do only N pictures, spread over the folders and always the same, then say what time "
+        "and space the others will take.",
+    ),
 )
-@option(
-    "--on-toned",
-    type=click.Choice(["colorize", "keep", "skip"]),
-    default="colorize",
-    show_default=True,
-    help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without their "
-    "tone, copy or leave out. Files named one by one are always colorized.",
-)
-@option("--upright", is_flag=True, help="Turn pixels by the orientation tag.")
-@option("--no-times", is_flag=True, help="Do not give results their source's modification time.")
-@option(
-    "--max-pixels",
-    type=click.FloatRange(0, min_open=True),
-    default=1000,
-    show_default=True,
-    metavar="MEGAPIXELS",
-    help="Refuse larger pictures, by their header.",
-)
-@option(
-    "-y",
-    "--overwrite",
-    is_flag=True,
-    help="Do outdated results again: made with other settings, by another model, or from a source "
-    "changed since.",
-)
-@option("--redo-all", is_flag=True, help="Do every picture again, whatever is there.")
-@shard_option
-@option(
-    "--memory",
-    metavar="SIZE",
-    help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time where "
-    "they are large. Half of what there is without it.",
-)
-@option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@option(
-    "--sample",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Do only N pictures, spread over the folders and always the same, then say what time and "
-    "space the others will take.",
-)
-@option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full for all.")
-@option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
-@option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="One JSON object per picture and a last one for all, on standard output.",
-)
-@log_option
-@option("-q", "--quiet", is_flag=True, help="No progress and no summary; failures are still named.")
-@option("-v", "--verbose", is_flag=True, help="Name every picture, with what could not be kept.")
+@telling_options("picture")
 def images(**options: Any) -> None:
     """Color stills: files and folders (recursive) of JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, HEIC.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 import click
+import cloup
 
 from colorbatch import __version__
-from colorbatch.cli.options import chosen_device, model_options, option
+from colorbatch.cli.options import chosen_device, device_options, option
 
 
-@click.command()
+@cloup.command()
 @click.argument("model", required=False)
-@model_options
+@device_options
 def verify(model: str | None, device: str, gpu_id: int | None) -> None:
     """Run MODEL's stored parity check on this machine, without PyTorch; without MODEL, that of
     every embedded one.
@@ -38,7 +39,7 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
             )
 
 
-@click.command()
+@cloup.command()
 @click.argument("model", required=False)
 @option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
 def models(model: str | None, as_json: bool) -> None:
@@ -82,8 +83,8 @@ def models(model: str | None, as_json: bool) -> None:
                 click.echo(f"  {name}: {text}")
 
 
-@click.command()
-@model_options
+@cloup.command()
+@device_options
 def doctor(device: str, gpu_id: int | None) -> None:
     """Say what is installed and really in use here, and time one inference."""
     import importlib.metadata

@@ -1,51 +1,115 @@
-"""What several commands share: options, the device asked for, the engine and its description."""
+"""Options that commands share, declared once and shown in groups, and what they say together.
+
+Every option can be given in the environment as well: COLORBATCH_ and its long name in capitals.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+import cloup
 
 from colorbatch.errors import UsageError
 
+Decorator = Callable[[Any], Any]
 
-def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+
+def option(*names: str, **attributes: Any) -> Decorator:
     """A click option that can be given as COLORBATCH_NAME as well."""
     long = next(name for name in names if name.startswith("--")).split("/")[0]
     variable = "COLORBATCH_" + long.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **attributes)
+    decorate: Decorator = cloup.option(*names, envvar=variable, **attributes)
+    return decorate
 
 
-def model_options(command: Any) -> Any:
-    """The options of every command that loads a model."""
-    for decorate in (
+class _AnyPath(click.Path):
+    """A path; whether it can be read is found out, and reported, one by one."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """An empty one is a variable of the shell that was not set, not the working directory."""
+        if value in ("", b""):
+            self.fail("an empty name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+ANY_PATH = _AnyPath(path_type=Path, readable=False)
+
+sources = cloup.argument("sources", nargs=-1, type=ANY_PATH, metavar="SOURCE...")
+
+# --- groups --------------------------------------------------------------------------------------
+
+device_options = cloup.option_group(
+    "Device",
+    option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where the model runs.",
+    ),
+    option("-g", "--gpu-id", type=click.IntRange(0), help="The same as --device cuda:N."),
+)
+
+
+def which_options(*more: Decorator) -> Decorator:
+    """Which of the sources are meant. more: options of one command alone."""
+    return cloup.option_group(
+        "Which sources",
         option(
-            "--device",
-            default="auto",
-            show_default=True,
-            metavar="auto|cpu|cuda|cuda:N",
-            help="Where the model runs.",
+            "--include",
+            type=click.Path(),  # in the environment it is a list as PATH is
+            multiple=True,
+            metavar="PATTERN",
+            help="Of what folders hold, take only what matches (*, ?, [..] in names, ** over "
+            "folders; in any letter case); may be repeated.",
         ),
-        option("-g", "--gpu-id", type=click.IntRange(0), help="The same as --device cuda:N."),
-    ):
-        command = decorate(command)
-    return command
+        option(
+            "--exclude",
+            type=click.Path(),
+            multiple=True,
+            metavar="PATTERN",
+            help="Leave out what matches, below a source folder; may be repeated.",
+        ),
+        option(
+            "--files-from",
+            metavar="LIST",
+            help="Files that a list names: text with one path a line (or NUL between), CSV with a "
+            "header, or - for standard input. SOURCE, if given, is the folder of its paths.",
+        ),
+        option(
+            "--column",
+            metavar="NAME",
+            help="Column of a CSV list that holds the paths; otherwise the one named path, file, "
+            "filename or source, or the only one.",
+        ),
+        option(
+            "--shard",
+            metavar="K/N",
+            help="Do the K-th of N parts of the work, so that several machines share a folder.",
+        ),
+        *more,
+    )
 
 
-def coloring_options(items: str, threads: str) -> Callable[[Any], Any]:
-    """The options of every command that colors: the model, where and how it runs, how strong the
-    color is. `items` are what a batch has, `threads` what the workers do."""
+def model_options(items: str, threads: str, *more: Decorator) -> Decorator:
+    """The model, where and how it runs. `items` are what a batch has, `threads` what the workers
+    do; more: options of one command alone."""
 
     def decorate(command: Any) -> Any:
-        for one in (
+        of_model = cloup.option_group(
+            "Model and speed",
+            option("-m", "--model", type=str, help="ONNX file or name of an embedded model."),
             option(
-                "--saturation",
-                type=click.FloatRange(0, 4),
-                default=1.0,
+                "--batch-size",
+                type=click.IntRange(1, 1024),
+                default=8,
                 show_default=True,
-                help="Factor on the color; 0 is grey.",
+                help=f"{items} per run of the model.",
             ),
             option(
                 "--workers",
@@ -54,20 +118,123 @@ def coloring_options(items: str, threads: str) -> Callable[[Any], Any]:
                 show_default=True,
                 help=f"Threads that {threads}; 0 is one per core.",
             ),
-            option(
-                "--batch-size",
-                type=click.IntRange(1, 1024),
-                default=8,
-                show_default=True,
-                help=f"{items} per run of the model.",
-            ),
-            model_options,
-            option("-m", "--model", type=str, help="ONNX file or name of an embedded model."),
-        ):
-            command = one(command)
-        return command
+            *more,
+        )
+        return of_model(device_options(command))
 
     return decorate
+
+
+saturation_option = option(
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    default=1.0,
+    show_default=True,
+    help="Factor on the color; 0 is grey.",
+)
+
+
+def again_options(items: str) -> Decorator:
+    """What is made again. items: "pictures" or "films"."""
+    return cloup.option_group(
+        "Again",
+        option(
+            "-y",
+            "--overwrite",
+            is_flag=True,
+            help=f"Make outdated {items} again: those made with other settings, by another model, "
+            "or from a source changed since.",
+        ),
+        option("--redo-all", is_flag=True, help=f"Make all {items} again, whatever is there."),
+    )
+
+
+def before_options(*more: Decorator) -> Decorator:
+    """What is looked at or made sure of before the work. more: options of one command alone."""
+    return cloup.option_group(
+        "Before and during the work",
+        option("--dry-run", is_flag=True, help="Say what would be done, and write nothing."),
+        *more,
+        option(
+            "--ignore-space",
+            is_flag=True,
+            help="Begin even if the disk seems too full for all.",
+        ),
+        option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure."),
+    )
+
+
+def telling_options(item: str) -> Decorator:
+    """What is said, and where. item: "picture" or "film"."""
+    return cloup.option_group(
+        "What is told",
+        option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help=f"One JSON object for each {item} and a last one for all, on standard output.",
+        ),
+        option(
+            "--log",
+            type=ANY_PATH,
+            metavar="FILE",
+            help="Add a line for every outcome to this file; JSON lines if it ends in .jsonl.",
+        ),
+        option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            help="No plan, progress or summary; failures are still named.",
+        ),
+        option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help=f"Name every {item}, with what could not be kept.",
+        ),
+    )
+
+
+# --- what options say together -------------------------------------------------------------------
+
+
+def common_request(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What every request has (`colorbatch.job.Request`). Raises UsageError."""
+    redo = "all" if options["redo_all"] else "outdated" if options["overwrite"] else "nothing"
+    same = ("sources", "output", "include", "exclude", "dry_run", "log", "model", "batch_size")
+    return {name: options[name] for name in (*same, "workers", "ignore_space", "fail_fast")} | {
+        "listed": _listed(options["files_from"], options["column"], options["sources"]),
+        "listed_as": options["files_from"] or "",
+        "part": _part(options["shard"]),
+        "redo": redo,
+        "device": chosen_device(options["device"], options["gpu_id"]),
+    }
+
+
+def _part(shard: str | None) -> tuple[int, int] | None:
+    """(2, 3) of "2/3". Raises UsageError."""
+    if shard is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", shard)
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError(f"--shard {shard}: K/N is wanted, with K from 1 to N")
+    return int(found[1]), int(found[2])
+
+
+def _listed(
+    files_from: str | None, column: str | None, sources: Sequence[Path]
+) -> tuple[str, ...] | None:
+    """The paths of --files-from, None without it. Raises UsageError, also where there is no source
+    at all."""
+    if files_from is not None:
+        from colorbatch.inputs.lists import read_list_file
+
+        return tuple(read_list_file(files_from, column))
+    if column is not None:
+        raise UsageError("--column is for --files-from")
+    if not sources:
+        raise UsageError("no SOURCE", "give files, folders or patterns, or --files-from LIST")
+    return None
 
 
 def saturation_of(value: float) -> float:

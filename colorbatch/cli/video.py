@@ -9,101 +9,117 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 from click.core import ParameterSource
 
-from colorbatch.cli.options import coloring_options, option, saturation_of
-from colorbatch.cli.showing import Shower, set_up_logging
-from colorbatch.cli.sources import (
+from colorbatch.cli.options import (
     ANY_PATH,
+    again_options,
+    before_options,
     common_request,
-    finding_options,
-    log_option,
-    shard_option,
+    model_options,
+    option,
+    saturation_of,
+    saturation_option,
+    sources,
+    telling_options,
+    which_options,
 )
+from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorbatch.clips.request import ClipRequest
+    from colorbatch.api import ClipRequest
     from colorbatch.job import Choice
 
 
-@click.command()
-@click.argument("sources", nargs=-1, type=ANY_PATH, metavar="SOURCE...")
-@option(
-    "-o",
-    "--output",
-    type=ANY_PATH,
-    help="Folder for results (the source's tree is mirrored below it), or a file name for one "
-    "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named *_colorized; "
-    "frames in a folder of that name.",
+@cloup.command()
+@sources
+@cloup.option_group(
+    "Results",
+    option(
+        "-o",
+        "--output",
+        type=ANY_PATH,
+        help="Folder for results (the source's tree is mirrored below it), or a file name for one "
+        "film: .mkv, .mov or .mp4. Without it results stand beside their sources, named "
+        "*_colorized; frames in a folder of that name.",
+    ),
+    saturation_option,
+    option(
+        "--on-color",
+        type=click.Choice(["skip", "colorize", "keep"]),
+        default="skip",
+        show_default=True,
+        help="What to do with films in color that are found in folders; named ones are colorized. "
+        "keep is skip: they are left where they are.",
+    ),
+    option(
+        "--on-toned",
+        type=click.Choice(["colorize", "skip", "keep"]),
+        default="colorize",
+        show_default=True,
+        help="What to do with toned ones (sepia, tinted) found in folders; keep is skip.",
+    ),
+    option(
+        "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
+    ),
+    option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin."),
+    option("--end", metavar="TIME", help="End here, without this frame."),
 )
-@finding_options
-@coloring_options("Frames", "make chroma")
-@option("--codec", default="", help="Encoder, such as ffv1, prores_ks, libx264; else the source's.")
-@option("--crf", type=click.FloatRange(0, 63), help="Quality of x264, x265 and the like; 16.")
-@option("--preset", default="", help="Speed of x264, x265 and the like; medium.")
-@option("--pix-fmt", default="", help="Pixel format of the result, such as yuv422p10le.")
-@option(
-    "-x",
-    "--encoder-option",
-    "encoder_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the encoder; may be repeated.",
+@cloup.option_group(
+    "Codec and container",
+    option("--codec", default="", help="Encoder: ffv1, prores_ks, libx264; else the source's."),
+    option("--crf", type=click.FloatRange(0, 63), help="Quality of x264, x265 and the like; 16."),
+    option("--preset", default="", help="Speed of x264, x265 and the like; medium."),
+    option("--pix-fmt", default="", help="Pixel format of the result, such as yuv422p10le."),
+    option(
+        "-x",
+        "--encoder-option",
+        "encoder_options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the encoder; may be repeated.",
+    ),
+    option(
+        "--container",
+        type=click.Choice(["mkv", "mov", "mp4"]),
+        help="Container of results in a folder; else the source's where it holds the codec. "
+        "Numbered frames become a film by it.",
+    ),
+    option("--drop-unsupported", is_flag=True, help="Leave out what the container cannot hold."),
+    option(
+        "--allow-depth-loss", is_flag=True, help="Take a codec with fewer bits than the source."
+    ),
 )
-@option(
-    "--container",
-    type=click.Choice(["mkv", "mov", "mp4"]),
-    help="Container of results in a folder; else the source's where it holds the codec. Numbered "
-    "frames become a film by it.",
+@cloup.option_group(
+    "Numbered frames",
+    option(
+        "--transfer",
+        type=click.Choice(["auto", "log", "linear", "bt709", "srgb"]),
+        default="auto",
+        show_default=True,
+        help="What the codes of numbered frames are; otherwise what their header says.",
+    ),
+    option("--fps", metavar="RATE", help="Rate of numbered frames: 24, 23.976, 24000/1001."),
+    option("--allow-gaps", is_flag=True, help="Go on where numbered frames are missing."),
+    option(
+        "--audio", type=ANY_PATH, metavar="FILE", help="Sound for a film made of numbered frames."
+    ),
 )
-@option("--drop-unsupported", is_flag=True, help="Leave out what the container cannot hold.")
-@option("--allow-depth-loss", is_flag=True, help="Take a codec with fewer bits than the source.")
-@option(
-    "--on-color",
-    type=click.Choice(["skip", "colorize", "keep"]),
-    default="skip",
-    show_default=True,
-    help="What to do with films in color that are found in folders; named ones are colorized. "
-    "keep is skip: they are left where they are.",
+@which_options()
+@model_options("Frames", "make chroma")
+@again_options("films")
+@before_options(
+    option(
+        "--preview",
+        type=click.IntRange(1, 1000),
+        metavar="N",
+        help="Write N spread frames as stills, before and after, tell time and space, and stop.",
+    ),
+    option("--prove-luma", is_flag=True, help="Compare every Y' plane of source and result."),
 )
-@option(
-    "--on-toned",
-    type=click.Choice(["colorize", "skip", "keep"]),
-    default="colorize",
-    show_default=True,
-    help="What to do with toned ones (sepia, tinted) found in folders; keep is skip.",
-)
-@option("--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other.")
-@option(
-    "--transfer",
-    type=click.Choice(["auto", "log", "linear", "bt709", "srgb"]),
-    default="auto",
-    show_default=True,
-    help="What the codes of numbered frames are; otherwise what their header says.",
-)
-@option("--fps", metavar="RATE", help="Rate of numbered frames: 24, 23.976, 24000/1001.")
-@option("--allow-gaps", is_flag=True, help="Go on where numbered frames are missing.")
-@option("--audio", type=ANY_PATH, metavar="FILE", help="Sound for a film made of numbered frames.")
-@option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin.")
-@option("--end", metavar="TIME", help="End here, without this frame.")
-@option(
-    "--preview",
-    type=click.IntRange(1, 1000),
-    metavar="N",
-    help="Write N spread frames as stills, before and after, tell time and space, and stop.",
-)
-@option("--prove-luma", is_flag=True, help="Compare every Y' plane of source and result.")
-@option("-y", "--overwrite", is_flag=True, help="Make outdated films again.")
-@option("--redo-all", is_flag=True, help="Make every film again, whatever is there.")
-@shard_option
-@option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@option("--ignore-space", is_flag=True, help="Begin even if the disk seems too full.")
-@option("--fail-fast", is_flag=True, help="Begin nothing new after the first failure.")
-@option("--json", "as_json", is_flag=True, help="JSON lines on standard output: films, then all.")
-@log_option
-@option("-q", "--quiet", is_flag=True, help="No plan, progress or summary; failures are named.")
-@option("-v", "--verbose", is_flag=True, help="Name every film, with what could not be kept.")
+@telling_options("film")
 def video(**options: Any) -> None:
     """Color films: files, numbered frames, and folders of both (recursive).
 

@@ -18,6 +18,7 @@ HOMES = {
     "av": {"ffmpeg"},
     "onnxruntime": {"model.engine"},
     "click": {"boundary", "cli"},
+    "cloup": {"cli"},
     "filelock": {"fs.locks"},
     "wcmatch": {"inputs.patterns"},
     "tifffile": {"formats"},
