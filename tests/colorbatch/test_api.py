@@ -1,13 +1,20 @@
-"""Colorizer: arrays in, arrays out."""
+"""Colorizer: arrays in, arrays out; and what the commands run, from Python."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 import colorbatch
-from colorbatch.errors import DeviceUnavailableError, ModelError
+from colorbatch.errors import DeviceUnavailableError, ModelError, UsageError
+from colorbatch.run.watch import Unwatched
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 
@@ -94,4 +101,118 @@ def test_the_package_offers_no_more_than_it_says():
     """Lazy attributes fail as attributes do."""
     with pytest.raises(AttributeError, match="nonsense"):
         _ = colorbatch.nonsense
-    assert set(colorbatch.__all__) == {"Colorizer", "__version__"}
+    offered = {"Colorizer", "__version__", "color_clips", "color_pictures"}
+    assert set(colorbatch.__all__) == offered
+
+
+# --- what the commands run -----------------------------------------------------------------------
+
+
+def told(lines: str) -> list[dict[str, object]]:
+    """The outcomes of a command with --json, without the summary."""
+    return [json.loads(line) for line in lines.splitlines()][:-1]
+
+
+def decoded(film: Path) -> list[np.ndarray]:
+    """Its frames; files of Matroska have numbers of their own."""
+    with av.open(film) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def test_the_readmes_example(grey_photograph, make_clip, tmp_path, monkeypatch):
+    """It runs as it stands, with the embedded model."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scans").mkdir()
+    grey = grey_photograph("coffee")[:64, :96]
+    Image.fromarray(grey).save(tmp_path / "scans" / "a.png")
+    make_clip("reel.mkv")
+    names: dict[str, object] = {"grey": grey}
+    readme = Path(__file__).parents[2] / "README.md"
+    examples = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.S)
+    assert len(examples) == 2
+    for example in examples:
+        exec(example, names)
+    assert np.array_equal(np.array(Image.fromarray(names["colored"]).convert("L")), grey)
+    with Image.open(tmp_path / "colored" / "a.png") as made:
+        assert made.mode == "RGB"
+    assert names["outcome"].status == "colored" and "equal" in names["outcome"].luma
+
+
+def test_pictures_as_the_command_makes_them(run_cli, tiny_model, grey_photograph, tmp_path):
+    """The same outcomes and the same bytes, failures among them; nothing before it is asked for."""
+    source = tmp_path / "scans"
+    source.mkdir()
+    for name in ("coffee", "chelsea"):
+        Image.fromarray(grey_photograph(name)).save(source / f"{name}.png")
+    (source / "torn.png").write_bytes(b"\x89PNG")
+    there, here = tmp_path / "there", tmp_path / "here"
+    command = run_cli("images", source, "-o", there, "-m", tiny_model, "--json")
+    assert command.returncode == 3, command.stderr
+    run = colorbatch.color_pictures(source, here, model=str(tiny_model))
+    assert not here.exists()
+    outcomes = [json.loads(outcome.to_json()) for outcome in run]
+    for one in outcomes:
+        one["target"] = str(one["target"]).replace(str(here), str(there))
+    assert sorted(outcomes, key=str) == sorted(told(command.stdout), key=str)
+    assert run.report.exit_code == 3 and run.report.statuses == {"colored": 2, "failed": 1}
+    for name in ("coffee.png", "chelsea.png"):
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+    again = colorbatch.color_pictures([source], here, model=str(tiny_model))
+    assert {outcome.status for outcome in again} == {"skipped", "failed"}
+
+
+def test_clips_as_the_command_makes_them(run_cli, tiny_model, make_clip, tmp_path):
+    """The same outcomes and the same bytes; a dry run says what would be done, and does nothing."""
+    film = make_clip("s.mkv")
+    there, here = tmp_path / "there.mkv", tmp_path / "here.mkv"
+    command = run_cli("video", film, "-o", there, "-m", tiny_model, "--json")
+    assert command.returncode == 0, command.stderr
+    asked = {"model": str(tiny_model)}
+    [foreseen] = colorbatch.color_clips(film, here, dry_run=True, **asked)
+    assert foreseen.foreseen and str(here) in foreseen.to_json() and not here.exists()
+    [outcome] = colorbatch.color_clips(film, here, **asked)
+    [expected] = told(command.stdout)
+    found = json.loads(outcome.to_json()) | {"target": str(there)}
+    assert found == expected | {"target_sha256": found["target_sha256"]}
+    assert outcome.target_sha256 == hashlib.sha256(here.read_bytes()).hexdigest()
+    assert all(map(np.array_equal, decoded(here), decoded(there)))
+
+
+def test_a_watch_is_told_and_can_end_a_run(tiny_model, grey_photograph, tmp_path):
+    """Lines for people before the work; once it says stop nothing new begins, and what was finished
+    is kept: the same call goes on."""
+    source = tmp_path / "scans"
+    source.mkdir()
+    for number in range(40):
+        Image.fromarray(grey_photograph("coffee")[: 40 + number]).save(source / f"{number:02}.png")
+
+    class Impatient(Unwatched):
+        quiet = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.lines: list[str] = []
+
+        def say(self, text: str) -> None:
+            self.lines.append(text)
+
+    watch = Impatient()
+    asked = {"model": str(tiny_model), "batch_size": 1, "workers": 1}
+    run = colorbatch.color_pictures(source, tmp_path / "out", watch=watch, **asked)
+    made = 0
+    for outcome in run:
+        made += outcome.status == "colored"
+        watch.stopping = True
+    assert 0 < made < 40 and run.report.interrupted and run.report.exit_code == 130
+    assert any("40 pictures to do" in line for line in watch.lines)
+    rest = [one.status for one in colorbatch.color_pictures(source, tmp_path / "out", **asked)]
+    assert sorted(rest) == ["colored"] * (40 - made) + ["skipped"] * made
+
+
+def test_what_no_run_can_be_asked_for(tmp_path):
+    """What no request has is an error of Python, a source that is not there one of ours."""
+    with pytest.raises(TypeError, match="colour"):
+        colorbatch.color_pictures("scans", colour=True)
+    for color in (colorbatch.color_pictures, colorbatch.color_clips):
+        with pytest.raises(UsageError, match="missing"):
+            list(color(tmp_path / "missing", tmp_path / "out"))
