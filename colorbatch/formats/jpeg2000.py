@@ -1,12 +1,14 @@
 """What JPEG 2000 files hold beside the picture: the boxes that OpenJPEG neither reads nor writes.
 
 The picture itself is decoded and encoded by OpenJPEG, through Pillow and imagecodecs. Boxes of
-metadata are found by their names (ISO/IEC 15444-1:2019, annex I) and added to a finished file.
+metadata are walked through (ISO/IEC 15444-1:2019, annex I) and added to a finished file.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import imagecodecs
 import numpy as np
@@ -18,11 +20,13 @@ CODESTREAM = b"\xff\x4f\xff\x51"
 """SOC, and SIZ at once behind it."""
 SSIZ = 42
 """Where in a codestream the first component's depth stands, less 1; the sign is the highest bit."""
-XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-"""ISO 16684-1:2019 and XMP Specification Part 3, section 1.2.2."""
-IPTC_UUID = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
-EXIF_UUID = b"JpgTiffExif->JP2"
-"""As Exiv2 and ExifTool read and write them."""
+UUIDS = {
+    b"JpgTiffExif->JP2": "exif",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
+}
+"""Of boxes of metadata: XMP's by ISO 16684-1:2019 (XMP Specification Part 3, section 1.2.2), the
+others as Exiv2 and ExifTool read and write them."""
 
 
 def samples_of(data: bytes) -> tuple[Codes, int]:
@@ -35,22 +39,57 @@ def samples_of(data: bytes) -> tuple[Codes, int]:
         return samples, samples.dtype.itemsize * 8
     # neither library tells the depth: it is the first component's in the SIZ marker segment
     # (ISO/IEC 15444-1:2019, section A.5.1)
-    bits = (data[data.find(CODESTREAM) + SSIZ] & 0x7F) + 1
+    codestream = next((box.content for box in boxes_of(data) if box.kind == b"jp2c"), 0)
+    bits = (data[codestream + SSIZ] & 0x7F) + 1
     return widened(samples, bits), bits
 
 
+@dataclass(frozen=True)
+class Box:
+    """A box of a file (annex I.4): where it begins, where its content does, and where both end."""
+
+    kind: bytes
+    begin: int
+    content: int
+    end: int
+
+
+def boxes_of(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Box]:
+    """The boxes in a part of a file, one after the other, those inside of them not; a bare
+    codestream has none. What is cut off ends where the data do, what is no box ends them."""
+    end = len(data) if end is None else end
+    while begin + 8 <= end and not data.startswith(CODESTREAM, begin):
+        length, kind = struct.unpack_from(">L4s", data, begin)
+        content = begin + 8
+        if length == 1:  # its length stands behind its name
+            if content + 8 > end:
+                return
+            [length] = struct.unpack_from(">Q", data, content)
+            content += 8
+        stop = end if length == 0 else min(begin + length, end)
+        if stop < content:
+            return
+        yield Box(kind, begin, content, stop)
+        begin = stop
+
+
 def blocks_of(data: bytes) -> dict[str, bytes]:
-    """Its "exif" (bare), "iptc", "xmp" and "icc", where it has them."""
-    found = {}
-    for name, uuid in (("exif", EXIF_UUID), ("iptc", IPTC_UUID), ("xmp", XMP_UUID)):
-        if (place := data.find(b"uuid" + uuid)) >= 4:
-            [length] = struct.unpack_from(">L", data, place - 4)
-            end = place - 4 + length if length else len(data)
-            found[name] = data[place + 20 : end]
-    place = data.find(b"colr\x02")  # a profile, not a number; three bytes before it
-    if place >= 0 and data[place + 7 + 36 : place + 7 + 40] == b"acsp":
-        [length] = struct.unpack_from(">L", data, place + 7)
-        found["icc"] = data[place + 7 : place + 7 + length]
+    """Its "exif" (bare), "iptc", "xmp" and "icc", where it has them; the first of each."""
+    found: dict[str, bytes] = {}
+    for box in boxes_of(data):
+        if box.kind == b"uuid":
+            name = UUIDS.get(data[box.content : box.content + 16])
+            if name is not None:
+                found.setdefault(name, data[box.content + 16 : box.end])
+        elif box.kind == b"jp2h":
+            for inner in boxes_of(data, box.content, box.end):
+                profile = data[inner.content + 3 : inner.end]  # behind method, precedence, approx
+                if (
+                    inner.kind == b"colr"
+                    and data[inner.content : inner.content + 1] == b"\x02"
+                    and profile[36:40] == b"acsp"
+                ):
+                    found.setdefault("icc", profile)
     return found
 
 
@@ -72,23 +111,21 @@ def encode(
     )
     if codestream:
         return data
-    place = data.find(b"jp2h") - 4
-    colr = data.find(b"colr") - 4
-    if not 0 < place < colr:
+    head = next((box for box in boxes_of(data) if box.kind == b"jp2h"), None)
+    inside = boxes_of(data, head.content, head.end) if head else ()
+    colr = next((box for box in inside if box.kind == b"colr"), None)
+    if head is None or colr is None:
         raise TargetError("OpenJPEG wrote a file of an unknown form")
-    [length] = struct.unpack_from(">L", data, place)
-    [colr_length] = struct.unpack_from(">L", data, colr)
-    header, end = data[place + 8 : place + length], data[place + length :]
+    header, end = data[head.content : head.end], data[head.end :]
     if blocks.get("icc"):
-        inside = colr - place - 8
         profile = _box(b"colr", b"\x02\0\0" + blocks["icc"])
-        header = header[:inside] + profile + header[inside + colr_length :]
+        header = data[head.content : colr.begin] + profile + data[colr.end : head.end]
     if dpi:
         header += _box(b"res ", _box(b"resc", _resolution(dpi)))
-    for name, uuid in (("exif", EXIF_UUID), ("iptc", IPTC_UUID), ("xmp", XMP_UUID)):
+    for uuid, name in UUIDS.items():
         if blocks.get(name):
             end += _box(b"uuid", uuid + blocks[name])
-    return data[:place] + _box(b"jp2h", header) + end
+    return data[: head.begin] + _box(b"jp2h", header) + end
 
 
 def _box(kind: bytes, content: bytes) -> bytes:
