@@ -100,12 +100,11 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a source's samples go into a pixel format. bits_lost: of the depth (0: none);
-    bits_added: by an exact shift; chroma_lost: coarser subsampling than the source's."""
+    """How a source's samples go into a pixel format. bits_lost: of the depth, 0 for none (more bits
+    are an exact shift); chroma_lost: coarser subsampling than the source's."""
 
     pixels: PixelFormat
     bits_lost: int
-    bits_added: int
     chroma_lost: bool
     alpha_lost: bool
 
@@ -222,7 +221,7 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
         raise UsageError(f"{encoder} takes no pictures in color here")
     best = min(fitting, key=cost)
     lost = cost(best)
-    return Fit(best, lost[0], lost[5], bool(lost[2]), bool(lost[3]))
+    return Fit(best, lost[0], bool(lost[2]), bool(lost[3]))
 
 
 def native_codec(video: VideoInfo, *, allow_loss: bool = False) -> str:

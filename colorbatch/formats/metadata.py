@@ -188,14 +188,3 @@ def cleaned_xmp(packet: bytes, orientation: int) -> bytes:
     """An XMP packet without thumbnails and with this orientation where it names one."""
     packet = _XMP_THUMBNAILS.sub(b"", packet)
     return _XMP_ORIENTATION.sub(rb"\g<1>%d" % orientation, packet)
-
-
-def packet_in(data: bytes) -> bytes:
-    """The last XMP packet of a file that no library reads it from; b"" without one.
-
-    Packets are marked so that they can be found (ISO 16684-1:2019, section 7.3).
-    """
-    start = data.rfind(b"<?xpacket begin=")
-    end = data.find(b"<?xpacket end=", start)
-    close = data.find(b"?>", end)
-    return data[start : close + 2] if 0 <= start < end < close else b""

@@ -24,7 +24,7 @@ GENERIC_BYTES, WHOLE_BYTES, MOST_BYTES = 1664, 2048, 64 << 20
 ELEMENT = 780
 """Where the (first) image element is described; offsets below count from the file's start."""
 DESCRIPTOR, TRANSFER, COLORIMETRIC, BITS = 800, 801, 802, 803
-PACKING, ENCODING, DATA_OFFSET, LINE_PADDING, IMAGE_PADDING = 804, 806, 808, 812, 816
+PACKING, ENCODING, DATA_OFFSET, LINE_PADDING = 804, 806, 808, 812
 DESCRIPTION, DESCRIPTION_BYTES = 820, 32
 FILE_SIZE = 16
 UNDEFINED = 0xFFFFFFFF
@@ -190,7 +190,6 @@ def _header(head: bytes, layout: Layout) -> Header:
         levels=_levels(head, layout),
         rate=next((rate for rate in rates if math.isfinite(rate) and 1 <= rate <= 1000), None),
         timecode=timecode_of(packed) if packed else "",
-        keycode=_keycode(head),
         frame=None if frame == UNDEFINED else frame,
         orientation=_ORIENTATIONS.get(struct.unpack_from(f"{order}H", head, 768)[0], 1),
         aspect=aspect[0] / aspect[1] if told else 1.0,
@@ -226,14 +225,6 @@ def _levels(head: bytes, layout: Layout) -> Literal["full", "limited"]:
     low, high = _u32(head, layout.order, ELEMENT + 4), _u32(head, layout.order, ELEMENT + 12)
     shift = layout.bits - 8
     return "limited" if (low, high) == (16 << shift, 235 << shift) else "full"
-
-
-def _keycode(head: bytes) -> str:
-    """The edge code: manufacturer, film type, offset in perforations, prefix, count (SMPTE ST
-    254), with blanks between."""
-    places = ((1664, 2), (1666, 2), (1668, 2), (1670, 6), (1676, 4))
-    parts = [_text(head, start, length) for start, length in places]
-    return " ".join(parts) if all(part.isdigit() for part in parts) else ""
 
 
 def _text(head: bytes, start: int, length: int) -> str:

@@ -49,7 +49,6 @@ def header_of(spec: Any) -> Header:
         raise SourceError(f"has {kind} samples; half and float, the same in all, are read")
     rate = spec.getattribute("framesPerSecond")
     packed = spec.getattribute("smpte:TimeCode")
-    key = spec.getattribute("smpte:KeyCode")
     white = spec.getattribute("chromaticities")
     return Header(
         "EXR",
@@ -61,7 +60,6 @@ def header_of(spec: Any) -> Header:
         transfer="linear",
         rate=_rate(rate),
         timecode=timecode_of(int(packed[0])) if packed else "",
-        keycode=" ".join(map(str, key)) if key else "",
         orientation=_within(int(spec.get_int_attribute("Orientation", 1))),
         aspect=float(spec.get_float_attribute("PixelAspectRatio", 1.0)),
         chromaticities=tuple(map(float, white)) if white else None,

@@ -17,9 +17,8 @@ class Header:
     size: (H, W) as stored. channels: 1 (grey) or 3 (RGB), alpha apart. bits: of a sample; is_float:
     half (16) or float (32). transfer: the header's word, "" where it says nothing. levels: "full",
     or "limited" where the header's reference codes are those of video. rate: frames per second as
-    the header has it, or None. timecode: HH:MM:SS:FF (; before FF for drop frame) or "". keycode:
-    the film's edge code, digits as they stand, or "". frame: the header's own frame number, or
-    None. orientation: EXIF's 1 to 8. chromaticities: of EXR, x and y of R, G, B and white, or
+    the header has it, or None. timecode: HH:MM:SS:FF (; before FF for drop frame) or "". frame:
+    the header's own frame number, or None. orientation: EXIF's 1 to 8. chromaticities: of EXR, x and y of R, G, B and white, or
     None. marked: whether a result of ours. fields: everything else that is said, for the report.
     """
 
@@ -33,7 +32,6 @@ class Header:
     levels: Literal["full", "limited"] = "full"
     rate: float | tuple[int, int] | None = None
     timecode: str = ""
-    keycode: str = ""
     frame: int | None = None
     orientation: int = 1
     aspect: float = 1.0

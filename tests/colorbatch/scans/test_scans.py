@@ -132,7 +132,7 @@ def test_libavs_files_are_read_as_libav_reads_them(libav_picture, tmp_path, pix_
         container.mux([*stream.encode(frame), *stream.encode()])
     scan = scans.read(path)
     np.testing.assert_array_equal(all_samples(scan), libav_picture(path))
-    assert (scan.header.timecode, scan.header.rate, scan.header.keycode) == ("", None, "")
+    assert (scan.header.timecode, scan.header.rate) == ("", None)
     with replacing(tmp_path / "b.dpx") as file:
         scans.write(file, scan, np.dstack([scan.samples[..., 0]] * 3))
     assert len((tmp_path / "b.dpx").read_bytes()) == 1664 + dpx.parse(tmp_path / "b.dpx")[1].payload
@@ -163,7 +163,6 @@ def test_header_fields_by_their_offsets(dpx_file, tmp_path):
     header = scans.header(dpx_file(random_codes(), fields=FILM).write(tmp_path / "a.dpx"))
     assert header.rate == pytest.approx(23.976, abs=1e-6)
     assert header.timecode == "01:02:03:04"
-    assert header.keycode == "01 45 12 123456 0789"
     assert header.orientation == 4  # bottom to top
     assert (header.frame, header.aspect, header.creator) == (86399, 2.0, "Scanner 4")
     assert header.fields["input device"] == "Arriscan"
@@ -365,7 +364,7 @@ def test_exr_attributes_are_carried_over(tmp_path):
     source = scans.read(path)
     header = source.header
     assert (header.rate, header.timecode) == ((24000, 1001), "10:00:00;02")
-    assert (header.keycode, header.transfer, header.aspect) == ("1 2 3 4 5 6 64", "linear", 2.0)
+    assert (header.transfer, header.aspect) == ("linear", 2.0)
     assert header.chromaticities == pytest.approx((0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329))
     with replacing(tmp_path / "b.exr") as file:
         scans.write(file, source, light(3, "half"), "mark")
