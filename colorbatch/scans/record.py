@@ -18,8 +18,9 @@ class Header:
     half (16) or float (32). transfer: the header's word, "" where it says nothing. levels: "full",
     or "limited" where the header's reference codes are those of video. rate: frames per second as
     the header has it, or None. timecode: HH:MM:SS:FF (; before FF for drop frame) or "". frame:
-    the header's own frame number, or None. orientation: EXIF's 1 to 8. chromaticities: of EXR, x and y of R, G, B and white, or
-    None. marked: whether a result of ours. fields: everything else that is said, for the report.
+    the header's own frame number, or None. orientation: EXIF's 1 to 8. chromaticities: of EXR, x
+    and y of R, G, B and white, or None. marked: whether a result of ours. fields: everything else
+    that is said, for the report.
     """
 
     kind: Literal["DPX", "EXR"]
