@@ -18,8 +18,8 @@ from colorbatch.formats.still import Decoded
 BASE_BYTES = 600_000_000
 """Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: the peak
 of a process whose engine predicts 64 pictures, 558 MB for `lite-unet` (378 MB in batches of 4),
-393 MB for `unet32` (`python benchmarks/inference.py colorbatch/model/embedded/*.onnx --batch-sizes 4,8`);
-and the rest of a command."""
+393 MB for `unet32` (`python benchmarks/inference.py colorbatch/model/embedded/*.onnx
+--batch-sizes 4,8`); and the rest of a command."""
 PICTURE_BYTES = 16_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000

@@ -17,7 +17,7 @@ from colorbatch.ffmpeg import (
     Planes,
     SegmentWriter,
     check,
-    codecs,
+    encoders,
     formats_of,
     frames,
     pixel_format,
@@ -42,7 +42,7 @@ def film(make_clip: Callable[..., Path]) -> Callable[..., Film]:
 
 def test_encoders_that_a_film_may_ask_for_are_here() -> None:
     """The PyAV that is pinned has them all; a decoder's name is none."""
-    names = set(codecs())
+    names = set(encoders())
     assert {"ffv1", "libx264", "libx265", "prores_ks", "dnxhd", "libsvtav1", "mjpeg"} <= names
     assert "libdav1d" not in names and "h264_cuvid" not in names
     assert "aac" not in names

@@ -260,7 +260,7 @@ def test_one_named_file_keeps_no_journal(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from colorbatch.fs.atomic import Job
+from colorbatch.job import Job
 from colorbatch.journal.results import Journals
 home = Path(sys.argv[1])
 shard = tuple(map(int, sys.argv[2].split("/"))) if len(sys.argv) > 2 else None
