@@ -16,7 +16,7 @@ demo: $(VENV)/demo.stamp
 
 # without PyTorch: the tool alone, and not its slow tests
 check: $(VENV)/test.stamp lint
-	$(BIN)/mypy --no-warn-unused-configs colorbatch
+	$(BIN)/mypy colorbatch
 	$(PYTEST) -m "not slow" tests/architecture tests/colorbatch
 
 test: $(VENV)/dev.stamp lint types
