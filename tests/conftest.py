@@ -16,6 +16,18 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+SLOW_FIXTURES = frozenset(
+    {"clean_env", "exported", "exported_recipes", "finished", "finished_run", "start_training"}
+)
+"""What is used by tests that start processes or train."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that use a slow fixture, themselves or through another one, as slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

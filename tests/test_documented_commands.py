@@ -28,6 +28,8 @@ from tests.colorbatch.conftest import DpxFile
 from training.backbones import ResNet18, VGG19Features
 from training.cli import cli as trainer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TINY = {
     "size": 64,

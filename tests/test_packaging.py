@@ -17,6 +17,8 @@ from PIL import Image
 
 from colorbatch.model.contract import DEFAULT_MODEL, embedded_models
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -61,11 +62,26 @@ def test_constraints_pin_every_direct_dependency() -> None:
     """Everything in pyproject, but the GPU wheels, has an exact pin in constraints.txt."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cpu"], *extras["heic"], *extras["film"]]
-    wanted += [*extras["train"], *extras["demo"], *extras["dev"]]
+    assert "test" in extras
+    lists = [extras[name] for name in extras if name not in ("cuda13", "cuda12", "gpu")]
+    wanted = itertools.chain(project["dependencies"], *lists)
     names = {re.split(r"[\[<>=]", line)[0].lower() for line in wanted} - {"colorbatch"}
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
     assert names <= {name.lower().replace("_", "-") for name in pins}
+
+
+def test_the_quick_checks_need_no_torch() -> None:
+    """The extra of `make check` leads to nothing of training or export."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted, names = ["colorbatch[test]"], set()
+    while wanted:
+        name, _, own = wanted.pop().partition("[")
+        names.add(re.split(r"[<>=]", name)[0])
+        if name == "colorbatch":
+            wanted += itertools.chain(*(extras[each] for each in own.rstrip("]").split(",")))
+    assert names >= {"pytest", "pytest-xdist", "onnxruntime", "colorbatch"}
+    assert not names & {"torch", "onnx", "onnxscript", "matplotlib", "safetensors"}
 
 
 def test_no_file_names_the_machine_it_was_made_on() -> None:
@@ -97,6 +113,25 @@ def test_relative_links_lead_somewhere() -> None:
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_what_is_to_be_touched_is_there() -> None:
+    """Every file and every name that CONTRIBUTING tells of is in the code."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## Adding something", 1)[1]
+    words = set(re.findall(r"`([^`\s]+)`", page))
+    sources = [
+        path
+        for folder in ("colorbatch", "training", "export", "benchmarks", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    paths = [f"/{path.relative_to(ROOT).as_posix()}" for path in sources]
+    files = {word for word in words if word.endswith(".py")}
+    assert len(files) > 20
+    assert not {file for file in files if not any(path.endswith(f"/{file}") for path in paths)}
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    names = {part for word in words - files for part in word.split(".") if part.isidentifier()}
+    assert len(names) > 50
+    assert not {name for name in names if not re.search(rf"\b{name}\b", text)}
 
 
 LARGEST = {"unet32": 30e6, "lite-unet": 17e6}

@@ -24,6 +24,8 @@ from training.config import TrainConfig, load_recipe
 from training.models import open_model
 from training.step import make_players, train_step
 
+pytestmark = pytest.mark.slow
+
 Photos = tuple[Path, Path]
 SMALL: dict[str, Any] = {
     **{"width": 8, "discriminator_width": 8, "size": 32, "batch_size": 4, "steps": 6},

@@ -34,6 +34,8 @@ from training.train import (
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 Photos = tuple[Path, Path]
 Start = Callable[[Path], subprocess.Popen[str]]
 LOSSES = ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_pixel", "loss_G")

@@ -33,6 +33,8 @@ from colorbatch.ffmpeg import (
     tick,
 )
 
+pytestmark = pytest.mark.slow
+
 TIMES = (0, 1001, 2002, 3003, 4004, 5005, 6006, 7007, 8008, 9009, 10010)
 UNEVEN = (24000, 25001, 25500, 28004, 28005, 33009, 36000, 36100, 40000, 40500, 41001)
 
