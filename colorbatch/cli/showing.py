@@ -70,7 +70,7 @@ class Shower:
     def error(self, text: str) -> None:
         self._line(text)
 
-    def begun(self, total: int) -> None:
+    def begun(self, total: int, finished: int) -> None:
         def catch(signum: int, _: Any) -> None:
             if self._caught:
                 raise KeyboardInterrupt
@@ -81,7 +81,9 @@ class Shower:
         if self.shows_bar and self._unit == "pictures":
             from tqdm import tqdm
 
-            self._bar = self._held.enter_context(tqdm(total=total, unit="picture"))
+            self._bar = self._held.enter_context(
+                tqdm(total=total, initial=finished, unit="picture")
+            )
             self._held.callback(self._forget_bar)
 
     def progress(self, name: str) -> Progress:

@@ -77,7 +77,7 @@ class ClipRun(Run):
             yield from _previewed(request, planned, engine, watch)
             return
         _refuse_locked(planned.todo)
-        watch.begun(report.total)
+        watch.begun(report.total, report.finished)
         maker, unfit = None, {}
         if engine is not None:
             anew = request.redo == "all"

@@ -38,8 +38,9 @@ class Watch(Protocol):
     def error(self, text: str) -> None:
         """Why something cannot be made; said to the quiet as well."""
 
-    def begun(self, total: int) -> None:
-        """The sources are counted and judged, and now the work begins."""
+    def begun(self, total: int, finished: int) -> None:
+        """The sources are counted and judged, and now the work begins; how many there are, and how
+        many of them have their outcome already."""
 
     def progress(self, name: str) -> contextlib.AbstractContextManager[Progress]:
         """Who is told how far the work on a source is."""
@@ -70,7 +71,7 @@ class Unwatched:
     def error(self, text: str) -> None:
         pass
 
-    def begun(self, total: int) -> None:
+    def begun(self, total: int, finished: int) -> None:
         pass
 
     def progress(self, name: str) -> contextlib.AbstractContextManager[Progress]:

@@ -82,7 +82,7 @@ class PictureRun(Run):
             if todo and engine is not None:
                 watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
                 report.made_by = _made_by(engine, settings, model_sha256())
-                watch.begun(report.total)
+                watch.begun(report.total, report.finished)
                 for outcome in self._made(todo, engine, journals, model_sha256()):
                     if request.sample:
                         ended.append(outcome)
@@ -146,7 +146,7 @@ class PictureRun(Run):
         """What a run would do: every source is read for its kind, and nothing is written."""
         request, watch, report = self.request, self.watch, self.report
         report.dry_run = True
-        watch.begun(report.total)
+        watch.begun(report.total, report.finished)
         judged: list[Outcome] = []
         planned = batch.foresee(
             todo,
