@@ -90,3 +90,12 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ColorbatchError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def reason_of(error: BaseException, *paths: object) -> str:
+    """Why something failed, on one line; one of the paths at its begin is left out, since it stands
+    beside the reason wherever that is shown."""
+    reason = one_line(error)
+    for path in paths:
+        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
+    return reason

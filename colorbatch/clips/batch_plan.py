@@ -18,7 +18,14 @@ from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.source import Footage
-from colorbatch.errors import ColorbatchError, SourceError, TargetError, UsageError, one_line
+from colorbatch.errors import (
+    ColorbatchError,
+    SourceError,
+    TargetError,
+    UsageError,
+    one_line,
+    reason_of,
+)
 from colorbatch.ffmpeg import Film, tick
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files
@@ -250,12 +257,9 @@ def _skipped(film: Work, reason: str) -> FilmOutcome:
     return FilmOutcome(film.job.source, film.job.target, "skipped", reason)
 
 
-def failed(source: object, target: object, error: Exception) -> FilmOutcome:
-    """The outcome of a film that could not be made."""
-    reason = one_line(error)
-    for path in (source, target):
-        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
-    return FilmOutcome(Path(str(source)), Path(str(target)), "failed", reason)
+def failed(source: Path, target: Path, error: Exception) -> FilmOutcome:
+    """The outcome of a clip that could not be made."""
+    return FilmOutcome(source, target, "failed", reason_of(error, source, target))
 
 
 def line_of(film: Work, workers: int = 0) -> str:

@@ -14,7 +14,9 @@ from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import Film
 from colorbatch.fs import atomic
 
-MARK = "Color made by a machine: colorbatch"
+MARKED_AS = "Color made by a machine: "
+"""How the tag of a film that says so begins; what made it (`Engine.mark`) follows."""
+MARK = f"{MARKED_AS}colorbatch"
 MARK_TAGS = ("comment", "description", "synopsis", "colorbatch")
 """Tags that every container keeps; the first that the source does not use gets our mark."""
 

@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from colorbatch import __version__, color, ffmpeg
+from colorbatch import color, ffmpeg
 from colorbatch.clips import film_frames, film_journal, film_plan, film_sink
 from colorbatch.clips.film_frames import Batch
 from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part
 from colorbatch.clips.film_plan import FilmPlan
-from colorbatch.clips.film_source import MARK, sha256_of
+from colorbatch.clips.film_source import MARKED_AS, sha256_of
 from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.color import Float
 from colorbatch.errors import SourceError, StoppedError
@@ -72,8 +72,7 @@ class Maker:
     @property
     def mark(self) -> str:
         """The tag that says where the color comes from."""
-        card = self.engine.card
-        return f"{MARK} {__version__}, model {card.name} {card.weights_sha256[:16]}".strip()
+        return f"{MARKED_AS}{self.engine.mark}"
 
 
 def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:

@@ -19,7 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch import __version__, color
+from colorbatch import color
 from colorbatch.clips import numbered_frame
 from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
@@ -27,7 +27,7 @@ from colorbatch.clips.render_film import Maker
 from colorbatch.color import Float
 from colorbatch.color.luma_join import enlarge_rows
 from colorbatch.color.ycbcr import Region
-from colorbatch.errors import OutputFullError, SourceError, one_line
+from colorbatch.errors import OutputFullError, SourceError, reason_of
 from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import check_target, make_folder
@@ -46,9 +46,7 @@ Stamp = tuple[int, int]
 
 def style_of(maker: Maker) -> FrameStyle:
     """How results are written, and what they say of their origin."""
-    card = maker.engine.card
-    mark = f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
-    return FrameStyle(mark, maker.settings.saturation)
+    return FrameStyle(maker.engine.mark, maker.settings.saturation)
 
 
 def color_frames(
@@ -146,8 +144,10 @@ class _Tally:
         elif self.gone or self._have_gone(done.item):
             self.gone = True
         else:
-            self.failures.append((done.item.source.name, _reason(done.item, done.error)))
-            self.told(f"{done.item.source}: {self.failures[-1][1]}")
+            job = done.item
+            reason = reason_of(done.error, job.source, job.target)
+            self.failures.append((job.source.name, reason))
+            self.told(f"{job.source}: {reason}")
 
     def _have_gone(self, job: Job) -> bool:
         """Whether not this frame alone is missing, but its folder, or the disk that it was on."""
@@ -205,13 +205,6 @@ def _cost(plan: FramePlan) -> int:
     # chroma of the picture's size is made where a region is
     each = PIXEL_BYTES * -(-plan.traits.bits // 8) + 3 * 8 + (16 if plan.region else 0)
     return height * width * each + memory_need.PICTURE_BYTES
-
-
-def _reason(job: Job, error: Exception) -> str:
-    reason = one_line(error)
-    for path in (job.source, job.target):
-        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
-    return reason
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from colorbatch import color
+from colorbatch import __version__, color
 from colorbatch.errors import (
     ColorbatchError,
     DeviceUnavailableError,
@@ -85,6 +85,13 @@ class Engine:
         self.contract, self.card = read_metadata(self.path, metadata)
         self.size = self.contract.size.choose()
         _check_tensors(self._session, self.contract, self.path)
+
+    @property
+    def mark(self) -> str:
+        """What made the color of a result, for the marks in files: the tool with its version, the
+        model, and the first digits of the hash of its weights."""
+        card = self.card
+        return f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
 
     @property
     def told(self) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from colorbatch import color
-from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, one_line
+from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, reason_of
 from colorbatch.formats import memory_need
 from colorbatch.fs.atomic import make_folder, replacing
 from colorbatch.job import ImageSettings, Job, Outcome, Redo
@@ -182,7 +182,6 @@ def colorize_images(
     """
     threads = workers or os.cpu_count() or 1
     in_flight = 2 * threads + engine.batch_size
-    mark = f"colorbatch; model {engine.card.name} {engine.card.weights_sha256[:16]}".strip()
     room = _Room.of(memory, memory_need.BASE_BYTES)
     one_at_a_time = threading.Lock()
 
@@ -190,7 +189,7 @@ def colorize_images(
         with one_at_a_time:  # files of many pages ask for it while they are written
             return engine.predict(lightness)
 
-    work = _Work(settings, engine.size, mark, journals, model_sha256, room, predict)
+    work = _Work(settings, engine.size, engine.mark, journals, model_sha256, room, predict)
     failed = threading.Event()
     full: OutputFullError | None = None
     results = pipeline.run(
@@ -250,11 +249,7 @@ def _outcome(done: pipeline.Done[Job, Outcome]) -> Outcome:
     job, error = done.item, done.error or RuntimeError("no result")
     if not isinstance(error, ColorbatchError | MemoryError):
         logger.debug("%s", job.source, exc_info=error)
-    # readers name the source themselves; elsewhere it is in the outcome
-    reason = one_line(error)
-    for path in (job.source, job.target):
-        reason = reason.removeprefix(" ".join(f"{path}: ".split()) + " ")
-    return Outcome(job.source, job.target, "failed", reason)
+    return Outcome(job.source, job.target, "failed", reason_of(error, job.source, job.target))
 
 
 def check_target_folder(jobs: Sequence[Job], output: Path | None) -> None:

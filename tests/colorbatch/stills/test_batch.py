@@ -16,6 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from colorbatch import __version__
 from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.formats import memory_need
 from colorbatch.inputs.picture_files import plan_jobs
@@ -234,7 +235,8 @@ def test_the_mark_names_the_model(engine, source, tmp_path):
     jobs = plan_jobs([source], tmp_path / "out")[:1]
     list(colorize_images(jobs, engine, ImageSettings()))
     with Image.open(jobs[0].target) as image:
-        assert "colorbatch; model tiny 0000000000000000" in image.info["XML:com.adobe.xmp"]
+        xmp = image.info["XML:com.adobe.xmp"]
+    assert f"colorbatch {__version__}; model tiny 0000000000000000" in xmp
 
 
 def test_a_rotated_photograph_is_predicted_upright(engine, tmp_path):
