@@ -496,7 +496,7 @@ HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
         (["video", "film.mkv", "-o", "r.mkv"], "colorbatch.cli.video"),
         (["video", "film.mkv", "-o", "r.mkv"], "av"),
         (["verify"], "colorbatch.model.parity"),
-        (["models"], "colorbatch.contract"),
+        (["models"], "colorbatch.model.contract"),
         (["doctor"], "onnxruntime.capi.onnxruntime_pybind11_state"),
     ],
 )
