@@ -17,9 +17,12 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW_FIXTURES = frozenset(
-    {"clean_env", "exported", "exported_recipes", "finished", "finished_run", "start_training"}
+    {
+        *("clean_env", "exported", "exported_recipes", "finished", "finished_run"),
+        *("make_model", "start_training"),
+    }
 )
-"""What is used by tests that start processes or train."""
+"""What is used by tests that start processes, train, or need a model file made by onnx."""
 
 
 @pytest.hookimpl(tryfirst=True)

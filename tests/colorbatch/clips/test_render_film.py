@@ -123,6 +123,7 @@ def test_what_an_earlier_run_made_is_told_as_such(
     assert 0 < sum(found) == there < 35 and sum(made) == 35 - there
 
 
+@pytest.mark.slow  # encodes 2160 lines
 @pytest.mark.parametrize(
     ("memory", "size", "held"),
     [(64, (50, 66), 65), (64, (2160, 3840), 65), (16, (2160, 3840), 32), (4, (2160, 3840), 2)],

@@ -452,9 +452,9 @@ def test_a_page_in_color_among_grey_ones_keeps_its_pixels(photograph: Any, tmp_p
     """Without chroma a page is written as it was, unmarked."""
     path = tmp_path / "a.tif"
     rgb = photograph("coffee")[:60, :60]
-    with tifffile.TiffWriter(path) as writer:
-        writer.write(rgb[..., 0], metadata=None)
-        writer.write(rgb, photometric="rgb", metadata=None)
+    with tifffile.TiffWriter(path) as source:
+        source.write(rgb[..., 0], metadata=None)
+        source.write(rgb, photometric="rgb", metadata=None)
     file = io.BytesIO()
     first, second = reader.pages(path)
     writer.write(file, [(first, AB), (second, None)], "TIFF", StillStyle("test"))
