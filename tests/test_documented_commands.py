@@ -67,6 +67,8 @@ def tiny(words: list[str]) -> list[str]:
         given = _given(words)
         if given is not None:
             del values["width"]  # the weights have one
+        if "embedded" in words:
+            values["batch_size"] = 4  # one of them a second view
         if given == WEIGHTS:
             del values["discriminator_width"]  # and so have those of its discriminators
         if given is not None and given.endswith(".onnx"):

@@ -217,7 +217,7 @@ EMBEDDED = dataclasses.replace(
     **{"steps": 4, "checkpoint_every": 2, "validate_every": 99},
 )
 """What the sources do not have, all at once and small, with what the recipe itself leaves out."""
-TERMS = ("GAN", "projected", "features", "consistency")
+TERMS = ("GAN", "projected", "features", "consistency", "distribution")
 
 
 def test_killed_and_resumed_with_newer_settings(
