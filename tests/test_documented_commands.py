@@ -40,7 +40,7 @@ TINY = {
     "precision": "fp32",
 }
 """Settings that a test can afford, added behind those that the page gives."""
-MODELS = ROOT / "colorbatch" / "models"
+MODELS = ROOT / "colorbatch" / "model" / "embedded"
 WEIGHTS = "training/weights/embedded.safetensors"
 """What the default model is fine-tuned from."""
 JOINED = "python -m training evaluate runs/lite runs/bold runs/joined --data others"
@@ -107,10 +107,10 @@ def place(tmp_path: Path) -> Path:
     linear = {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
     torch.save(ResNet18().state_dict() | linear, tmp_path / "resnet18.pth")
     torch.save(VGG19Features(5, 4).state_dict(), tmp_path / "vgg19.pth")
-    (tmp_path / "colorbatch" / "models").mkdir(parents=True)
+    (tmp_path / "colorbatch" / "model" / "embedded").mkdir(parents=True)
     for name in ("lite-unet", "unet32"):
         real = MODELS / f"{name}.onnx"  # any model will do to be measured, until it is trained
-        link = tmp_path / "colorbatch" / "models" / real.name
+        link = tmp_path / "colorbatch" / "model" / "embedded" / real.name
         link.symlink_to(real if real.exists() else MODELS / "unet32.onnx")
     if (ROOT / WEIGHTS).exists():
         (tmp_path / WEIGHTS).parent.mkdir(parents=True)
