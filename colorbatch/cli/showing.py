@@ -35,14 +35,20 @@ class Shower:
         self._last_line = time.monotonic()
         self._caught = 0
         self._held = contextlib.ExitStack()
+        self._report: Report | None = None
 
     def all_of(self, run: Run) -> ExitCode:
         """Make and show all. Raises ColorbatchError, if something was made when all is told."""
         report, full = run.report, None
+        self._report = report
         with self._held:
             try:
                 for outcome in run:
-                    self._outcome(outcome, report)
+                    try:
+                        self._outcome(outcome, report)
+                    except KeyboardInterrupt:  # a second one: the work ends, and is told of
+                        if not self._caught:
+                            raise
             except OutputFullError as error:
                 if not report.stopped:
                     raise
@@ -78,7 +84,8 @@ class Shower:
 
         previous = signal.signal(signal.SIGINT, catch)
         self._held.callback(signal.signal, signal.SIGINT, previous)
-        if self.shows_bar and self._unit == "pictures":
+        foreseen = self._report is not None and self._report.dry_run  # that prints a line for each
+        if self.shows_bar and self._unit == "pictures" and not foreseen:
             from tqdm import tqdm
 
             self._bar = self._held.enter_context(

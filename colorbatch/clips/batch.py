@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from colorbatch import __version__
 from colorbatch.clips import (
     batch_plan,
     film_journal,
@@ -352,16 +351,7 @@ def _unfinished(one: Work, maker: Maker, request: ClipRequest) -> FilmOutcome:
 
 
 def _made_by(maker: Maker) -> dict[str, object]:
-    engine = maker.engine
     settings: dict[str, Any] = asdict(maker.settings)
-    return {
-        "program": f"colorbatch {__version__}",
-        "model": engine.card.name,
-        "model_sha256": maker.model_sha256,
-        "device": engine.device,
-        "provider": engine.provider,
-        "settings": {
-            name: str(value) if name in ("start", "end", "fps") and value is not None else value
-            for name, value in settings.items()
-        },
-    }
+    for name in ("start", "end", "fps"):  # fractions
+        settings[name] = None if settings[name] is None else str(settings[name])
+    return maker.engine.made_by(maker.model_sha256) | {"settings": settings}

@@ -93,6 +93,16 @@ class Engine:
         card = self.card
         return f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
 
+    def made_by(self, model_sha256: str) -> dict[str, object]:
+        """Program, model and device, for a report; model_sha256: of the model's file."""
+        return {
+            "program": f"colorbatch {__version__}",
+            "model": self.card.name,
+            "model_sha256": model_sha256,
+            "device": self.device,
+            "provider": self.provider,
+        }
+
     @property
     def told(self) -> str:
         """Model, device and provider, in words."""

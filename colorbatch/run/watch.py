@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 Unit = Literal["frame", "B"]
 
 
-class Progress(Protocol):
+class Stages(Protocol):
     """Told how far each stage of the work on one source is."""
 
     def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
@@ -42,7 +42,7 @@ class Watch(Protocol):
         """The sources are counted and judged, and now the work begins; how many there are, and how
         many of them have their outcome already."""
 
-    def progress(self, name: str) -> contextlib.AbstractContextManager[Progress]:
+    def progress(self, name: str) -> contextlib.AbstractContextManager[Stages]:
         """Who is told how far the work on a source is."""
 
 
@@ -74,5 +74,5 @@ class Unwatched:
     def begun(self, total: int, finished: int) -> None:
         pass
 
-    def progress(self, name: str) -> contextlib.AbstractContextManager[Progress]:
+    def progress(self, name: str) -> contextlib.AbstractContextManager[Stages]:
         return contextlib.nullcontext(_NoProgress())

@@ -12,12 +12,11 @@ import functools
 import time
 from collections.abc import Iterator, Sequence
 
-from colorbatch import __version__
 from colorbatch.errors import OutputFullError, UsageError
 from colorbatch.formats.registry import READ, in_words
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
-from colorbatch.job import ImageSettings, Job, Outcome
+from colorbatch.job import Job, Outcome
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
@@ -81,7 +80,8 @@ class PictureRun(Run):
             started = time.monotonic()
             if todo and engine is not None:
                 watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
-                report.made_by = _made_by(engine, settings, model_sha256())
+                report.made_by = engine.made_by(model_sha256())
+                report.made_by["settings"] = dataclasses.asdict(settings)
                 watch.begun(report.total, report.finished)
                 for outcome in self._made(todo, engine, journals, model_sha256()):
                     if request.sample:
@@ -190,15 +190,3 @@ def jobs_of(request: PictureRequest) -> list[Job]:
     if not jobs:
         raise UsageError("no pictures found", f"{in_words(READ, 'and')} files are looked for")
     return picture_files.shard(jobs, *request.part) if request.part else jobs
-
-
-def _made_by(engine: Engine, settings: ImageSettings, model_sha256: str) -> dict[str, object]:
-    """What made the color, for the report."""
-    return {
-        "program": f"colorbatch {__version__}",
-        "model": engine.card.name,
-        "model_sha256": model_sha256,
-        "device": engine.device,
-        "provider": engine.provider,
-        "settings": dataclasses.asdict(settings),
-    }
