@@ -27,6 +27,7 @@ from colorbatch import color
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.fs.atomic import write_bytes
 from training import checkpoint, plots, spaces
+from training.ahead import batches_of
 from training.backbones import load_weights, read_weights
 from training.checkpoint import Progress
 from training.config import TrainConfig, differences
@@ -250,12 +251,16 @@ def _loop(
     done = _share(config, progress)
     bar = tqdm(total=progress.steps or None, initial=progress.step, unit="step", mininterval=1)
 
-    with log_path.open("a", encoding="utf-8") as log, bar, _interrupt_flag() as interrupted:
+    with (
+        log_path.open("a", encoding="utf-8") as log,
+        bar,
+        batches_of(photos, config) as batches,
+        _interrupt_flag() as interrupted,
+    ):
         while done < 1:
             step = progress.step
             with watch.part("batches", step):
-                epoch, indices = step_photographs(photos.cache, config, step)
-                batch = make_batch(photos, config, epoch, indices)
+                epoch, batch = batches.of(step)
             rate = scheduled(config, step, done)
             set_rates(players, config, rate)
             with watch.part("networks", step):
