@@ -50,10 +50,10 @@ def average(
 
     Wang et al. 2018, "ESRGAN", section 3.4, "Network Interpolation". The statistics of batch norm
     are measured anew over training photographs, seen as `second` sees them: those in `data`, or
-    those that `second` has decoded below its own folder. `cache` is a folder for decoded
-    photographs (that of `second` without it). `gain` makes colors stronger: what tanh makes them of
-    is multiplied by it, so that pale ones gain most; one number for all channels, or one for each
-    (a and b). Raises UsageError before any work.
+    those that `second` has decoded below its own folder (at shares of 0 and 1 they stay). `cache`
+    is a folder for decoded photographs (that of `second` without it). `gain` makes colors stronger:
+    what tanh makes them of is multiplied by it, so that pale ones gain most; one number for all
+    channels, or one for each (a and b). Raises UsageError before any work.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"the share is at least 0 and at most 1, not {share:g}")
@@ -74,24 +74,26 @@ def average(
     channels = spaces.OUTPUTS[config.color_space]
     if len(gain) not in (1, channels):
         raise UsageError(f"one gain, or one for each of {channels} channels, not {len(gain)}")
-    photos = _photographs(second, config, data, cache)
-    say(f"statistics of batch norm from {len(photos)} photographs")
+    photos = _photographs(second, config, data, cache) if 0 < share < 1 else None
+    if photos is not None:
+        say(f"statistics of batch norm from {len(photos)} photographs")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         mine, theirs = (checkpoint.trained_generator(each) for each in states)
     except RuntimeError as error:
         raise UsageError(f"{first} is of another network than {second}") from error
-    made = between(mine, theirs, share)
+    made = between(mine, theirs, share) if 0 < share < 1 else theirs if share else mine
     strengthen(made, gain)
     made.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    calibrate_batch_norm(
-        made,
-        calibration(Photographs(photos, device), config),
-        device,
-        choose_precision(config.precision, device),
-        made.frozen() if config.freeze_encoder and _equally_frozen(mine, theirs) else (),
-    )
+    if photos is not None:
+        calibrate_batch_norm(
+            made,
+            calibration(Photographs(photos, device), config),
+            device,
+            choose_precision(config.precision, device),
+            made.frozen() if config.freeze_encoder and _equally_frozen(mine, theirs) else (),
+        )
     weights = {name: value.cpu().contiguous() for name, value in made.state_dict().items()}
     words = f"between {_name(first)} and {_name(second)}, share {share:g}"
     if set(gain) != {1}:
@@ -117,7 +119,7 @@ def average(
         "share": share,
         "gain": list(gain),
         "settings": dataclasses.asdict(config),
-        "training": photos.names,
+        "training": photos.names if photos else [],
     }
     write_bytes(out / "run.json", json.dumps(record, indent=1).encode())
     with replacing(out / checkpoint.NAME) as file:

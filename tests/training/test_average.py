@@ -89,6 +89,10 @@ def test_weights_between(two: tuple[Path, Path], photos: Photos, tmp_path: Path)
             # float32 rounding of weights around 0.02 and 1
             allowed = 0 if share in (0, 1) else 2e-7
             assert (value.double() - wanted).abs().max() <= allowed, name
+        if share in (0, 1):  # and so are the statistics of batch norm
+            end = checkpoint.load(two[round(share)])["ema"]
+            made = checkpoint.load(out)["ema"]
+            assert all(torch.equal(made[name], value) for name, value in end.items())
         state, theirs = checkpoint.load(out), checkpoint.load(two[1])
         assert state["config"] == theirs["config"]
         assert all(torch.equal(state["ema"][k], state["generator"][k]) for k in state["ema"])
