@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -53,21 +53,54 @@ AskedTransfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 
 
 @dataclass(frozen=True)
-class ImageSettings:
-    """What decides the look and the form of results."""
+class Part:
+    """To which results a setting matters; to all if it says nothing. See `matters_to`."""
 
-    saturation: float = 1.0
-    quality: int | None = None
-    on_color: OnColor = "keep"
+    to: frozenset[str] | None = None
+    only: str = ""
+    always: bool = False
+
+    def is_in(self, result: Collection[str]) -> bool:
+        """Whether the setting decides a result that is described by these words."""
+        meant = self.to is None or not self.to.isdisjoint(result)
+        return meant and (not self.only or self.only in result)
+
+
+def matters_to(*to: str, only: str = "", always: bool = False) -> dict[str, Part]:
+    """A setting's metadata: these results are outdated when it changes.
+
+    to: how the source of a picture ended ("colored"; "kept", its own color in another format;
+    "copied", byte for byte; "skipped"), or what a clip became ("film", "frames"); nothing for a
+    setting that decides no result. only: what else these have to be: of a kind ("toned", "color"),
+    or of a format that has a "quality". always: the first version had it, and told it in its
+    digests at any value (`journal.digest`). A setting without this matters to all.
+    """
+    return {"part": Part(frozenset(to), only, always)}
+
+
+def _first(*to: str, only: str = "") -> dict[str, Part]:
+    return matters_to(*to, only=only, always=True)
+
+
+STILLS = ("colored", "kept", "copied", "skipped")
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What decides the look and the form of results, and of which (`matters_to`)."""
+
+    saturation: float = field(default=1.0, metadata=_first("colored"))
+    quality: int | None = field(default=None, metadata=_first("colored", "kept", only="quality"))
+    on_color: OnColor = field(default="keep", metadata=_first(*STILLS, only="color"))
     """What happens to pictures that are in color already (those named one by one are colored)."""
-    on_toned: OnToned = "colorize"
+    on_toned: OnToned = field(default="colorize", metadata=_first(*STILLS, only="toned"))
     """What happens to toned ones: colored without their tone, kept, or left out (named ones are
     colored)."""
-    upright: bool = False
+    upright: bool = field(default=False, metadata=_first("colored", "kept"))
     """Whether pixels are turned by the orientation tag, rather than kept in their order."""
-    times: bool = True
+    times: bool = field(default=True, metadata=_first("colored", "kept", "copied"))
     """Whether results have the modification time of their source."""
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int = field(default=MAX_PIXELS, metadata=matters_to())
     """Larger pictures are refused by their header."""
 
     def fate(self, kind: Kind, named: bool) -> Fate:
@@ -78,23 +111,25 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """What decides the look and the form of colored films. start, end: seconds from the film's
-    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
-    fps, the rate that was asked for, None for the header's."""
+    """What decides the look and the form of colored films and numbered frames, and of which
+    (`matters_to`). start, end: seconds from the film's begin, None for all; options: the encoder's
+    own. Of numbered frames: transfer, `--transfer`; fps, the rate that was asked for, None for the
+    header's."""
 
-    saturation: float = 1.0
-    codec: str = ""
-    pix_fmt: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    drop_unsupported: bool = False
-    allow_depth_loss: bool = False
-    on_color: Choice = "skip"
-    on_toned: Choice = "colorize"
-    region: Region | None = None
-    start: Fraction | None = None
-    end: Fraction | None = None
-    transfer: AskedTransfer = "auto"
-    fps: Fraction | None = None
+    saturation: float = field(default=1.0, metadata=_first("film", "frames"))
+    codec: str = field(default="", metadata=_first("film"))
+    pix_fmt: str = field(default="", metadata=_first("film"))
+    options: tuple[tuple[str, str], ...] = field(default=(), metadata=_first("film"))
+    drop_unsupported: bool = field(default=False, metadata=matters_to())
+    """What it decides is in the plan, and so is depth that may be lost."""
+    allow_depth_loss: bool = field(default=False, metadata=matters_to())
+    on_color: Choice = field(default="skip", metadata=matters_to())
+    on_toned: Choice = field(default="colorize", metadata=matters_to())
+    region: Region | None = field(default=None, metadata=_first("film", "frames"))
+    start: Fraction | None = field(default=None, metadata=_first("film"))
+    end: Fraction | None = field(default=None, metadata=_first("film"))
+    transfer: AskedTransfer = field(default="auto", metadata=matters_to("film", "frames"))
+    fps: Fraction | None = field(default=None, metadata=matters_to("film"))
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
