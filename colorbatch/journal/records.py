@@ -122,27 +122,57 @@ def verdict(
     was skipped later. With `replace` outdated results are about to be written over, and are read to
     see that they are the very files that the journal tells of; otherwise their size decides.
     """
-    there = _size(job.target)
+    there = _size(job.target) or None
     if job.home is None:  # the one file that the user named
         return (EXISTS, True) if there else ("", False)
     if record is None:
-        return (NOT_OURS, False) if there else ("", False)
-    made, stale = record.made, ""
-    if not _same_source(made, job.source):
-        stale = SOURCE_CHANGED
-    elif made.model and made.model != model():
-        stale = OTHER_MODEL
-    elif made.settings != settings(made):
-        stale = OTHER_SETTINGS
+        return judged(there, None, str)
+    made = record.made
+
+    def why() -> str:
+        return stale(
+            _same_source(made, job.source),
+            lambda: not made.model or made.model == model(),
+            lambda: made.settings == settings(made),
+        )
+
     if made.outcome == "skipped":
-        if stale:
+        if why():
             return verdict(job, older, settings, model, replace=replace)
         return made.reason, False
-    if there and there != record.target_size:
+    reason, outdated = judged(there, record.target_size, why)
+    if outdated and replace and not is_file(job.target, record):
         return RESULT_CHANGED, False
-    if there and stale and replace and not is_file(job.target, record):
+    return reason, outdated
+
+
+def judged(size: int | None, recorded: int | None, changed: Callable[[], str]) -> tuple[str, bool]:
+    """Why a result need not be made, and whether it is outdated; ('', False) if it is to make. The
+    one rule for pictures, films and frames.
+
+    size: bytes of the file that has the target's name, None without one; recorded: of the one that
+    the journal knows, None where it knows none; changed: see `stale`, asked where it matters.
+    """
+    if size is None:
+        return "", False
+    if recorded is None:
+        return NOT_OURS, False
+    if size != recorded:
         return RESULT_CHANGED, False
-    return (stale or FINISHED, bool(stale)) if there else ("", False)
+    why = changed()
+    return why or FINISHED, bool(why)
+
+
+def stale(
+    same_source: bool, same_model: Callable[[], bool], same_settings: Callable[[], bool]
+) -> str:
+    """What of that which a result was made of, and with, is another now; "" for nothing. The source
+    comes before the model, the model before the settings."""
+    if not same_source:
+        return SOURCE_CHANGED
+    if not same_model():
+        return OTHER_MODEL
+    return "" if same_settings() else OTHER_SETTINGS
 
 
 def _same_source(made: Made, path: Path) -> bool:
