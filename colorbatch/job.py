@@ -5,13 +5,14 @@ Plain values that can be pickled; no pixels, and no files are read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from colorbatch.color.classify import Kind
@@ -181,7 +182,7 @@ Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one source.
+    """The end of one source: what a run yields, `--json` and `--log` print, and journals hold.
 
     colored: the target was written; kept: it was in color already, or toned and to stay so, and
     copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why;
@@ -189,6 +190,9 @@ class Outcome:
     color.
     """
 
+    what: ClassVar[str] = "still"
+    """Its class, of sources: still, film or frames; a journal also has single ones of these, frame.
+    """
     source: Path
     target: Path
     status: Status
@@ -203,40 +207,74 @@ class Outcome:
     """Whether a dry run says so, and nothing was done."""
     plan: str = ""
     """What would be made, in words, where nothing was: of dry runs and previews."""
+    seconds: float = field(default=0.0, kw_only=True)
+    """From the begin of the work on it to its end, others beside it included; 0 where none was."""
+    source_sha256: str = field(default="", kw_only=True)
+    target_sha256: str = field(default="", kw_only=True)
+    """SHA-256 of both files, hexadecimal, where they are known."""
+    made_by: Mapping[str, object] = field(default_factory=dict, kw_only=True)
+    """With what: see `made_by`."""
 
     def to_json(self) -> str:
         """One line of JSON."""
+        values = self.values()
+        if self.foreseen:
+            values |= {"status": "planned", "would_be": self.status}
+        return json.dumps(values, ensure_ascii=True)
+
+    def values(self) -> dict[str, object]:
+        """All of it, in plain values; None for what there is not."""
         values: dict[str, object] = {
+            "class": self.what,
             "source": str(self.source),
             "target": str(self.target),
             "status": self.status,
             "kind": self.kind or None,
             "reason": self.reason or None,
             "notes": list(self.notes),
+            "pages": self.pages,
+            "outdated": self.outdated,
+            "seconds": round(self.seconds, 3),
+            "source_sha256": self.source_sha256 or None,
+            "target_sha256": self.target_sha256 or None,
+            "made_by": dict(self.made_by) or None,
         }
-        values |= self._more()
-        if self.foreseen:
-            values |= {"status": "planned", "would_be": self.status}
-        return json.dumps(values, ensure_ascii=True)
+        return values | self._more()
 
     def _more(self) -> dict[str, object]:
-        """What only sources of its kind have."""
+        """What only sources of its class have."""
         return {}
+
+
+WITH_MODEL = ("model", "model_sha256", "device", "provider")
+
+
+def part_of_model(made_by: Mapping[str, object], status: str) -> Mapping[str, object]:
+    """What a run makes results with, as far as it concerns one that ended so: no model has a part
+    in those that keep their color, or that nothing is made of."""
+    if status not in ("kept", "skipped"):
+        return made_by
+    return {name: value for name, value in made_by.items() if name not in WITH_MODEL}
+
+
+def in_clear(settings: ImageSettings | FilmSettings) -> dict[str, object]:
+    """Settings as the plain values that JSON has; fractions as text."""
+    plain: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+    return plain
 
 
 @dataclass(frozen=True)
 class FilmOutcome(Outcome):
-    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; the
-    SHA-256 of both files; luma: what a proof of its luma said, "" without one."""
+    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; luma:
+    what a proof of its luma said, "" without one."""
 
+    what: ClassVar[str] = "film"
     frames: int = 0
     corrupt: int = 0
-    source_sha256: str = ""
-    target_sha256: str = ""
     luma: str = ""
 
     def _more(self) -> dict[str, object]:
-        names = ("frames", "corrupt", "source_sha256", "target_sha256", "luma")
+        names = ("frames", "corrupt", "luma")
         return {name: getattr(self, name) or None for name in names}
 
 
@@ -247,6 +285,7 @@ class FramesOutcome(FilmOutcome):
     and of results, of the frames that have a result; transfer: how the codes were seen, and why;
     failures: name of each frame that could not be made, and the reason."""
 
+    what: ClassVar[str] = "frames"
     transfer: str = ""
     failures: tuple[tuple[str, str], ...] = ()
 
@@ -256,10 +295,38 @@ class FramesOutcome(FilmOutcome):
 
 
 @dataclass(frozen=True)
+class FrameOutcome(Outcome):
+    """The end of one frame of a sequence, as its journal holds it."""
+
+    what: ClassVar[str] = "frame"
+
+
+OUTCOMES: Mapping[str, type[Outcome]] = {
+    one.what: one for one in (Outcome, FilmOutcome, FramesOutcome, FrameOutcome)
+}
+"""Class -> what has its ends."""
+
+
+def outcome_of(values: Mapping[str, Any]) -> Outcome:
+    """An outcome from its plain values (`Outcome.values`), as journals hold them. Raises KeyError,
+    TypeError, ValueError for others."""
+    kind = OUTCOMES[values["class"]]
+    names = {one.name for one in dataclasses.fields(kind)} & values.keys()
+    told = {name: values[name] for name in names if values[name] is not None}
+    told |= {name: Path(told[name]) for name in ("source", "target")}
+    told["notes"] = tuple(told.get("notes", ()))
+    if values.get("failed_frames"):
+        failed = values["failed_frames"]
+        told["failures"] = tuple((one["frame"], one["reason"]) for one in failed)
+    return kind(**told)
+
+
+@dataclass(frozen=True)
 class PreviewOutcome(Outcome):
-    """Stills of a film that would be colored. stills: their files; estimate: what all of the film
+    """Stills of a clip that would be colored. stills: their files; estimate: what all of the film
     takes, in plain values."""
 
+    what: ClassVar[str] = "preview"
     stills: tuple[Path, ...] = ()
     estimate: dict[str, object] = field(default_factory=dict)
 

@@ -3,8 +3,10 @@
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
 disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
-`finished` with that of its source as well, when it is about to bear the target's name. A kill at
-any instant leaves a prefix of that, and a torn last line is ignored. Knows no pixels.
+`finished` with that of its source as well, when it is about to bear the target's name. `outcome`,
+when a run's work on it has ended, well or not, is for who looks back, and plays no part in what is
+left to do. A kill at any instant leaves a prefix of that, and a torn last line is ignored. Knows no
+pixels.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from colorbatch.errors import (
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
-from colorbatch.job import Job
-from colorbatch.journal.records import line_of, source_stamp
+from colorbatch.job import Job, Outcome
+from colorbatch.journal.records import line_of, outcome_line, source_stamp
 
 VERSION = 1
 JOURNAL, LOCK = "journal.jsonl", "film"
@@ -210,6 +212,13 @@ def refuse_if_held(folder: Path, target: Path) -> None:
         raise _locked(target, error) from error
 
 
+def tell(job: Job, outcome: Outcome) -> None:
+    """Record how a run's work on a film ended, if that can be: as it failed because nothing can be
+    written, or because another run is at work on it, that is not written either."""
+    with contextlib.suppress(ColorbatchError), FilmBook(folder_of(job), job.target) as book:
+        book.tell(outcome, job)
+
+
 def _locked(target: Path, error: LockedError) -> LockedError:
     who = str(error).rpartition("here: ")[2]
     return LockedError(f"{target}: another run is at work on it: {who}")
@@ -304,6 +313,11 @@ class FilmBook:
         atomic.rename(made, self._target)
         atomic.sync_folder(self._target.parent)
         self.clear()
+
+    def tell(self, outcome: Outcome, job: Job) -> None:
+        """Record how a run's work on the film ended; for who looks back, not for resuming. Raises
+        OutputFullError."""
+        self._append(outcome_line(outcome, job))
 
     def clear(self) -> None:
         """Remove everything but the journal and the lock."""
