@@ -33,6 +33,7 @@ from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import part_of
 from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.journal.records import RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.run.report import escaped
 from colorbatch.run.watch import Watch
@@ -212,7 +213,7 @@ def _judged(
     anyway = request.redo == "all" or (outdated and again)
     if reason and not anyway:
         skipped = replace(_skipped(film, reason), outdated=outdated)
-        if (made := account.finish) is not None:
+        if (made := account.finish) is not None and reason != RESULT_CHANGED:
             skipped = replace(skipped, source_sha256=made.source_sha256, target_sha256=made.sha256)
         return film, skipped
     film = replace(film, kind=kind_of_film(film.plan.footage))

@@ -21,7 +21,7 @@ from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, rea
 from colorbatch.formats import memory_need
 from colorbatch.fs.atomic import digest, make_folder, replacing
 from colorbatch.job import ImageSettings, Job, Outcome, Redo, in_clear, part_of_model
-from colorbatch.journal.records import Made, Record, source_stamp, verdict
+from colorbatch.journal.records import RESULT_CHANGED, Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline
@@ -52,33 +52,46 @@ def split_finished(
     if redo == "all":
         return list(jobs), []
     todo, skipped = [], []
+    digests: dict[tuple[object, ...], str] = {}  # results are many, and alike
     for job in jobs:
         record, older = journals.find(job), None
         if record is not None and record.made.outcome == "skipped":
             older = journals.find_file(job)
 
         def now(made: Made, job: Job = job) -> str:
-            return settings_digest(settings, job, made.kind, made.outcome)
+            alike = made.kind, made.outcome, job.named, job.target.suffix
+            if alike not in digests:
+                digests[alike] = settings_digest(settings, job, made.kind, made.outcome)
+            return digests[alike]
 
         again = redo == "outdated"
         reason, outdated = verdict(job, record, now, model, older=older, replace=again)
         if not reason or (outdated and again):
             todo.append(job)
+        elif record is None:
+            skipped.append(Outcome(job.source, job.target, "skipped", reason, outdated=outdated))
         else:
-            outcome = Outcome(job.source, job.target, "skipped", reason, outdated=outdated)
-            skipped.append(outcome if record is None else _as_known(outcome, record, journals))
+            kind = record.made.kind if record.made.outcome == "skipped" else ""
+            found = record if older is None or reason == record.made.reason else older
+            known = _as_known(job, reason, outdated, found, journals.made_by(found.made))
+            skipped.append(replace(known, kind=kind) if kind else known)
     return todo, skipped
 
 
-def _as_known(outcome: Outcome, record: Record, journals: Journals) -> Outcome:
+def _as_known(
+    job: Job, reason: str, outdated: bool, record: Record, made_by: Mapping[str, object]
+) -> Outcome:
     """The outcome of a source that was done before, with what its record tells."""
-    made, was_skipped = record.made, record.made.outcome == "skipped"
-    return replace(
-        outcome,
-        kind=made.kind if was_skipped else "",
+    made = record.made
+    return Outcome(
+        job.source,
+        job.target,
+        "skipped",
+        reason,
+        outdated=outdated,
         source_sha256=made.source_sha256,
-        target_sha256=record.target_sha256,
-        made_by=part_of_model(journals.made_by(made), "colored" if made.model else "kept"),
+        target_sha256="" if reason == RESULT_CHANGED else record.target_sha256,
+        made_by=made_by if made.model else part_of_model(made_by, "kept"),
     )
 
 
