@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,8 +30,10 @@ from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.space import Need
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
+from colorbatch.fs import atomic
 from colorbatch.inputs import clip_files, numbered_files, picture_files
 from colorbatch.job import FilmOutcome, FramesOutcome, Job, Outcome, PreviewOutcome, in_clear
+from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
@@ -86,7 +88,8 @@ class ClipRun(Run):
         with numbered_batch.journals_of(planned.todo, request) as journals:
             journals.lock()
             journals.begins(report.made_by)
-            work = _Making(request, watch, journals, unfit, report.made_by)
+            homes = frozenset(film_journal.home_of(one.job) for one in planned.todo)
+            work = _Making(request, watch, journals, unfit, report.made_by, homes)
             yield from work.outcomes(planned, maker)
         report.interrupted = watch.stop() and (report.finished < report.total or work.unproved)
         report.stopped = work.full is not None
@@ -219,14 +222,16 @@ def _refuse_locked(todo: Sequence[Work]) -> None:
 @dataclass
 class _Making:
     """The clips that are made. journals: of sequences that become frames; unfit: target -> why it
-    cannot be made; made_by: as of `Outcome`; full: why nothing more can be written, None as long as
-    it can; unproved: whether the run ended before a proof did."""
+    cannot be made; made_by: as of `Outcome`; homes: the folders that keep the accounts of what is
+    to do; full: why nothing more can be written, None as long as it can; unproved: whether the run
+    ended before a proof did."""
 
     request: ClipRequest
     watch: Watch
     journals: Journals
     unfit: Mapping[Path, ColorbatchError]
     made_by: Mapping[str, object]
+    homes: Collection[Path]
     full: OutputFullError | None = None
     unproved: bool = False
     _ended: bool = field(default=False, init=False)
@@ -291,10 +296,11 @@ class _Making:
         self._ended |= self.watch.stop()
 
     def _tell(self, job: Job, outcome: FilmOutcome) -> None:
-        """Record how a clip ended."""
+        """Record how a clip ended; where no result is or is to be, no folder is made for that."""
+        home = film_journal.home_of(job)
         if isinstance(outcome, FramesOutcome) and self.journals.is_open(job):
             self.journals.tell(job, outcome)
-        elif job.home is not None or job.target != job.source:
+        elif home in self.homes or atomic.reachable(home / FOLDER, room=40).is_dir():
             film_journal.tell(job, outcome)
 
     def _made(self, one: Work, maker: Maker) -> FilmOutcome:

@@ -214,7 +214,12 @@ def _judged(
     if reason and not anyway:
         skipped = replace(_skipped(film, reason), outdated=outdated)
         if (made := account.finish) is not None and reason != RESULT_CHANGED:
-            skipped = replace(skipped, source_sha256=made.source_sha256, target_sha256=made.sha256)
+            skipped = replace(
+                skipped,
+                source_sha256=made.source_sha256,
+                target_sha256=made.sha256,
+                made_by=account.made_by,
+            )
         return film, skipped
     film = replace(film, kind=kind_of_film(film.plan.footage))
     if request.settings.fate(film.kind, film.job.named) == "skip":

@@ -34,6 +34,7 @@ from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
 from colorbatch.job import Job, Outcome
+from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import line_of, outcome_line, source_stamp
 
 VERSION = 1
@@ -111,7 +112,8 @@ class Finish:
 @dataclass
 class Account:
     """What a journal tells. replaces: whether there was a file of the target's name when the film
-    was begun; ending: notes on how reading the source ended, None before it has; torn: whether a
+    was begun; ending: notes on how reading the source ended, None before it has; made_by: with what
+    the run made it that finished it (`Outcome.made_by`); torn: whether a
     segment's line is missing, so that what lies behind it is not known to be all."""
 
     head: Head | None = None
@@ -121,6 +123,7 @@ class Account:
     ending: tuple[str, ...] | None = None
     joined: Joined | None = None
     finish: Finish | None = None
+    made_by: Mapping[str, object] = field(default_factory=dict)
     torn: bool = False
 
 
@@ -141,8 +144,12 @@ def sample_of(path: Path) -> tuple[int, int, str]:
 
 def folder_of(job: Job) -> Path:
     """The folder of a film's segments and journal."""
-    home = job.home or job.target.parent
-    return home / ".colorbatch" / "films" / job.place
+    return home_of(job) / FOLDER / "films" / job.place
+
+
+def home_of(job: Job) -> Path:
+    """The folder that keeps the account of a film."""
+    return job.home or job.target.parent
 
 
 def read(folder: Path) -> Account:
@@ -175,7 +182,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.replaces = values.pop("replaces")
         account.head = Head(**values)
         account.parts, account.ending, account.finish = (), None, None
-        account.joined, account.torn = None, False
+        account.joined, account.torn, account.made_by = None, False, {}
     elif state == "segment":
         account.torn = True  # unless this line tells the next one, or one that is made once more
         number = int(Path(values["name"]).stem)
@@ -194,6 +201,8 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.ending = tuple(values["notes"])
     elif state == "joined":
         account.joined = Joined(**values | {"notes": tuple(values.get("notes", ()))})
+    elif state == "outcome" and values["status"] == "colored":
+        account.made_by = values["made_by"]
     elif state == "finished":
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 

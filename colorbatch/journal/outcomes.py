@@ -25,9 +25,16 @@ STATUS: Mapping[str, Status] = {
 """How a record says that a source ended -> as outcomes do."""
 
 
-def outcomes_in(folder: Path) -> Iterator[Outcome]:
+def outcomes_in(folder: str | Path) -> Iterator[Outcome]:
     """The last outcome of each source whose results this folder keeps the account of, sorted by
-    their targets. Raises ColorbatchError for a journal of a later version."""
+    their targets: what a page of results, or of failures, is made from.
+
+        for outcome in outcomes_in("colored"):
+            if outcome.status == "failed":
+                print(outcome.source, outcome.reason)
+
+    Raises ColorbatchError for a journal of a later version."""
+    folder = Path(folder)
     place = atomic.reachable(folder / FOLDER, room=40)
     told: dict[str, tuple[str, Outcome]] = {}
     for path in sorted(place.glob("journal*.jsonl")):

@@ -101,7 +101,7 @@ def test_the_package_offers_no_more_than_it_says():
     """Lazy attributes fail as attributes do."""
     with pytest.raises(AttributeError, match="nonsense"):
         _ = colorbatch.nonsense
-    offered = {"Colorizer", "__version__", "color_clips", "color_pictures"}
+    offered = {"Colorizer", "__version__", "color_clips", "color_pictures", "outcomes_in"}
     assert set(colorbatch.__all__) == offered
 
 

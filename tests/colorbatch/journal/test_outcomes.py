@@ -164,11 +164,14 @@ def test_a_journal_tells_of_films(
     assert good["source_sha256"] == sha256(folder / "good.mkv")
     assert good["target_sha256"] == sha256(tmp_path / "out" / "good.mkv")
     assert (bad["status"], bad["reason"]) == ("failed", outcomes["bad.mkv"]["reason"])
+    list(colorbatch.color_clips(folder / "bad.mkv", tmp_path / "none", **asked))
+    assert not (tmp_path / "none").exists()  # nothing is made for a failure's sake
     shutil.copy(folder / "good.mkv", folder / "bad.mkv")
     again = values(colorbatch.color_clips(folder, tmp_path / "out", settings=settings, **asked))
     assert again["bad.mkv"]["status"] == "colored"
     assert (again["good.mkv"]["status"], again["good.mkv"]["reason"]) == ("skipped", "finished")
-    assert again["good.mkv"]["target_sha256"] == good["target_sha256"]
+    for name in ("made_by", "source_sha256", "target_sha256"):
+        assert again["good.mkv"][name] == good[name]
     assert values(outcomes_in(tmp_path / "out"))["bad.mkv"]["status"] == "colored"
 
 
