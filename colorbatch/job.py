@@ -54,7 +54,7 @@ AskedTransfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 
 
 @dataclass(frozen=True)
-class Part:
+class Scope:
     """To which results a setting matters; to all if it says nothing. See `matters_to`."""
 
     to: frozenset[str] | None = None
@@ -67,19 +67,19 @@ class Part:
         return meant and (not self.only or self.only in result)
 
 
-def matters_to(*to: str, only: str = "", always: bool = False) -> dict[str, Part]:
+def matters_to(*to: str, only: str = "", always: bool = False) -> dict[str, Scope]:
     """A setting's metadata: these results are outdated when it changes.
 
     to: how the source of a picture ended ("colored"; "kept", its own color in another format;
     "copied", byte for byte; "skipped"), or what a clip became ("film", "frames"); nothing for a
     setting that decides no result. only: what else these have to be: of a kind ("toned", "color"),
     or of a format that has a "quality". always: the first version had it, and told it in its
-    digests at any value (`journal.digest`). A setting without this matters to all.
+    digests at any value (`journal.settings_digest`). A setting without this matters to all.
     """
-    return {"part": Part(frozenset(to), only, always)}
+    return {"scope": Scope(frozenset(to), only, always)}
 
 
-def _first(*to: str, only: str = "") -> dict[str, Part]:
+def _first(*to: str, only: str = "") -> dict[str, Scope]:
     return matters_to(*to, only=only, always=True)
 
 

@@ -19,7 +19,7 @@ from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import Film, Frame, Refusal
 from colorbatch.job import FilmSettings
-from colorbatch.journal.digest import settings_digest
+from colorbatch.journal.settings_digest import settings_digest
 
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""

@@ -26,9 +26,9 @@ from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
 from colorbatch.job import FilmSettings, Job, Redo
-from colorbatch.journal.digest import settings_digest
 from colorbatch.journal.records import Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
+from colorbatch.journal.settings_digest import settings_digest
 
 
 @dataclass(frozen=True)

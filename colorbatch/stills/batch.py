@@ -26,7 +26,7 @@ from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline
 from colorbatch.stills import one_still
-from colorbatch.stills.digest import settings_digest
+from colorbatch.stills.digest import still_digest
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def split_finished(
         def now(made: Made, job: Job = job) -> str:
             alike = made.kind, made.outcome, job.named, job.target.suffix
             if alike not in digests:
-                digests[alike] = settings_digest(settings, job, made.kind, made.outcome)
+                digests[alike] = still_digest(settings, job, made.kind, made.outcome)
             return digests[alike]
 
         again = redo == "outdated"
@@ -172,7 +172,7 @@ class _Work:
 
         def made(end: str, outcome: Outcome) -> Made:
             kinds = outcome.kind if end == "skipped" else held.all_kinds
-            settings = settings_digest(self.settings, job, kinds, end)
+            settings = still_digest(self.settings, job, kinds, end)
             model = str(self.made_by["model_sha256"]) if end == "colored" else ""
             return Made(
                 *stamp,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from colorbatch.formats.registry import FORMATS, WITH_QUALITY
 from colorbatch.job import ImageSettings, Job
-from colorbatch.journal import digest
+from colorbatch.journal.settings_digest import settings_digest
 
 
-def settings_digest(settings: ImageSettings, job: Job, kinds: str, outcome: str) -> str:
+def still_digest(settings: ImageSettings, job: Job, kinds: str, outcome: str) -> str:
     """A digest of those settings that had a part in a result.
 
     kinds: of its pages, with spaces between; outcome: how its source ended, in the words of
@@ -18,4 +18,4 @@ def settings_digest(settings: ImageSettings, job: Job, kinds: str, outcome: str)
     if FORMATS.get(job.target.suffix.lower(), WITH_QUALITY[0]) in WITH_QUALITY:
         result.add("quality")
     meant = {"on_color": "named", "on_toned": "named"} if job.named else {}
-    return digest.settings_digest(settings, result, meant=meant)
+    return settings_digest(settings, result, meant=meant)

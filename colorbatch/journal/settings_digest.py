@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from colorbatch.job import FilmSettings, ImageSettings, Part
+from colorbatch.job import FilmSettings, ImageSettings, Scope
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -38,9 +38,9 @@ def settings_digest(
     values = dataclasses.asdict(settings) | dict(meant)
     told: dict[str, object] = {}
     for field in dataclasses.fields(settings):
-        part: Part = field.metadata.get("part", Part())
-        if part.is_in(result) and (
-            part.always or field.name in meant or values[field.name] != _default(field)
+        scope: Scope = field.metadata.get("scope", Scope())
+        if scope.is_in(result) and (
+            scope.always or field.name in meant or values[field.name] != _default(field)
         ):
             told[field.name] = values[field.name]
     text = json.dumps(told | dict(beside), sort_keys=not in_order, default=str)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import colorbatch
 from colorbatch.job import FilmSettings, ImageSettings, Outcome, matters_to
-from colorbatch.journal.digest import settings_digest
+from colorbatch.journal.settings_digest import settings_digest
 
 OTHER = "made with other settings"
 
