@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +28,7 @@ from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
 from colorbatch.job import FilmSettings, Job, Redo
 from colorbatch.journal.records import Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
+from colorbatch.journal.settings_digest import settings_digest
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,11 @@ class FramePlan:
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides a result's bytes."""
-        values = {
-            "saturation": settings.saturation,
+        meant = {
             "transfer": self.traits.shown.transfer,
             "region": dataclasses.asdict(self.region) if self.region else None,
         }
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return settings_digest(settings, ("frames",), meant=meant)
 
     def __str__(self) -> str:
         """The sequence and what was found out about it, for people."""

@@ -16,7 +16,7 @@ from colorbatch.errors import OutputFullError, UsageError
 from colorbatch.formats.registry import READ, in_words
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
-from colorbatch.job import Job, Outcome
+from colorbatch.job import Job, Outcome, in_clear
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
@@ -80,8 +80,7 @@ class PictureRun(Run):
             started = time.monotonic()
             if todo and engine is not None:
                 watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
-                report.made_by = engine.made_by(model_sha256())
-                report.made_by["settings"] = dataclasses.asdict(settings)
+                report.made_by = engine.made_by(model_sha256(), in_clear(settings))
                 watch.begun(report.total, report.finished)
                 for outcome in self._made(todo, engine, journals, model_sha256()):
                     if request.sample:
