@@ -281,17 +281,17 @@ class _Making:
     def _made(self, one: Work, maker: Maker) -> FilmOutcome:
         if one.job.target in self.unfit:
             raise self.unfit[one.job.target]
-        with self.watch.progress(one.job.source.name) as progress:
-            maker = replace(
-                maker,
-                progress=progress.stage("", one.plan.count),
-                found=progress.found,
-                read=functools.partial(progress.stage, unit="B"),
-            )
-            if isinstance(one, FrameJob):
-                outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
-            else:
-                outcome = color_film(one, maker)
+        name = one.job.source.name
+        maker = replace(
+            maker,
+            progress=self.watch.stage(name, one.plan.count),
+            found=self.watch.found,
+            read=lambda what, size: self.watch.stage(f"{name}: {what}", size, "B"),
+        )
+        if isinstance(one, FrameJob):
+            outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
+        else:
+            outcome = color_film(one, maker)
         is_whole = outcome.status != "unfinished"
         return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
 
@@ -299,10 +299,8 @@ class _Making:
         """The outcome with what a comparison of the luma says; a clip is made, whether or not there
         is time for that."""
         try:
-            with self.watch.progress(one.job.source.name) as progress:
-                return self._compared(
-                    one, outcome, progress.stage("luma is compared", one.plan.count)
-                )
+            what = f"{one.job.source.name}: luma is compared"
+            return self._compared(one, outcome, self.watch.stage(what, one.plan.count))
         except (StoppedError, KeyboardInterrupt):
             self.unproved = True
             return replace(outcome, notes=(*outcome.notes, UNPROVED))
