@@ -159,7 +159,7 @@ class Shower:
     def _amount(self, count: int | float) -> str:
         if self._unit != "B":
             return f"{count:,}"
-        from colorbatch.formats.sizes import in_words
+        from colorbatch.run.estimate import in_words
 
         return in_words(count)
 

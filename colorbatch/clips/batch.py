@@ -13,21 +13,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from colorbatch.clips import (
-    batch_plan,
-    film_journal,
-    film_preview,
-    numbered_batch,
-    numbered_preview,
-    space,
-)
+from colorbatch.clips import batch_plan, film_journal, numbered_batch, preview, space
 from colorbatch.clips.batch_plan import Planned, Work
-from colorbatch.clips.film_preview import ClipEstimate
 from colorbatch.clips.luma_proof import prove_luma
 from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.request import ClipRequest
-from colorbatch.clips.space import Need
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
 from colorbatch.inputs import clip_files, numbered_files, picture_files
@@ -36,8 +27,10 @@ from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
+from colorbatch.run import estimate
+from colorbatch.run.estimate import Estimate, Need
 from colorbatch.run.log import Log, open_log
-from colorbatch.run.report import GOES_ON, Report, duration
+from colorbatch.run.report import GOES_ON, Report
 from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 
@@ -133,7 +126,8 @@ def _previewed(
     maker = Maker(engine, "", request.settings, request.workers)
     for one in planned.todo:
         try:
-            written, values, text = _stills(one, maker, request.preview or 1)
+            written, each = preview.write_pairs(one, maker, request.preview or 1)
+            expected = _expected(one, maker, each)
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -144,19 +138,10 @@ def _previewed(
             one.job.target,
             "colored",
             kind=one.kind,
-            plan=text,
+            plan=space.told(one, expected),
             stills=tuple(written),
-            estimate=values,
+            estimate=expected.to_json(),
         )
-
-
-def _stills(one: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of one clip, and what all of it takes, in plain values and in words."""
-    if isinstance(one, FrameJob):
-        return numbered_batch.preview(one, maker, count)
-    written = film_preview.write_pairs(one, maker, count, one.job.target.parent)
-    expected = film_preview.estimate(one, maker)
-    return written, expected.to_json(), in_words(expected)
 
 
 # --- room ----------------------------------------------------------------------------------------
@@ -173,36 +158,27 @@ def _make_sure_of_room(
         if watch.stop():
             return failed
         try:
-            needs += _needs(one, maker, watch)
+            if isinstance(one, FrameJob):
+                needs += _expected(one, maker).as_needs
+            else:
+                needs.append(space.of_film(one, maker))
+                watch.say(f"{one.job.source}: {space.told(one, estimate.of(needs[-1:]))}")
         except ColorbatchError as error:
             failed[one.job.target] = error
-    whole = space.together(needs)
+    whole = estimate.of(needs)
     report.estimate = whole.to_json()
     if len(todo) > 1:
         watch.say(f"all {len(todo):,}: {whole.text}")
     if not request.ignore_space:
-        space.refuse_if_too_large(needs)
+        estimate.of([need for need in needs if need.sure]).refuse_if_too_large()
     return failed
 
 
-def _needs(one: Work, maker: Maker, watch: Watch) -> list[Need]:
+def _expected(one: Work, maker: Maker, each: float | None = None) -> Estimate:
+    """What one clip takes. each: seconds of a frame, of sequences."""
     if isinstance(one, FrameJob):
-        return space.of_frames(numbered_preview.space(one, maker.workers))
-    expected = film_preview.estimate(one, maker)
-    watch.say(f"{one.job.source}: {in_words(expected)}")
-    return [space.of_film(one, expected)]
-
-
-def in_words(expected: ClipEstimate) -> str:
-    """What a film will take."""
-    if not expected.frames:
-        return "how long it is, it does not tell: space and time are unknown"
-    most = "about" if expected.exact else "at most about"
-    return (
-        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} here, one frame after the other, "
-        "without decoding"
-    )
+        return space.of_sequence(one, maker.workers, each)
+    return estimate.of([space.of_film(one, maker)])
 
 
 # --- made ----------------------------------------------------------------------------------------

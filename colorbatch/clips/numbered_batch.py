@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from colorbatch.clips import numbered_luma_proof, numbered_plan, numbered_preview, render_numbered
+from colorbatch.clips import numbered_luma_proof, numbered_plan, render_numbered, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan
 from colorbatch.clips.render_film import Maker
 from colorbatch.clips.request import ClipRequest
@@ -96,7 +95,7 @@ def foreseen(one: FrameJob) -> FramesOutcome:
 def line_of(one: FrameJob, workers: int) -> str:
     """A plan in one line, with the space that it needs."""
     kind = f" ({one.kind})" if one.kind else ""
-    parts = [*_told(one), *_left(one), numbered_preview.space(one, workers).text]
+    parts = [*_told(one), *_left(one), space.of_sequence(one, workers).text]
     return escaped(f"{one.job.source} -> {one.job.target}{kind}: {'; '.join(parts)}")
 
 
@@ -163,12 +162,3 @@ def so_far(one: FrameJob, maker: Maker, request: ClipRequest) -> FilmOutcome:
             one.plan, maker.settings, journals, lambda: maker.model_sha256
         )
     return render_numbered.unfinished(one, render_numbered.outcome_of(one, found.done, []))
-
-
-def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of a sequence, and what all of it takes, in plain values and in words. Raises
-    SourceError, TargetError."""
-    written, seconds = numbered_preview.write_pairs(one, maker, count)
-    whole = numbered_preview.space(one, maker.workers).timed(seconds * len(one.todo))
-    text = f"{len(one.todo):,} frames to do, one after the other: {whole.text}"
-    return written, whole.to_json(), text

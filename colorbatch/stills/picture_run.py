@@ -60,7 +60,7 @@ class PictureRun(Run):
                 journals.lock(make=False)
             todo, rest, skipped = plan()
             report.total = len(todo) + len(skipped)
-            forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+            forecast = Forecast(todo, rest, skipped, settings, request.workers)
             if request.dry_run:
                 yield from self._foreseen(todo, skipped, forecast)
                 return
@@ -73,7 +73,7 @@ class PictureRun(Run):
             # until its lock is taken, another run may make what a place did not have
             if todo and journals.lock() and (todo, rest, skipped) != (now := plan()):
                 todo, rest, skipped = now
-                forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+                forecast = Forecast(todo, rest, skipped, settings, request.workers)
                 self._check_space(forecast)
             yield from skipped
             ended: list[Outcome] = []

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import IO, Any
 
 import tifffile
 
-from colorbatch.formats.still import Stored
-from colorbatch.formats.tiff.layout import JPEG, LZW, NONE
-from colorbatch.formats.tiff.page_reader import decoded, is_picture, listed
+from colorbatch.formats.still import Packing, Stored
+from colorbatch.formats.tiff.layout import JPEG, NONE
+from colorbatch.formats.tiff.page_reader import bytes_beside, is_picture, listed
 
 PACKBITS = 32773
 
@@ -19,30 +18,22 @@ def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
     """Every page but thumbnails and masks, in order. Raises what tifffile raises."""
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
-        for page in listed(tiff.pages)[0]:
-            if not is_picture(page):
-                continue
-            ready = None
-            with contextlib.suppress(Exception):  # decoders raise anything; reading it says so
-                ready = decoded(page)
+        for page in filter(is_picture, listed(tiff.pages)[0]):
             yield Stored(
                 "TIFF",
                 _packing(page),
                 page.imagelength,
                 page.imagewidth,
-                page.samplesperpixel,
+                3 if page.photometric == tifffile.PHOTOMETRIC.PALETTE else page.samplesperpixel,
                 page.bitspersample,
                 sum(page.databytecounts),
-                ready,
+                bytes_beside(page),
             )
 
 
-def _packing(page: Any) -> str:
+def _packing(page: Any) -> Packing:
     if page.bitspersample < 8 or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         return "few"
     if page.compression in (NONE, PACKBITS):  # of photographs PackBits makes little less
         return "none"
-    if page.compression == JPEG and page.bitspersample == 8:
-        return "jpeg"
-    name = "lzw" if page.compression == LZW else "deflate"  # and what is written as Deflate
-    return f"{name} predicted" if page.predictor != 1 else name
+    return "lossy" if page.compression == JPEG and page.bitspersample == 8 else "lossless"

@@ -20,7 +20,7 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import metadata
 from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.formats.pillow_modes import samples_of
-from colorbatch.formats.still import Decoded, Still, check_size, from_samples, stored
+from colorbatch.formats.still import Still, check_size, from_samples, stored
 from colorbatch.formats.tiff import resolution
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
@@ -42,8 +42,8 @@ from colorbatch.formats.tiff.layout import (
 )
 from colorbatch.job import MAX_PIXELS
 
-YCBCR_BYTES, OTHER_BYTES = 10, 16
-"""Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""
+PILLOW_BYTES = 16
+"""Bytes per pixel at the peak of reading a page that goes through Pillow."""
 DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Strips or tiles that are decoded at the same time."""
 READ_BYTES = 1 << 24
@@ -85,26 +85,24 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield ready.pop()  # not held here while its user is at work
 
 
-def decoded(page: Any) -> Decoded:
-    """What `pages` would make of a page of tifffile's. Raises SourceError, or anything for a broken
-    one."""
+def bytes_beside(page: Any) -> float:
+    """Bytes in memory beside the samples of a page of tifffile's while `pages` reads it; negative
+    where it cannot."""
+    try:
+        plain = _is_plain(page)
+    except Exception:  # anything for a broken one; reading it says so
+        return -1
+    parts, depth = page.databytecounts, -(-int(page.bitspersample) // 8)
     pixels = int(page.imagelength) * int(page.imagewidth)
-    channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
-    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        return Decoded(pixels, 3, 1, pixels * YCBCR_BYTES)
-    if not _is_plain(page):
-        return Decoded(pixels, 3, depth, pixels * OTHER_BYTES * depth)
-    samples = pixels * channels * depth
-    peak = float(samples)
-    if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
-        peak += pixels * depth * (2 if channels in (2, 4) else 1)
-    if page.dtype.kind == "f":
-        peak += samples  # samples are copied where they have alpha or lie in planes
-    if page.compression != NONE:
-        parts = page.databytecounts
+    samples = pixels * int(page.samplesperpixel) * depth
+    if not plain and page.photometric != tifffile.PHOTOMETRIC.YCBCR:
+        return float(pixels * PILLOW_BYTES * depth)
+    # floating point is copied, and has its luma beside it
+    beside = float((pixels * depth + samples) * (page.dtype is not None and page.dtype.kind == "f"))
+    if page.compression != NONE:  # strips that are unpacked at the same time
         several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * samples / len(parts)
-        peak += max(parts) + several
-    return Decoded(pixels, channels, depth, peak)
+        beside += max(parts) + several
+    return beside
 
 
 def is_picture(page: Any) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from colorbatch import scans
-from colorbatch.clips import numbered_preview, render_numbered
+from colorbatch.clips import render_numbered, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, plan_frames
 from colorbatch.color.ycbcr import Region
 from colorbatch.inputs.numbered_files import of_pattern
@@ -107,7 +107,7 @@ def test_the_size_of_dpx_results_is_known(
 def test_space_of_a_sequence(plan: FramePlan) -> None:
     """Uncompressed TIFF: three bytes for one, for every frame."""
     one = FrameJob(plan, tuple(plan.jobs()))
-    expected = numbered_preview.space(one)
+    expected = space.of_sequence(one)
     assert expected.count == 48
     assert expected.results.middle == pytest.approx(48 * (12 * 16 * 3 + 1200), rel=0.01)
-    assert numbered_preview.space(FrameJob(plan)).results.middle == 0
+    assert space.of_sequence(FrameJob(plan)).results.middle == 0
