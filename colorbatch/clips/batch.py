@@ -28,7 +28,7 @@ from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
 from colorbatch.run import estimate
-from colorbatch.run.estimate import Estimate, Need
+from colorbatch.run.estimate import Need
 from colorbatch.run.log import Log, open_log
 from colorbatch.run.report import GOES_ON, Report
 from colorbatch.run.runs import Run
@@ -127,7 +127,7 @@ def _previewed(
     for one in planned.todo:
         try:
             written, each = preview.write_pairs(one, maker, request.preview or 1)
-            expected = _expected(one, maker, each)
+            expected = estimate.of([space.of_clip(one, maker, each)])
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -158,10 +158,8 @@ def _make_sure_of_room(
         if watch.stop():
             return failed
         try:
-            if isinstance(one, FrameJob):
-                needs += _expected(one, maker).as_needs
-            else:
-                needs.append(space.of_film(one, maker))
+            needs.append(space.of_clip(one, maker))
+            if not isinstance(one, FrameJob):  # whose line has it already
                 watch.say(f"{one.job.source}: {space.told(one, estimate.of(needs[-1:]))}")
         except ColorbatchError as error:
             failed[one.job.target] = error
@@ -172,13 +170,6 @@ def _make_sure_of_room(
     if not request.ignore_space:
         estimate.of([need for need in needs if need.sure]).refuse_if_too_large()
     return failed
-
-
-def _expected(one: Work, maker: Maker, each: float | None = None) -> Estimate:
-    """What one clip takes. each: seconds of a frame, of sequences."""
-    if isinstance(one, FrameJob):
-        return space.of_sequence(one, maker.workers, each)
-    return estimate.of([space.of_film(one, maker)])
 
 
 # --- made ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.job import FilmOutcome, FramesOutcome
 from colorbatch.journal.records import FINISHED
 from colorbatch.journal.results import Journals
+from colorbatch.run import estimate
 from colorbatch.run.report import escaped
 from colorbatch.run.watch import Watch
 
@@ -95,7 +96,7 @@ def foreseen(one: FrameJob) -> FramesOutcome:
 def line_of(one: FrameJob, workers: int) -> str:
     """A plan in one line, with the space that it needs."""
     kind = f" ({one.kind})" if one.kind else ""
-    parts = [*_told(one), *_left(one), space.of_sequence(one, workers).text]
+    parts = [*_told(one), *_left(one), estimate.of([space.of_sequence(one, workers)]).text]
     return escaped(f"{one.job.source} -> {one.job.target}{kind}: {'; '.join(parts)}")
 
 

@@ -31,6 +31,13 @@ INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo"
 """Encoders that code each picture by itself: single frames tell the size of all."""
 
 
+def of_clip(one: FilmJob | FrameJob, maker: Maker, each: float | None = None) -> Need:
+    """What a clip takes. each: seconds of a frame, of sequences."""
+    if isinstance(one, FrameJob):
+        return of_sequence(one, maker.workers, each)
+    return of_film(one, maker)
+
+
 def of_film(one: FilmJob, maker: Maker) -> Need:
     """What a film takes, by a few frames of it, beside its segments that are there already: the
     disk has two films on it while segments are joined. Where pictures depend on each other, that is
@@ -44,13 +51,13 @@ def of_film(one: FilmJob, maker: Maker) -> Need:
     done = sum(part.size for part in account.parts)
     target = atomic.reachable(one.job.target)
     old = target.stat().st_size if target.is_file() else 0
-    room = max(0, 2 * size - done)
+    stays = size - done - old
     return Need(
         one.job.target.parent,
         count,
         Amount(size * exact, size, size),
-        Amount(room * exact, room, room),
-        room - size + done + old,
+        Amount(stays * exact, stays, stays),
+        Amount((size + old) * exact, size + old, size + old),
         sure=exact,
         seconds=seconds * count if count else None,
     )
@@ -83,17 +90,17 @@ def _count(plan: FilmPlan) -> int:
     return max(1, round(plan.count * share))
 
 
-def of_sequence(one: FrameJob, workers: int = 0, each: float | None = None) -> estimate.Estimate:
+def of_sequence(one: FrameJob, workers: int = 0, each: float | None = None) -> Need:
     """What the frames that are to do take, one for each worker at a time. each: seconds of one."""
     asked = [one.todo[index] for index in spread(range(len(one.todo)), HEADERS)]
     total = sum((_result(job.source) for job in asked), estimate.NO_BYTES)
     result = total * (1 / max(1, len(asked)))
-    needs = []
-    for job in one.todo:
-        target = atomic.reachable(job.target)
-        old = exactly(target.stat().st_size if target.is_file() else 0).on_disk().middle
-        needs.append(Need(job.target.parent, 1, result, result.on_disk(), old, seconds=each))
-    return estimate.of(needs, workers or os.cpu_count() or 1)
+    needs = [estimate.of_file(job.target, result) for job in one.todo]
+    whole = estimate.fullest(needs, workers or os.cpu_count() or 1) if needs else total
+    count = len(needs)
+    seconds = None if each is None else each * count
+    folder = one.plan.folder
+    return Need(folder, count, result * count, whole, estimate.NO_BYTES, seconds=seconds)
 
 
 def _result(path: Path) -> Amount:

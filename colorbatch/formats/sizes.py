@@ -56,7 +56,8 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[floa
     if kept and format_ == "TIFF" and one.packing == "none":  # tiles reach beyond the picture
         return one.nbytes * samples / own, 1.0
     lossy = format_ == "JPEG" or (format_ == "WEBP" and quality is not None)
-    lossy |= one.packing == "lossy" and (format_ == "WEBP" or (kept and format_ == "TIFF"))
+    if one.packing == "lossy" and one.format != "JPEG2000":
+        lossy |= format_ == "WEBP" or (kept and format_ == "TIFF")
     if lossy and kept and quality is None and format_ != "WEBP":
         return one.nbytes * OWN_TABLES, KEPT
     usual = samples * _lossless(deep, format_)

@@ -1,8 +1,8 @@
 """The one estimate of space and time, for pictures and for clips, told before the work.
 
-Flows in: what each piece of work takes, in the order in which they are made. Flows out: bytes per
-file system at its fullest moment with the range that they are expected in, beside what is free, and
-seconds. Where the amounts come from is the caller's: headers, a sample, a few frames.
+Flows in: what each piece of work needs. Flows out: bytes per file system at its fullest moment,
+with the range that they are expected in, beside what is free, and seconds. Where the amounts come
+from is the caller's: headers, a sample, a few frames.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch.errors import SpaceError
 from colorbatch.fs.atomic import reachable
 from colorbatch.run.report import duration
 
-BLOCK = 4096
-"""File systems give room in units of this."""
-JOURNAL_BYTES = 900
-"""What the journal's two lines for a result take."""
+BLOCK, JOURNAL_BYTES = 4096, 900
+"""File systems give room in units of the one; the other is what a result's two lines take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +30,21 @@ class Amount:
     middle: float
     high: float
 
+    def each(self, what: Callable[[float], float]) -> Amount:
+        """The same done to all three."""
+        return Amount(what(self.low), what(self.middle), what(self.high))
+
     def __add__(self, other: Amount) -> Amount:
         # what is common to all pictures of a collection does not even out: ranges add up
         return Amount(self.low + other.low, self.middle + other.middle, self.high + other.high)
 
     def __mul__(self, factor: float) -> Amount:
-        return Amount(self.low * factor, self.middle * factor, self.high * factor)
-
-    def on_disk(self) -> Amount:
-        """What a file of this size takes, with its lines in the journal; nothing if it is empty."""
-        low, middle, high = (
-            math.ceil(size / BLOCK) * BLOCK + JOURNAL_BYTES if size else 0
-            for size in (self.low, self.middle, self.high)
-        )
-        return Amount(low, middle, high)
+        return self.each(lambda size: size * factor)
 
     def __str__(self) -> str:
         """`210 GB (180 GB to 250 GB)`, or without a range where it is narrow."""
-        if not self.low and self.middle == self.high:
-            return f"{in_words(self.high)} at most" if self.high else in_words(0)
+        if 0 == self.low < self.middle == self.high:
+            return f"{in_words(self.high)} at most"
         if self.high <= 1.03 * self.middle and self.low >= 0.97 * self.middle:
             return in_words(self.middle)
         return f"{in_words(self.middle)} ({in_words(self.low)} to {in_words(self.high)})"
@@ -80,17 +74,29 @@ def in_words(count: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a piece of work takes. folder: where; pictures: how many, about; result: bytes of it;
-    room: bytes by which the disk is fuller at the fullest moment of the work; old: bytes of that
-    room that are given back behind it; sure: whether so much is needed, and not at most."""
+    """What a piece of work needs. folder: where; pictures: how many, about; result: bytes of it;
+    stays: bytes by which the disk is fuller behind it; beside: how many more than that it has while
+    the work goes on; sure: whether so much is needed, and not at most; seconds: None where nothing
+    was timed."""
 
     folder: Path
     pictures: int
     result: Amount
-    room: Amount
-    old: float = 0
+    stays: Amount
+    beside: Amount
     sure: bool = True
     seconds: float | None = None
+
+
+def of_file(target: Path, result: Amount, seconds: float | None = None) -> Need:
+    """What a file needs: where it replaces another, that one's room too, until it is whole."""
+    place = reachable(target)
+    old, new = (
+        size.each(lambda one: math.ceil(one / BLOCK) * BLOCK + JOURNAL_BYTES * bool(one))
+        for size in (exactly(place.stat().st_size if place.is_file() else 0), result)
+    )
+    beside = new.each(lambda size: min(size, old.middle))
+    return Need(target.parent, 1, result, new + old * -1, beside, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,6 @@ class Estimate:
     results: Amount
     places: tuple[Place, ...]
     seconds: float | None = None
-
-    @property
-    def as_needs(self) -> list[Need]:
-        """The same as work among other work, one for each file system."""
-        needs = [Need(one.folder, 0, NO_BYTES, one.needed) for one in self.places]
-        first = [replace(one, pictures=self.count, result=self.results) for one in needs[:1]]
-        return first + needs[1:]
 
     @property
     def text(self) -> str:
@@ -160,23 +159,30 @@ class Estimate:
 
 
 def of(needs: Sequence[Need], at_once: int = 1) -> Estimate:
-    """The estimate for work that is done in order, so many pieces of it at a time."""
+    """The estimate for work of which so many pieces are done at a time."""
     groups: dict[int, list[Need]] = defaultdict(list)
-    disks: dict[Path, tuple[int, Path]] = {}
+    disks = {folder: disk_of(folder) for folder in {need.folder for need in needs}}
     for need in needs:
-        if need.folder not in disks:
-            disks[need.folder] = disk_of(need.folder)
         groups[disks[need.folder][0]].append(need)
     places = []
     for members in groups.values():
         there = {disks[need.folder][1] for need in members}
         folder = min(there, key=lambda path: (len(path.parts), path))
-        needed = Amount(*(_fullest(members, bound, at_once) for bound in ("low", "middle", "high")))
-        places.append(Place(folder, needed, free_on(folder)))
-    total = sum((need.result for need in needs), NO_BYTES)
+        places.append(Place(folder, fullest(members, at_once), free_on(folder)))
     timed = [need.seconds for need in needs if need.seconds is not None]
-    seconds = sum(timed) if timed and len(timed) == len(needs) else None
-    return Estimate(sum(need.pictures for need in needs), total, tuple(places), seconds)
+    return Estimate(
+        sum(need.pictures for need in needs),
+        sum((need.result for need in needs), NO_BYTES),
+        tuple(places),
+        sum(timed) if timed and len(timed) == len(needs) else None,
+    )
+
+
+def fullest(needs: Sequence[Need], at_once: int) -> Amount:
+    """Bytes by which a disk gets fuller at the fullest moment, at most."""
+    beside = max(needs, key=lambda need: need.beside.high).beside * min(at_once, len(needs))
+    stays = sum((need.stays for need in needs), NO_BYTES)
+    return stays.each(lambda size: max(0, size)) + beside
 
 
 def disk_of(folder: Path) -> tuple[int, Path]:
@@ -196,16 +202,3 @@ def free_on(folder: Path) -> int | None:
     except OSError:
         return None
     return usage.free if usage.total else None
-
-
-def _fullest(needs: Sequence[Need], bound: str, at_once: int) -> float:
-    """Bytes by which a disk gets fuller, at most, with `at_once` pieces of work at a time."""
-    rooms = [getattr(need.room, bound) for need in needs]
-    most = held = 0.0
-    window = sum(rooms[: at_once - 1])
-    for index, need in enumerate(needs):
-        window += sum(rooms[index + at_once - 1 : index + at_once])
-        most = max(most, held + window)
-        held += rooms[index] - need.old
-        window -= rooms[index]
-    return most

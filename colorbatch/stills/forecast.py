@@ -23,7 +23,7 @@ from colorbatch.job import ImageSettings, Job, Outcome
 from colorbatch.journal import records
 from colorbatch.journal.records import source_stamp
 from colorbatch.run import estimate
-from colorbatch.run.estimate import Amount, Estimate, Need, exactly
+from colorbatch.run.estimate import Amount, Estimate, exactly
 
 HOW_TO_TIME = "--sample 50 measures the time"
 HEADERS = 200
@@ -188,9 +188,5 @@ def of(
     """The estimate for jobs with their results. workers: how many are written at a time, 0 for one
     per core; those that replace others give their room back only when they are whole. each: seconds
     that a job takes."""
-    needs = []
-    for job in jobs:
-        old = exactly(_size(job.target)).on_disk().middle
-        result = amounts[job.target]
-        needs.append(Need(job.target.parent, 1, result, result.on_disk(), old, seconds=each))
+    needs = [estimate.of_file(job.target, amounts[job.target], each) for job in jobs]
     return estimate.of(needs, workers or os.cpu_count() or 1)

@@ -108,6 +108,6 @@ def test_space_of_a_sequence(plan: FramePlan) -> None:
     """Uncompressed TIFF: three bytes for one, for every frame."""
     one = FrameJob(plan, tuple(plan.jobs()))
     expected = space.of_sequence(one)
-    assert expected.count == 48
-    assert expected.results.middle == pytest.approx(48 * (12 * 16 * 3 + 1200), rel=0.01)
-    assert space.of_sequence(FrameJob(plan)).results.middle == 0
+    assert expected.pictures == 48
+    assert expected.result.middle == pytest.approx(48 * (12 * 16 * 3 + 1200), rel=0.01)
+    assert space.of_sequence(FrameJob(plan)).result.middle == 0
