@@ -13,9 +13,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from colorbatch.clips import batch_plan, film_journal, numbered_batch, preview, space
+from colorbatch.clips import (
+    batch_plan,
+    film_journal,
+    numbered_batch,
+    preview,
+    render_numbered,
+    space,
+)
 from colorbatch.clips.batch_plan import Planned, Work
-from colorbatch.clips.luma_proof import prove_luma
+from colorbatch.clips.luma_proof import prove_frames, prove_luma
 from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.request import ClipRequest
@@ -276,12 +283,18 @@ class _Making:
         self, one: Work, outcome: FilmOutcome, more: Callable[[int], None]
     ) -> FilmOutcome:
         if isinstance(one, FrameJob):
-            return numbered_batch.proved(one, outcome, self.request, self.watch, more)
-        proof = prove_luma(one.plan, one.job.target, self.watch.stop, more)
-        self.watch.say(f"{one.job.target}: {proof.text}")
-        if not proof.holds:
-            return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
-        return replace(outcome, luma=proof.text)
+            place, request = one.plan.folder, self.request
+            limits = render_numbered.limits_of(request.batch_size, request.workers)
+            with numbered_batch.journals_of([one], request) as journals:
+                proof = prove_frames(one.plan, journals, limits, self.watch.stop, more)
+        else:
+            place = one.job.target
+            proof = prove_luma(one.plan, place, self.watch.stop, more)
+        self.watch.say(f"{place}: {proof.text}")
+        if proof.holds:
+            return replace(outcome, luma=proof.text)
+        reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
+        return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
     def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Work]) -> FilmOutcome:
         """The outcome of a clip that was made before, proved if that is asked for. Frames that are

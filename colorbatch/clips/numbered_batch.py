@@ -1,15 +1,15 @@
-"""Sequences that become frames, as parts of a batch: planned, judged, made, proved, told of."""
+"""Sequences that become frames, as parts of a batch: planned, judged, made, told of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from colorbatch.clips import numbered_luma_proof, numbered_plan, render_numbered, space
+from colorbatch.clips import numbered_plan, render_numbered, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan
 from colorbatch.clips.render_film import Maker
 from colorbatch.clips.request import ClipRequest
-from colorbatch.errors import StoppedError, UsageError
+from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files
 from colorbatch.inputs.clip_files import FoundClips
@@ -133,26 +133,6 @@ def make(
         fail_fast=request.fail_fast,
         told=lambda line: watch.error(f"failed: {line}"),
     )
-
-
-def proved(
-    one: FrameJob,
-    outcome: FilmOutcome,
-    request: ClipRequest,
-    watch: Watch,
-    more: Callable[[int], None],
-) -> FilmOutcome:
-    """The outcome with what a comparison of the luma says. Raises StoppedError."""
-    limits = render_numbered.limits_of(request.batch_size, request.workers)
-    with journals_of([one], request) as journals:
-        proof = numbered_luma_proof.prove_frames(one.plan, journals, limits, watch.stop, more)
-    if watch.stop():
-        raise StoppedError
-    watch.say(f"{one.plan.folder}: {proof.text}")
-    if proof.holds:
-        return replace(outcome, luma=proof.text)
-    reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
-    return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
 
 def so_far(one: FrameJob, maker: Maker, request: ClipRequest) -> FilmOutcome:
