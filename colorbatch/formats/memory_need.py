@@ -50,19 +50,17 @@ def of_reading(source: Path) -> int:
 
 def _peak(source: Path, suffix: str | None, upright: bool, views: int) -> int:
     pages = pictures_of(source)
-    if not all(page.beside >= 0 for page in pages):  # it cannot be decoded
+    if any(page.beside < 0 for page in pages):  # it cannot be decoded
         pages = []
-    most = 0.0
-    for page in pages:
-        formats = {page.format}
-        formats |= {registry.of_result(suffix, page.format)} if suffix is not None else set()
-        most = max(most, _of_page(page, formats, upright))
+    most = max((_of_page(page, suffix, upright) for page in pages), default=0)
     more = max(0, len(pages) - 1) * PAGE_BYTES + max(0, min(len(pages), views) - 1) * VIEW_BYTES
     return PICTURE_BYTES + round(most) + more
 
 
-def _of_page(page: Stored, formats: set[Format], upright: bool) -> float:
-    """Bytes for a page that passes through these formats."""
+def _of_page(page: Stored, suffix: str | None, upright: bool) -> float:
+    """Bytes for a page that becomes a file with this suffix, None for one that is but read."""
+    formats = {page.format}
+    formats |= {registry.of_result(suffix, page.format)} if suffix is not None else set()
     pixels, depth = page.height * page.width, -(-page.bits // 8)
     alpha = page.samples in (2, 4)
     # beside several channels lies their luma, and a copy of alpha

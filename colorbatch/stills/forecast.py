@@ -104,21 +104,6 @@ def choose(jobs: Sequence[Job], count: int) -> list[Job]:
     return [min(jobs[a:b], key=lot) for a, b in itertools.pairwise(ends)]
 
 
-def take_sample(
-    jobs: Sequence[Job], todo: Sequence[Job], skipped: Sequence[Outcome], count: int | None
-) -> tuple[list[Job], list[Job], list[Outcome]]:
-    """Of what is to do and of what is skipped, that which belongs to a sample of all jobs, and
-    between them the rest that is to do; without a count all is sample."""
-    if count is None:
-        return list(todo), [], list(skipped)
-    chosen = {job.target for job in choose(jobs, count)}
-    return (
-        [job for job in todo if job.target in chosen],
-        [job for job in todo if job.target not in chosen],
-        [outcome for outcome in skipped if outcome.target in chosen],
-    )
-
-
 def _measured(outcomes: Sequence[Outcome]) -> dict[Kind, Amount]:
     """Result bytes per source byte of each kind, by results that are there. The range is twice the
     standard error of a ratio of sums (Cochran, Sampling Techniques, 3rd edition, section 6.4)."""

@@ -20,7 +20,7 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import metadata
 from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.formats.pillow_modes import samples_of
-from colorbatch.formats.still import Still, check_size, from_samples, stored
+from colorbatch.formats.still import Packing, Still, Stored, check_size, from_samples, stored
 from colorbatch.formats.tiff import resolution
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
@@ -42,6 +42,7 @@ from colorbatch.formats.tiff.layout import (
 )
 from colorbatch.job import MAX_PIXELS
 
+PACKBITS = 32773
 PILLOW_BYTES = 16
 """Bytes per pixel at the peak of reading a page that goes through Pillow."""
 DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
@@ -85,9 +86,27 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield ready.pop()  # not held here while its user is at work
 
 
-def bytes_beside(page: Any) -> float:
-    """Bytes in memory beside the samples of a page of tifffile's while `pages` reads it; negative
-    where it cannot."""
+def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
+    """What the headers tell of every page but thumbnails and masks, in order; nothing is decoded.
+    Raises what tifffile raises."""
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        for page in filter(is_picture, listed(tiff.pages)[0]):
+            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
+            packing: Packing = "lossless"
+            if page.bitspersample < 8 or palette:
+                packing = "few"
+            elif page.compression in (NONE, PACKBITS):  # of photographs it makes little less
+                packing = "none"
+            elif page.compression == JPEG and page.bitspersample == 8:
+                packing = "lossy"
+            samples, bits = 3 if palette else page.samplesperpixel, page.bitspersample
+            size, nbytes = (page.imagelength, page.imagewidth), sum(page.databytecounts)
+            yield Stored("TIFF", packing, *size, samples, bits, nbytes, _bytes_beside(page))
+
+
+def _bytes_beside(page: Any) -> float:
+    """As `Stored.beside`."""
     try:
         plain = _is_plain(page)
     except Exception:  # anything for a broken one; reading it says so
