@@ -120,7 +120,7 @@ def _bytes_beside(page: Any) -> float:
     beside = float((pixels * depth + samples) * (page.dtype is not None and page.dtype.kind == "f"))
     if page.compression != NONE:  # strips that are unpacked at the same time
         several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * samples / len(parts)
-        beside += max(parts) + several
+        beside += max(*parts, min(sum(parts), READ_BYTES)) + several
     return beside
 
 
