@@ -136,7 +136,7 @@ def video(**options: Any) -> None:
         as_json=options["as_json"],
         quiet=options["quiet"],
         verbose=options["verbose"],
-        unit="films",
+        films=True,
     )
     sys.exit(show.all_of(color_clips(_request(options), watch=show)))
 

@@ -16,18 +16,16 @@ from pathlib import Path
 from colorbatch.clips import (
     batch_plan,
     film_journal,
-    film_preview,
     numbered_batch,
-    numbered_preview,
+    preview,
+    render_numbered,
     space,
 )
 from colorbatch.clips.batch_plan import Planned, Work
-from colorbatch.clips.film_preview import ClipEstimate
-from colorbatch.clips.luma_proof import prove_luma
+from colorbatch.clips.luma_proof import prove_frames, prove_luma
 from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.request import ClipRequest
-from colorbatch.clips.space import Need
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
 from colorbatch.fs import atomic
@@ -38,8 +36,10 @@ from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
+from colorbatch.run import estimate
+from colorbatch.run.estimate import Need
 from colorbatch.run.log import Log, open_log
-from colorbatch.run.report import GOES_ON, Report, duration
+from colorbatch.run.report import GOES_ON, Report
 from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 
@@ -137,7 +137,8 @@ def _previewed(
     maker = Maker(engine, "", request.settings, request.workers)
     for one in planned.todo:
         try:
-            written, values, text = _stills(one, maker, request.preview or 1)
+            written, each = preview.write_pairs(one, maker, request.preview or 1)
+            expected = estimate.of([space.of_clip(one, maker, each)])
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -148,19 +149,10 @@ def _previewed(
             one.job.target,
             "colored",
             kind=one.kind,
-            plan=text,
+            plan=space.told(one, expected),
             stills=tuple(written),
-            estimate=values,
+            estimate=expected.to_json(),
         )
-
-
-def _stills(one: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of one clip, and what all of it takes, in plain values and in words."""
-    if isinstance(one, FrameJob):
-        return numbered_batch.preview(one, maker, count)
-    written = film_preview.write_pairs(one, maker, count, one.job.target.parent)
-    expected = film_preview.estimate(one, maker)
-    return written, expected.to_json(), in_words(expected)
 
 
 # --- room ----------------------------------------------------------------------------------------
@@ -177,36 +169,18 @@ def _make_sure_of_room(
         if watch.stop():
             return failed
         try:
-            needs += _needs(one, maker, watch)
+            needs.append(space.of_clip(one, maker))
+            if not isinstance(one, FrameJob):  # whose line has it already
+                watch.say(f"{one.job.source}: {space.told(one, estimate.of(needs[-1:]))}")
         except ColorbatchError as error:
             failed[one.job.target] = error
-    whole = space.together(needs)
+    whole = estimate.of(needs)
     report.estimate = whole.to_json()
     if len(todo) > 1:
         watch.say(f"all {len(todo):,}: {whole.text}")
     if not request.ignore_space:
-        space.refuse_if_too_large(needs)
+        estimate.of([need for need in needs if need.sure]).refuse_if_too_large()
     return failed
-
-
-def _needs(one: Work, maker: Maker, watch: Watch) -> list[Need]:
-    if isinstance(one, FrameJob):
-        return space.of_frames(numbered_preview.space(one, maker.workers))
-    expected = film_preview.estimate(one, maker)
-    watch.say(f"{one.job.source}: {in_words(expected)}")
-    return [space.of_film(one, expected)]
-
-
-def in_words(expected: ClipEstimate) -> str:
-    """What a film will take."""
-    if not expected.frames:
-        return "how long it is, it does not tell: space and time are unknown"
-    most = "about" if expected.exact else "at most about"
-    return (
-        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} here, one frame after the other, "
-        "without decoding"
-    )
 
 
 # --- made ----------------------------------------------------------------------------------------
@@ -306,17 +280,17 @@ class _Making:
     def _made(self, one: Work, maker: Maker) -> FilmOutcome:
         if one.job.target in self.unfit:
             raise self.unfit[one.job.target]
-        with self.watch.progress(one.job.source.name) as progress:
-            maker = replace(
-                maker,
-                progress=progress.stage("", one.plan.count),
-                found=progress.found,
-                read=functools.partial(progress.stage, unit="B"),
-            )
-            if isinstance(one, FrameJob):
-                outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
-            else:
-                outcome = color_film(one, maker)
+        name = one.job.source.name
+        maker = replace(
+            maker,
+            progress=self.watch.stage(name, one.plan.count),
+            found=self.watch.found,
+            read=lambda what, size: self.watch.stage(f"{name}: {what}", size, "B"),
+        )
+        if isinstance(one, FrameJob):
+            outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
+        else:
+            outcome = color_film(one, maker)
         is_whole = outcome.status != "unfinished"
         return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
 
@@ -324,10 +298,8 @@ class _Making:
         """The outcome with what a comparison of the luma says; a clip is made, whether or not there
         is time for that."""
         try:
-            with self.watch.progress(one.job.source.name) as progress:
-                return self._compared(
-                    one, outcome, progress.stage("luma is compared", one.plan.count)
-                )
+            what = f"{one.job.source.name}: luma is compared"
+            return self._compared(one, outcome, self.watch.stage(what, one.plan.count))
         except (StoppedError, KeyboardInterrupt):
             self.unproved = True
             return replace(outcome, notes=(*outcome.notes, UNPROVED))
@@ -336,12 +308,18 @@ class _Making:
         self, one: Work, outcome: FilmOutcome, more: Callable[[int], None]
     ) -> FilmOutcome:
         if isinstance(one, FrameJob):
-            return numbered_batch.proved(one, outcome, self.request, self.watch, more)
-        proof = prove_luma(one.plan, one.job.target, self.watch.stop, more)
-        self.watch.say(f"{one.job.target}: {proof.text}")
-        if not proof.holds:
-            return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
-        return replace(outcome, luma=proof.text)
+            place, request = one.plan.folder, self.request
+            limits = render_numbered.limits_of(request.batch_size, request.workers)
+            with numbered_batch.journals_of([one], request) as journals:
+                proof = prove_frames(one.plan, journals, limits, self.watch.stop, more)
+        else:
+            place = one.job.target
+            proof = prove_luma(one.plan, place, self.watch.stop, more)
+        self.watch.say(f"{place}: {proof.text}")
+        if proof.holds:
+            return replace(outcome, luma=proof.text)
+        reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
+        return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
     def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Work]) -> FilmOutcome:
         """The outcome of a clip that was made before, proved if that is asked for. Frames that are

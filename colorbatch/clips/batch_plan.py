@@ -28,7 +28,7 @@ from colorbatch.errors import (
 )
 from colorbatch.ffmpeg import Film, tick
 from colorbatch.fs.atomic import check_target
-from colorbatch.inputs import clip_files
+from colorbatch.inputs import clip_files, targets
 from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import part_of
@@ -95,9 +95,8 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
             elif mine:
                 outcomes.append(_skipped(made, OURS_ALREADY))
     taken = clip_files.taken_by(found, request.audio)
-    clip_files.refuse_clashes([one.job for one in everything], taken)
-    sequences = [one for one in everything if isinstance(one, FrameJob)]
-    numbered_plan.refuse_clashes([one.plan for one in sequences])
+    frames = {one.job: one.plan.jobs() for one in everything if isinstance(one, FrameJob)}
+    targets.refuse_clashes([one.job for one in everything], taken, frames)
     todo, finished = [], []
     journals = numbered_batch.journals_of(planned, request)
     for film in planned:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -245,18 +244,3 @@ def ours(job: Job, journals: Journals) -> Record | None:
     record = journals.find_file(job)
     size, _ = source_stamp(job.target)
     return record if record is not None and record.target_size == size else None
-
-
-def refuse_clashes(plans: Sequence[FramePlan]) -> None:
-    """Raises UsageError where frames of two sequences would have one name in one folder."""
-    by_folder: dict[str, list[FramePlan]] = {}
-    for plan in plans:
-        key = unicodedata.normalize("NFC", str(plan.folder)).casefold()
-        by_folder.setdefault(key, []).append(plan)
-    for several in by_folder.values():
-        names: dict[str, Path] = {}
-        for plan in several if len(several) > 1 else ():
-            for job in plan.jobs():
-                key = unicodedata.normalize("NFC", job.target.name).casefold()
-                if (other := names.setdefault(key, job.source)) != job.source:
-                    raise UsageError(f"{other} and {job.source} would both become {job.target}")

@@ -75,7 +75,7 @@ def color_frames(
             work.finish,
             limits_of(maker.engine.batch_size, maker.workers),
             lambda: maker.stop() or tally.ends or bool(fail_fast and tally.failures),
-            cost=lambda job: _cost(one.plan),
+            cost=lambda job: cost(one.plan),
         )
         with contextlib.closing(results):  # type: ignore[type-var]
             for done in results:
@@ -203,10 +203,11 @@ def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:
     return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, memory)
 
 
-def _cost(plan: FramePlan) -> int:
+def cost(plan: FramePlan, more_planes: int = 0) -> int:
+    """Bytes that a frame takes while it is at work. more_planes: of float64, beside it."""
     height, width = plan.traits.size
     # chroma of the picture's size is made where a region is
-    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + 3 * 8 + (16 if plan.region else 0)
+    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + (3 + more_planes + 2 * bool(plan.region)) * 8
     return height * width * each + memory_need.PICTURE_BYTES
 
 

@@ -20,7 +20,7 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import metadata
 from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.formats.pillow_modes import samples_of
-from colorbatch.formats.still import Decoded, Still, check_size, from_samples, stored
+from colorbatch.formats.still import Packing, Still, Stored, check_size, from_samples, stored
 from colorbatch.formats.tiff import resolution
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
@@ -42,8 +42,9 @@ from colorbatch.formats.tiff.layout import (
 )
 from colorbatch.job import MAX_PIXELS
 
-YCBCR_BYTES, OTHER_BYTES = 10, 16
-"""Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""
+PACKBITS = 32773
+PILLOW_BYTES = 16
+"""Bytes per pixel at the peak of reading a page that goes through Pillow."""
 DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Strips or tiles that are decoded at the same time."""
 READ_BYTES = 1 << 24
@@ -85,26 +86,42 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield ready.pop()  # not held here while its user is at work
 
 
-def decoded(page: Any) -> Decoded:
-    """What `pages` would make of a page of tifffile's. Raises SourceError, or anything for a broken
-    one."""
+def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
+    """What the headers tell of every page but thumbnails and masks, in order; nothing is decoded.
+    Raises what tifffile raises."""
+    tiff: Any
+    with tifffile.TiffFile(file) as tiff:
+        for page in filter(is_picture, listed(tiff.pages)[0]):
+            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
+            packing: Packing = "lossless"
+            if page.bitspersample < 8 or palette:
+                packing = "few"
+            elif page.compression in (NONE, PACKBITS):  # of photographs it makes little less
+                packing = "none"
+            elif page.compression == JPEG and page.bitspersample == 8:
+                packing = "lossy"
+            samples, bits = 3 if palette else page.samplesperpixel, page.bitspersample
+            size, nbytes = (page.imagelength, page.imagewidth), sum(page.databytecounts)
+            yield Stored("TIFF", packing, *size, samples, bits, nbytes, _bytes_beside(page))
+
+
+def _bytes_beside(page: Any) -> float:
+    """As `Stored.beside`."""
+    try:
+        plain = _is_plain(page)
+    except Exception:  # anything for a broken one; reading it says so
+        return -1
+    parts, depth = page.databytecounts, -(-int(page.bitspersample) // 8)
     pixels = int(page.imagelength) * int(page.imagewidth)
-    channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
-    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        return Decoded(pixels, 3, 1, pixels * YCBCR_BYTES)
-    if not _is_plain(page):
-        return Decoded(pixels, 3, depth, pixels * OTHER_BYTES * depth)
-    samples = pixels * channels * depth
-    peak = float(samples)
-    if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
-        peak += pixels * depth * (2 if channels in (2, 4) else 1)
-    if page.dtype.kind == "f":
-        peak += samples  # samples are copied where they have alpha or lie in planes
-    if page.compression != NONE:
-        parts = page.databytecounts
+    samples = pixels * int(page.samplesperpixel) * depth
+    if not plain and page.photometric != tifffile.PHOTOMETRIC.YCBCR:
+        return float(pixels * PILLOW_BYTES * depth)
+    # floating point is copied, and has its luma beside it
+    beside = float((pixels * depth + samples) * (page.dtype is not None and page.dtype.kind == "f"))
+    if page.compression != NONE:  # strips that are unpacked at the same time
         several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * samples / len(parts)
-        peak += max(parts) + several
-    return Decoded(pixels, channels, depth, peak)
+        beside += max(*parts, min(sum(parts), READ_BYTES)) + several
+    return beside
 
 
 def is_picture(page: Any) -> bool:
