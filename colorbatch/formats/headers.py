@@ -16,8 +16,9 @@ from typing import IO, cast
 
 from PIL import Image
 
-from colorbatch.formats import tiff
-from colorbatch.formats.decoders import PILLOW_FORMATS, is_heif, know_heif, webp_is_lossless
+from colorbatch.formats import png_chunks, tiff, webp
+from colorbatch.formats.decoders import PILLOW_FORMATS, is_heif, know_heif
+from colorbatch.formats.png import SIGNATURE as PNG_SIGNATURE
 from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Decoded, Stored
 from colorbatch.fs.atomic import reachable
@@ -62,6 +63,8 @@ def _of_pillow(file: IO[bytes]) -> Stored:
     if is_heif(start):
         # its size would need pillow-heif, which not everybody has
         return Stored("HEIC", "heic", 1, round(size / HEIC_BYTES), 3, 8, size, _of_heif(file, size))
+    if start.startswith(PNG_SIGNATURE):
+        file, _ = png_chunks.opened(file, checked=False)
     with Image.open(file, formats=PILLOW_FORMATS) as image:
         format_ = cast(Format, "JPEG" if image.format == "MPO" else image.format)
         samples = SAMPLES.get(image.mode, 3)
@@ -74,7 +77,7 @@ def _of_pillow(file: IO[bytes]) -> Stored:
         packing = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp", "BMP": "none"}.get(format_, "jp2")
         if format_ in ("PNG", "BMP") and few:
             packing = "few"
-        elif format_ == "WEBP" and webp_is_lossless(file):
+        elif format_ == "WEBP" and webp.is_lossless(file):
             packing = "webp lossless"
         elif packing == "jp2" and size < LOSSY_JP2 * raw_bytes:
             packing = "jp2 lossy"

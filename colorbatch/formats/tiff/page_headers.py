@@ -10,6 +10,7 @@ import tifffile
 
 from colorbatch.formats.still import Stored
 from colorbatch.formats.tiff.layout import JPEG, LZW, NONE
+from colorbatch.formats.tiff.mending import mended
 from colorbatch.formats.tiff.page_reader import decoded, is_picture, listed
 
 PACKBITS = 32773
@@ -18,7 +19,7 @@ PACKBITS = 32773
 def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
     """Every page but thumbnails and masks, in order. Raises what tifffile raises."""
     tiff: Any
-    with tifffile.TiffFile(file) as tiff:
+    with tifffile.TiffFile(mended(file)) as tiff:
         for page in listed(tiff.pages)[0]:
             if not is_picture(page):
                 continue
