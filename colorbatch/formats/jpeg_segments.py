@@ -158,10 +158,12 @@ def _take_profile(found: Found, pieces: list[bytes]) -> None:
 
 def _take_behind(found: Found, file: IO[bytes]) -> None:
     """What lies behind the picture; XMP that points to it points to nothing in a result."""
-    behind = file.read()
+    place = file.tell()
+    behind = file.read(READ_BYTES)
+    size = file.seek(0, 2) - place
     if behind.strip(b"\0\r\n "):
         kinds = ["a JPEG picture"] if behind.lstrip(b"\0").startswith(b"\xff\xd8\xff") else []
         kinds += ["an MP4 film"] if b"ftyp" in behind else []
-        found.lose(BEHIND, f"{' and '.join(kinds) or 'of unknown kind'} ({len(behind)} bytes)")
+        found.lose(BEHIND, f"{' and '.join(kinds) or 'of unknown kind'} ({size} bytes)")
     if behind or found.encoding.get("mpf"):
         found.xmp = metadata.without_what_lay_behind(found.xmp)

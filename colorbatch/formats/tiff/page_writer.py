@@ -16,7 +16,7 @@ from colorbatch.color import STRIP_PIXELS, Codes
 from colorbatch.formats import metadata, tags
 from colorbatch.formats.metadata import TEXT_TAGS
 from colorbatch.formats.still import Still
-from colorbatch.formats.tags import LONG, LONG8, TAG_EXIF, TAG_GPS, Entry, of_block, packed
+from colorbatch.formats.tags import LONG, LONG8, POINTERS, Entry, of_block, packed
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
     DEFLATE,
@@ -198,8 +198,8 @@ def _as_it_was(entry: Entry, order: str) -> tuple[Any, ...]:
 
 
 def _name_pointers(file: IO[bytes], order: str) -> None:
-    """tifffile writes no EXIF and GPS pointers: they were written under the next number, which no
-    one uses, and get their own now."""
+    """tifffile writes no pointers to other directories: they were written under the next number,
+    which no one uses, and get their own now."""
     file.flush()
     file.seek(0)
     tiff: Any
@@ -207,7 +207,7 @@ def _name_pointers(file: IO[bytes], order: str) -> None:
         places = [
             (page.tags[tag + 1].offset, tag)
             for page in tiff.pages
-            for tag in (TAG_EXIF, TAG_GPS)
+            for tag in POINTERS
             if tag + 1 in page.tags
         ]
     for offset, tag in places:
