@@ -14,8 +14,9 @@ from typing import IO, cast
 
 from PIL import Image
 
-from colorbatch.formats import tiff
-from colorbatch.formats.decoders import PILLOW_FORMATS, is_heif, know_heif, webp_is_lossless
+from colorbatch.formats import png_chunks, tiff, webp
+from colorbatch.formats.decoders import PILLOW_FORMATS, is_heif, know_heif
+from colorbatch.formats.png import SIGNATURE as PNG_SIGNATURE
 from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Packing, Stored
 from colorbatch.fs.atomic import reachable
@@ -39,15 +40,18 @@ def pictures_of(path: Path) -> list[Stored]:
             file.seek(0)
             if start[:4] in tiff.STARTS:
                 return list(tiff.stored_pages(file))
-            return [_of_pillow(file, is_heif(start) and know_heif())]
+            return [_of_pillow(file, start)]
     except Exception:  # libraries raise anything for broken files
         return []
 
 
-def _of_pillow(file: IO[bytes], heif: bool) -> Stored:
+def _of_pillow(file: IO[bytes], start: bytes) -> Stored:
+    heif = is_heif(start) and know_heif()
+    size = os.fstat(file.fileno()).st_size
+    if start.startswith(PNG_SIGNATURE):
+        file, _ = png_chunks.opened(file, checked=False)
     with Image.open(file, formats=["HEIF"] if heif else PILLOW_FORMATS) as image:
         format_ = cast(Format, {"MPO": "JPEG", "HEIF": "HEIC"}.get(str(image.format), image.format))
-        size = os.fstat(file.fileno()).st_size
         tiles = getattr(image, "tile", None) or []  # of PNG: what is stored
         raw_mode = str(tiles[0][3]) if tiles else ""
         deep = image.mode.startswith("I") or (format_ == "PNG" and "16" in raw_mode)
@@ -58,7 +62,7 @@ def _of_pillow(file: IO[bytes], heif: bool) -> Stored:
         if format_ in ("PNG", "BMP") and (image.mode in "1P" or raw_mode in ("L;2", "L;4")):
             packing = "few"
         elif format_ == "WEBP":
-            packing = "lossless" if webp_is_lossless(file) else "lossy"
+            packing = "lossless" if webp.is_lossless(file) else "lossy"
         elif format_ in ("JPEG", "HEIC") or (format_ == "JPEG2000" and size < least):
             packing = "lossy"
         return Stored(format_, packing, image.height, image.width, samples, bits, size, size)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from colorbatch import color
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
+from colorbatch.formats.found import Block
 from colorbatch.formats.registry import Format
 
 LIMIT_OPTION = " (--max-pixels)"
@@ -50,6 +51,8 @@ class Still:
     """Horizontal and vertical."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
     """How the file was stored, in the terms of the library that writes its format."""
+    blocks: tuple[Block, ...] = ()
+    """Everything that its file holds beside pixels, with what became of it."""
     notes: tuple[str, ...] = ()
     """What could not be kept, in words."""
 
