@@ -78,6 +78,7 @@ class SegmentWriter:
         self._durations: dict[int, int] = {}
         self._order: list[int] = []
         self._last: tuple[int, int] | None = None
+        self._moved = 0
         self._segment: Segment | None = None
         self._stack = contextlib.ExitStack()
         into = file or self._stack.enter_context(replacing(path, owner=owner))
@@ -140,6 +141,8 @@ class SegmentWriter:
         frame.color_primaries, frame.color_trc = color.primaries, color.transfer
         frame.colorspace = color.matrix
         self._durations[pts] = duration
+        if self._last is None:
+            self._moved = max(0, -pts)  # MP4 hides what stands before 0; `mux` reads it back
         self._last = pts, duration
         with self._translated():
             self._mux(self._stream.encode(self._marked(frame)))
@@ -180,10 +183,11 @@ class SegmentWriter:
         for packet in packets:
             assert packet.pts is not None
             self._order.append(packet.pts)
-            early = 0 if packet.dts is None else packet.pts - packet.dts
+            early = -1 if packet.dts is None else packet.pts - packet.dts
             if not 0 <= early * self._encoding.time_base <= EARLIEST:
                 packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, 0)
+            packet.pts, packet.dts = packet.pts + self._moved, (packet.dts or 0) + self._moved
             self._container.mux(packet)
 
     @contextlib.contextmanager

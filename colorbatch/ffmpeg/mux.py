@@ -33,7 +33,7 @@ from colorbatch.ffmpeg.containers import (
     own_tag,
     spoken_for,
 )
-from colorbatch.ffmpeg.copied_streams import Copies, later
+from colorbatch.ffmpeg.copied_streams import Copies, delay_of, earliest, later
 from colorbatch.ffmpeg.encode import BUFFER, Segment, clock, describe
 from colorbatch.ffmpeg.excerpt import Cut
 from colorbatch.ffmpeg.film_facts import NUMBERED, UNTAGGED, Film
@@ -77,8 +77,8 @@ def join(
     that are left out (what `refused` named); tags: added to the container's own; timecode: instead
     of the source's. cut: whether the segments begin after the film's begin, and end before its end;
     then the other streams' packets outside of them are left out, chapters are cut, and the first
-    picture's time becomes 0. Else the pictures keep their ticks; in Matroska, which counts
-    milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
+    picture's time becomes 0. Else the pictures keep their ticks, unless the film begins before 0
+    (`Cut`); in Matroska, which counts milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
     the disk or the muxer refuses, SourceError where the source cannot be read, StoppedError where
     `stop`, asked for every packet, says so.
     """
@@ -100,7 +100,9 @@ def join(
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Mux(film, source, output, encoding, segments, Cut.of(segments, cut))
+            kept = {each.index for each in film.others} - drop
+            whole = Cut.of(segments, cut, earliest(film, kept))
+            work = _Mux(film, source, output, encoding, segments, whole)
             work.add_streams(drop, film.video.timecode if timecode is None else timecode)
             work.add_tags(tags or {})
             work.copy(stop)
@@ -135,7 +137,7 @@ def _muxer_options(
     kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: EncoderSettings
 ) -> dict[str, str]:
     if kind == "mkv":
-        # a sound that begins a little before 0 must not move the pictures
+        # what moves is up to us: priming that begins a little before 0 does not move the pictures
         return {"avoid_negative_ts": "disabled"}
     # MP4's players read its own list of tags, and libav writes one of the two lists
     flags = ["use_metadata_tags"] if kind == "mov" or odd else []
@@ -249,7 +251,7 @@ class _Mux:
             copies.put(waiting[0], mux)
             waiting = next(others, None)
         self.copied |= copies.copied
-        self.notes = copies.notes()
+        self.notes = (*self._cut.notes, *copies.notes())
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
@@ -261,25 +263,17 @@ class _Mux:
 
     def _others(self, copies: Copies) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The packets to copy that belong to the part, with their times in seconds."""
-        delay = self._delay()
+        delay = delay_of(self._film, set(self._copies))
         for packet, time, shown in copies.packets():
             later(packet, -round(delay / packet.time_base))
-            if self._cut.has(shown - delay):
-                shift = self._cut.shift(packet.time_base)
-                later(packet, -shift)
-                yield packet, time - delay - shift * packet.time_base
-
-    def _delay(self) -> Fraction:
-        """By how much the sound of another file comes after that file's begin, in seconds: it
-        starts together with the first frame."""
-        if self._film.container != NUMBERED:
-            return Fraction(0)
-        starts = [
-            each.start * each.time_base
-            for each in self._film.others
-            if each.index in self._copies and each.start is not None
-        ]
-        return max(Fraction(0), min(starts, default=Fraction(0)))
+            if not self._cut.has(shown - delay):
+                continue
+            shift = self._cut.shift(packet.time_base)
+            later(packet, -shift)
+            if packet.is_discard and not copies.hides(packet):
+                copies.cut_off[packet.stream_index] += 1
+                continue
+            yield packet, time - delay - shift * packet.time_base
 
     def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The segments' packets with the source's presentation times, and decoding times made anew
@@ -327,7 +321,7 @@ def _order(segment: Segment) -> list[int]:
     for packet in _packets(segment):
         assert packet.pts is not None
         found.append(packet.pts)
-    # the difference is 0, but for a film that begins before 0, which MP4 moves
+    # the difference is 0, but for a segment that begins before 0, which `encode` moves
     moved = segment.first * scale - min(found, default=0)
     order = [(pts + moved) // scale for pts in found]
     if len(order) != segment.frames or max(order, default=segment.last) != segment.last:

@@ -334,7 +334,11 @@ def _sparse(stream: VideoStream, entries: int) -> bool:
 
 
 def _frame_count(stream: VideoStream, duration: Fraction | None) -> int | None:
-    """An estimate: the index's count, a tag's, or duration times rate."""
+    """An estimate: the index's count without what an edit list cuts off, a tag's, or duration times
+    rate."""
+    entries = stream.index_entries
+    if stream.frames and len(entries) == stream.frames:
+        return sum(not entry.is_discard for entry in entries)
     if stream.frames:
         return stream.frames
     for key, value in stream.metadata.items():
