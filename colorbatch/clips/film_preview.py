@@ -102,7 +102,7 @@ def estimate(one: FilmJob, maker: Maker) -> ClipEstimate:
         # as if one followed the other: what lies between them may be more than a segment can tell
         step = max(1, frames[0].duration)
         for number, frame in enumerate(frames):
-            writer.write(_colored(frame, plan, maker), number * step, step)
+            writer.write(_colored(frame, plan, maker), number * step, step, frame.fields)
     size = sample.size
     each = (time.perf_counter() - started) / len(frames)
     count = _count(plan)
@@ -132,4 +132,4 @@ def _count(plan: FilmPlan) -> int | None:
 def _colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
     view = film_frames.lightness(frame.planes, plan, maker.engine.size)
     [ab] = maker.engine.predict(view[None])
-    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation)
+    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation, frame.fields)

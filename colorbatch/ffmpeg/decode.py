@@ -23,9 +23,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.fields import FieldReader
 from colorbatch.ffmpeg.film_facts import Film
 from colorbatch.ffmpeg.opening import opened, slices_intact
 from colorbatch.ffmpeg.pixel_formats import Planes, planes_of
+from colorbatch.ffmpeg.side_data import names_of
 from colorbatch.ffmpeg.timeline import Steady, may_jump
 
 
@@ -33,17 +35,19 @@ from colorbatch.ffmpeg.timeline import Steady, may_jump
 class Frame:
     """One picture. pts and duration in ticks of the source's time base (duration 0: not told).
     corrupt: damaged, the decoder patched it; repeated: the decoder had nothing for this time, the
-    picture before stands in (then corrupt as well); key: a key frame; interlaced: as flagged; note:
-    a word on what was done to get it, "" for nothing."""
+    picture before stands in (then corrupt as well); key: a key frame; fields: which one is shown
+    first, "tff" or "bff", "" where it has none; note: a word on what was done to get it, "" for
+    nothing; beside: what it carries beside its samples, in words (`side_data`)."""
 
     pts: int
     duration: int
     planes: Planes
     key: bool
     corrupt: bool
-    interlaced: bool
+    fields: str
     repeated: bool = False
     note: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,7 @@ class _Decoder:
         self._pending: list[int] = []
         self._damaged: set[int] = set()
         self._last: Frame | None = None
+        self._reader = FieldReader()
         self._end = 0
         self._why = self._format = ""
 
@@ -264,9 +269,14 @@ class _Decoder:
                 planes_of(picture),
                 picture.key_frame,
                 damaged,
-                picture.interlaced_frame,
+                self._fields_of(picture),
+                beside=names_of(picture),
             )
         )
+
+    def _fields_of(self, picture: VideoFrame) -> str:
+        video = self._film.video
+        return self._reader(picture) or ("" if video.fields_told else video.fields)
 
     def _after(self, found: int | None) -> int:
         """The picture's time, or the least one after the picture before."""
@@ -291,7 +301,7 @@ class _Decoder:
             elif time > self._last.pts:
                 old = self._last
                 yield self._keep(
-                    Frame(time, old.duration, old.planes, False, True, old.interlaced, True)
+                    Frame(time, old.duration, old.planes, False, True, old.fields, True)
                 )
 
     def _keep(self, frame: Frame) -> Frame:

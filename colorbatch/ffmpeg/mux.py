@@ -25,7 +25,6 @@ from av.stream import Disposition, Stream
 from colorbatch.errors import StoppedError, TargetError
 from colorbatch.ffmpeg.codecs import EncoderSettings
 from colorbatch.ffmpeg.containers import (
-    MUXERS,
     add_copy,
     container_of,
     cover_packets,
@@ -36,7 +35,7 @@ from colorbatch.ffmpeg.containers import (
 from colorbatch.ffmpeg.copied_streams import Copies, delay_of, earliest, later
 from colorbatch.ffmpeg.encode import BUFFER, Segment, clock, describe
 from colorbatch.ffmpeg.excerpt import Cut
-from colorbatch.ffmpeg.film_facts import NUMBERED, UNTAGGED, Film
+from colorbatch.ffmpeg.film_facts import MUXERS, NUMBERED, UNTAGGED, Film
 from colorbatch.ffmpeg.matroska import complete, padded
 from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.output import Guarded
@@ -78,9 +77,9 @@ def join(
     of the source's. cut: whether the segments begin after the film's begin, and end before its end;
     then the other streams' packets outside of them are left out, chapters are cut, and the first
     picture's time becomes 0. Else the pictures keep their ticks, unless the film begins before 0
-    (`Cut`); in Matroska, which counts milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
-    the disk or the muxer refuses, SourceError where the source cannot be read, StoppedError where
-    `stop`, asked for every packet, says so.
+    (`Cut`); in Matroska, which counts milliseconds, they are rounded. Raises TargetError where the
+    segments do not belong together or the disk or the muxer refuses, SourceError where the source
+    cannot be read, StoppedError where `stop`, asked for every packet, says so.
     """
     kind = container or container_of(target.name)
     if kind not in MUXERS:

@@ -1,7 +1,8 @@
 """A film file to its `Film`: everything that is known before the work starts.
 
-The first picture is decoded, because some facts stand only there. The file is opened twice: the
-second reading looks at FFV1's check sums and at the first packets' encryption.
+Some pictures are decoded, of its begin and from further on, because some facts stand only there,
+and the first one alone does not tell what the others are. The file is opened anew for that, and
+once more for FFV1's check sums and the first packets' encryption.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.fields import OF_ORDER, SPEAKING, FieldReader
 from colorbatch.ffmpeg.film_facts import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
@@ -40,6 +43,9 @@ from colorbatch.ffmpeg.side_data import light_of, mastering_of, names_of
 FIRST_PACKETS = 200
 """So many packets of pictures may be undecodable at the start before a film counts as unreadable;
 a recording cut out of a broadcast begins between two key frames."""
+
+AT_BEGIN, PLACES, AT_PLACE = 12, 4, 3
+"""So many pictures are looked at from the begin, and from other places, at even distances."""
 
 CRC_PACKETS = 16
 NEAR_END = 2
@@ -213,19 +219,57 @@ def _is_chapters(path: Path, stream: Stream, chapters: Sequence[Any]) -> bool:
     return texts in (titles, [b"", *titles])
 
 
-def _first_frame(stream: VideoStream, path: Path) -> VideoFrame:
-    """The first picture that can be decoded, from the file opened anew."""
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What some pictures show. first: the first one that can be decoded; fields: the field that is
+    shown first in the first interlaced one, "" where none is; beside: what any of them carries."""
+
+    first: VideoFrame
+    fields: str
+    beside: tuple[str, ...]
+
+
+def _looked_at(stream: VideoStream, path: Path, duration: Fraction | None) -> _Look:
+    """Some pictures of the film, from the file opened anew."""
+    first, fields, beside, reader = None, "", dict[str, None](), FieldReader()
+    for picture in _some_pictures(stream, path, duration):
+        first = first or picture
+        fields = fields or reader(picture)
+        beside |= dict.fromkeys(names_of(picture))
+    if first is None:
+        raise SourceError(f"{path}: its pictures ({stream.codec_context.name}) cannot be decoded")
+    return _Look(first, fields, tuple(beside))
+
+
+def _some_pictures(
+    stream: VideoStream, path: Path, duration: Fraction | None
+) -> Iterator[VideoFrame]:
+    """The first pictures, then some from places further on, where the file can be sought."""
     with opened(path) as container:
         own = container.streams[stream.index]
-        assert isinstance(own, VideoStream)
-        for packet in itertools.islice(container.demux(own), FIRST_PACKETS):
+        assert isinstance(own, VideoStream) and own.time_base is not None
+        yield from itertools.islice(_decodable(container, own), AT_BEGIN)
+        for place in range(1, PLACES) if duration else ():
+            ticks = int((duration or 0) * place / PLACES / own.time_base)
             try:
-                frames = own.decode(packet)
+                container.seek((own.start_time or 0) + ticks, stream=own)
+                yield from itertools.islice(_decodable(container, own), AT_PLACE)
             except av.FFmpegError:
-                continue
-            if frames:
-                return frames[0]
-    raise SourceError(f"{path}: its pictures ({stream.codec_context.name}) cannot be decoded")
+                return
+
+
+def _decodable(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The pictures that can be decoded from here on, as far as some come soon."""
+    refused = 0
+    for packet in container.demux(stream):
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            frames = []
+        refused = 0 if frames else refused + 1
+        yield from frames
+        if refused == FIRST_PACKETS:
+            return
 
 
 def _video_info(
@@ -237,12 +281,14 @@ def _video_info(
     slice_crcs: bool,
 ) -> VideoInfo:
     """The pictures' record; text is libav's description of the stream."""
-    frame = _first_frame(stream, path)
     context, time_base = stream.codec_context, stream.time_base
     assert time_base is not None
+    look = _looked_at(stream, path, duration)
+    frame = look.first
     own = stream.duration * time_base if stream.duration else _length(stream, duration)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
+    told = bool(look.fields) or context.codec.canonical_name in SPEAKING
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)
     spoken = words[1].split(", ") if words else []
     located = getattr(context, "chroma_sample_location", None)  # PyAV 19 has it
@@ -261,7 +307,6 @@ def _video_info(
         rotation=180 if frame.rotation == -180 else frame.rotation,
         matrix=tuple(np.frombuffer(matrix, np.int32).tolist()) if matrix else None,
         field_order=order,
-        interlaced=frame.interlaced_frame or order in ("tt", "bb", "tb", "bt"),
         color=_color(context, frame),
         chroma_location=CHROMA_LOCATIONS[located]
         if located is not None
@@ -270,7 +315,9 @@ def _video_info(
         duration=own,
         frames=_frame_count(stream, own),
         slice_crcs=slice_crcs,
-        beside=names_of(frame),
+        fields=look.fields or ("" if told else OF_ORDER.get(order, "")),
+        fields_told=told,
+        beside=look.beside,
         mastering=mastering_of(frame),
         light=light_of(frame),
     )

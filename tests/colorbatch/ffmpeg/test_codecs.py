@@ -166,13 +166,15 @@ def test_usual_options(film: Callable[..., Film]) -> None:
     assert dict(x264.options) == {"crf": "20", "preset": "medium", "tune": "film"}
     lossless = plan(film(), codec="libx264", options=(("qp", "0"),)).encoding
     assert dict(lossless.options) == {"preset": "medium", "qp": "0"}  # crf would win over it
-    fields = plan(film(field_order="bb", size=(576, 720)), codec="libx264").encoding
+    fields = plan(film(field_order="bb", fields="bff", size=(576, 720)), codec="libx264").encoding
     assert dict(fields.options)["flags"] == "+ildct+ilme"
 
 
 def test_facts_of_the_pictures_go_into_the_encoding(film: Callable[..., Film]) -> None:
     """Tags, rate and shape; a variable rate is none; gray becomes color with the usual siting."""
-    given = film(sample_aspect=Fraction(64, 45), field_order="tt", chroma_location="topleft")
+    given = film(
+        sample_aspect=Fraction(64, 45), field_order="tt", fields="tff", chroma_location="topleft"
+    )
     encoding = plan(given).encoding
     assert (encoding.sample_aspect, encoding.field_order) == (Fraction(64, 45), "tt")
     assert (encoding.chroma_location, encoding.rate) == ("topleft", Fraction(24000, 1001))

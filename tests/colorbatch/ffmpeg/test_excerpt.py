@@ -101,7 +101,7 @@ def test_a_film_that_begins_before_0_keeps_every_picture(
         container_options=options | ({} if wraps else {"avoid_negative_ts": "disabled"}),
     )
     with av.open(str(path)) as container:
-        starts = [stream.start_time * stream.time_base for stream in container.streams]
+        starts = [each.start_time * each.time_base for each in container.streams]  # type: ignore[operator]
     assert max(starts) < 0
     result = joined(path, name, codec)
     pictures, heard = times(result.path, "v"), times(result.path, "a")
