@@ -20,6 +20,7 @@ from colorbatch.errors import SourceError, UsageError
 from colorbatch.ffmpeg.ffv1 import slices
 from colorbatch.ffmpeg.fields import OF_ORDER, order_for
 from colorbatch.ffmpeg.film_facts import MUXERS, Color, Film, VideoInfo
+from colorbatch.ffmpeg.opening import WITH_ALPHA
 from colorbatch.ffmpeg.pixel_formats import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.ffmpeg.side_data import LIGHT, MASTERING, STEREO
 
@@ -192,12 +193,15 @@ def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
         raise UsageError(f"there is no video encoder {encoder} here", advice)
     found = []
     for given in Codec(encoder, "w").video_formats or ():
-        # yuvj formats are the same samples; the range stands in the color tags
+        # yuvj formats are the same samples; the range stands in the color tags. What libvpx makes
+        # of transparency goes beside the packets, where MP4, in which segments are, has no room
         if given.name in LOOKED_UP or given.name.startswith("yuvj"):
             continue
         try:
             facts = pixel_format(given.name)
         except SourceError:
+            continue
+        if facts.alpha and encoder in WITH_ALPHA.values():
             continue
         if not (encoder.endswith(CONVERTING) and facts.kind == "rgb" and facts.name[:3] != "gbr"):
             found.append(facts)

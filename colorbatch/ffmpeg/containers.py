@@ -240,4 +240,4 @@ def spoken_for(stream: Stream, output: OutputContainer) -> None:
 
 def own_tag(key: str) -> bool:
     """Whether a tag tells what the muxer finds out by itself."""
-    return key in MOV_TAGS or key.upper() == "DURATION"
+    return key in MOV_TAGS or key.upper() in ("DURATION", "ALPHA_MODE")

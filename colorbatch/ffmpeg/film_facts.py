@@ -60,18 +60,20 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The pictures. size: (H, W) as coded; rates in frames per second, None if unknown; variable:
-    whether the frames' distances differ, None where only reading them all would tell;
-    sample_aspect: width to height of a sample, None if not told; rotation: degrees
-    counterclockwise for display; matrix: the display matrix, 9 integers in libav's layout, or None;
-    field_order: unknown, progressive, tt, bb, tb or bt, by the container; fields: which field of
-    the film's interlaced pictures is shown first, "tff" or "bff", by pictures from all over it,
-    else by the container, "" where none is; fields_told: whether each picture tells it (`fields`); chroma_location: left,
-    center, topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for drop
-    frame) or ""; duration in seconds or None; frames: an estimate, None if there is no ground for
-    one; slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each; beside:
-    what pictures from all over the film carry beside their samples, in words; mastering, light: two
-    of these as x265 takes them (`side_data`), "" without."""
+    """The pictures. size: (H, W) as coded; rates in frames per second, None if unknown: average as
+    the file says, unless its pictures show that it is another; variable: whether the frames'
+    distances differ, None where only reading them all would tell; sample_aspect: width to height of
+    a sample, None if not told; rotation: degrees counterclockwise for display; matrix: the display
+    matrix, 9 integers in libav's layout, or None; field_order: unknown, progressive, tt, bb, tb or
+    bt, by the container; fields: which field of the film's interlaced pictures is shown first,
+    "tff" or "bff", by pictures from all over it, else by the container, "" where none is;
+    fields_told: whether each picture tells it (`fields`); in_coded_order: whether the file has
+    times of decoding only, which rise in the order in which pictures are coded; chroma_location:
+    left, center, topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for
+    drop frame) or ""; duration in seconds or None; frames: an estimate, None if there is no ground
+    for one; slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each;
+    beside: what pictures from all over the film carry beside their samples, in words; mastering,
+    light: two of these as x265 takes them (`side_data`), "" without."""
 
     index: int
     codec: str
@@ -95,6 +97,7 @@ class VideoInfo:
     slice_crcs: bool
     fields: str = ""
     fields_told: bool = True
+    in_coded_order: bool = False
     beside: tuple[str, ...] = ()
     mastering: str = ""
     light: str = ""
