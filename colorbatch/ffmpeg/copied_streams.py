@@ -139,13 +139,14 @@ class Copies:
     def notes(self) -> tuple[str, ...]:
         """What was moved and left out, in words."""
         counts = (
-            (self.cut_off, "packets of {} left out, which the source cuts off"),
-            (self.left_out, "unusable packets of {} left out"),
-            (self.moved, "packets of {} without a usable time moved by the least that helps"),
+            (self.cut_off, "packet{} of {} left out, which the source cuts off"),
+            (self.left_out, "unusable packet{} of {} left out"),
+            (self.moved, "packet{} of {} without a usable time moved by the least that helps"),
         )
         streams = self._infos
         return tuple(
-            f"{count:,} " + words.format(f"{streams[index].kind} ({streams[index].codec})")
+            f"{count:,} "
+            + words.format("s" * (count != 1), f"{streams[index].kind} ({streams[index].codec})")
             for counter, words in counts
             for index, count in sorted(counter.items())
         )

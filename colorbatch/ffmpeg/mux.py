@@ -12,7 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -36,13 +36,11 @@ from colorbatch.ffmpeg.copied_streams import Copies, delay_of, earliest, later
 from colorbatch.ffmpeg.encode import BUFFER, Segment, clock, describe
 from colorbatch.ffmpeg.excerpt import Cut
 from colorbatch.ffmpeg.film_facts import MUXERS, NUMBERED, UNTAGGED, Film
+from colorbatch.ffmpeg.kept import STATISTICS, missing_at
 from colorbatch.ffmpeg.matroska import complete, padded
 from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.output import Guarded
 from colorbatch.fs.atomic import replacing
-
-STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
-"""Begins of Matroska's tags about a stream's packets, untrue of pictures encoded anew."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,8 @@ def join(
             kept = {each.index for each in film.others} - drop
             whole = Cut.of(segments, cut, earliest(film, kept))
             work = _Mux(film, source, output, encoding, segments, whole)
-            work.add_streams(drop, film.video.timecode if timecode is None else timecode)
+            begin = film.video.timecode if timecode is None else timecode
+            work.add_streams(drop, begin)
             work.add_tags(tags or {})
             work.copy(stop)
             output.close()
@@ -113,7 +112,10 @@ def join(
             raise TargetError(f"{target}: cannot write as {kind}: {words}") from error
         if kind == "mkv":
             work.complete_header(file)
-    return Muxed(target, work.frames, work.copied, work.notes)
+    partly = any(cut)  # chapters may end before a part
+    whole_film = replace(film, chapters=()) if partly else film
+    notes = (*work.notes, *missing_at(whole_film, target, encoding, drop, begin))
+    return Muxed(target, work.frames, work.copied, notes)
 
 
 def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
@@ -286,7 +288,7 @@ class _Mux:
         past = deque(first - (depth - k) * step for k in range(depth))
         for number, segment in enumerate(self._segments):
             later = self._segments[number + 1 : number + 2]
-            end = later[0].first if later else segment.last + segment.last_duration
+            end = later[0].first if later else self._end()
             order = _order(segment)
             shown = [*sorted(order), end]
             until = dict(itertools.pairwise(shown))
@@ -298,6 +300,17 @@ class _Mux:
                 packet.time_base = time_base
                 packet.stream = self._video
                 yield packet, (dts - shift) * time_base
+
+    def _end(self) -> int:
+        """The tick at which the last frame has been shown. Its duration in a clock that does not
+        divide the rate, as Matroska's milliseconds, is cut to whole ticks; the film's is not."""
+        last = self._segments[-1]
+        end, rate = last.last + last.last_duration, self._encoding.rate
+        if not rate or not last.last_duration:
+            return end
+        frames = sum(segment.frames for segment in self._segments)
+        exact = self._segments[0].first + frames / (rate * last.time_base)
+        return round(exact) if abs(exact - end) <= 1 else end
 
     def _first_step(self) -> int:
         """Ticks between the first two frames, at least 1."""

@@ -138,6 +138,26 @@ def test_sound_that_an_edit_list_cuts_off_stays_cut_off(
         assert told == (name == "r.mkv")
 
 
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(18), Fraction(24000, 1001), Fraction(60)])
+def test_the_last_picture_is_shown_to_its_end(
+    make_clip: Callable[..., Path],
+    joined: Callable[..., Muxed],
+    need: Callable[[str], None],
+    rate: Fraction,
+) -> None:
+    """Matroska's milliseconds cut the duration of each picture to whole ones; the film is as long
+    as its pictures, to the nearest millisecond."""
+    need("ffprobe")
+    base = Fraction(1, 1000)
+    shown = [round(number / rate / base) for number in range(50)]
+    path = make_clip("s.mkv", "libx264", rate=rate, time_base=base, times=shown, size=(48, 64))
+    result = joined(path, "r.mp4", "libx264")
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries"]
+    command += ["stream=duration", "-of", "csv=p=0", str(result.path)]
+    run = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert float(run.stdout.strip().strip(",")) == pytest.approx(50 / rate, abs=0.00051)
+
+
 def aac(container: Any) -> list[Any]:
     """Adds half a second of AAC."""
     stream = container.add_stream("aac", rate=48000)
