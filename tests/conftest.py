@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -31,6 +32,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], None]:
+    """A function that skips a test where a program is missing that says what is right."""
+
+    def look(program: str) -> None:
+        if shutil.which(program) is None:
+            if os.environ.get("REQUIRE_PROGRAMS"):
+                pytest.fail(f"{program} is not installed")
+            pytest.skip(f"{program} is not installed")
+
+    return look
 
 
 @pytest.fixture(scope="session")

@@ -150,10 +150,13 @@ def _luma(planes: Planes, codes: Encoding) -> Codes:
     return luma_of_rgb(green, blue, red, codes)
 
 
-def colored(planes: Planes, ab: Float, plan: FilmPlan, saturation: float) -> Planes:
+def colored(
+    planes: Planes, ab: Float, plan: FilmPlan, saturation: float, fields: str | None = None
+) -> Planes:
     """The planes of the result: Y' of the source, widened by an exact shift at most, and chroma of
-    ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma."""
-    made = plan.made
+    ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma. fields: of this picture
+    (`Frame.fields`), whose chroma they decide; None for the film's."""
+    made = plan.made if fields is None else plan.made_as(fields)
     alpha = None
     if plan.fit.pixels.alpha:
         full = np.full(plan.film.video.size, made.maximum, made.dtype)

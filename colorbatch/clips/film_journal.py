@@ -74,7 +74,8 @@ class Head:
 class Part:
     """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
     it; good: tick of the last frame so far that is not damaged, None without one; told: what
-    frames' notes say -> the ticks of these frames; sha256: of its file, "" in a journal of before,
+    frames' notes say -> the ticks of these frames; seen: what frames carry (`Frame.beside`, and
+    `Frame.fields`) -> how many of them; sha256: of its file, "" in a journal of before,
     whose segments are not gone on with."""
 
     segment: Segment
@@ -84,6 +85,7 @@ class Part:
     corrupt: int
     told: Mapping[str, Sequence[int]] = field(default_factory=dict)
     sha256: str = ""
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,7 @@ class FilmBook:
         good: int | None,
         corrupt: int,
         told: Mapping[str, Sequence[int]] | None = None,
+        seen: Mapping[str, int] | None = None,
     ) -> None:
         """Record a segment that bears its name; see `Part`. Raises TargetError."""
         atomic.sync_folder(self.folder)
@@ -290,11 +293,12 @@ class FilmBook:
             sha256 = atomic.sha256(segment.path)
         except OSError as error:
             raise TargetError(f"{segment.path}: {error.strerror or error}") from error
-        part = Part(segment, size, digest, good, corrupt, told or {}, sha256)
+        part = Part(segment, size, digest, good, corrupt, told or {}, sha256, seen or {})
         own = {name: getattr(segment, name) for name in _SEGMENT}
         base = segment.time_base.as_integer_ratio()
         more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
         more |= {"sha256": sha256, **({"told": told} if told else {})}
+        more |= {"seen": seen} if seen else {}
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
         self._append(line_of({**first, **own, **more}))
         before = [each for each in self.account.parts if each.segment.first < segment.first]

@@ -65,6 +65,13 @@ class FilmPlan:
         """What the pictures carry beside their samples and the result will not, in words."""
         return ffmpeg.not_kept(self.film, self.encoding, self.container)
 
+    def made_as(self, fields: str) -> Encoding:
+        """What the samples of a result's picture mean, by its own fields (`Frame.fields`): those of
+        the film where its encoder codes all alike, or where a region is laid out for these."""
+        if self.encoding.alike or self.region:
+            return self.made
+        return replace(self.made, interlaced=bool(fields))
+
     @property
     def count(self) -> int | None:
         """How many frames the result has, about; None if nothing tells."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from colorbatch import ffmpeg
 from colorbatch.clips.film_journal import Account, FilmBook, Finish, Joined
+from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.film_source import MARK_TAGS, sha256_of
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.timecodes import timecode_at
+from colorbatch.ffmpeg import EncoderSettings
+from colorbatch.ffmpeg.codecs import INTERLACED_FLAGS
+from colorbatch.ffmpeg.fields import OF_ORDER, ORDER_OF
 from colorbatch.fs import atomic
 from colorbatch.job import FilmOutcome
 
@@ -58,7 +64,7 @@ def _joined(
         [part.segment for part in parts],
         plan.film,
         made,
-        plan.encoding,
+        _as_seen(plan.encoding, seen_in(book.account)),
         container=plan.container,
         drop=plan.drop,
         tags={tag: mark},
@@ -66,6 +72,47 @@ def _joined(
         cut=(plan.span[0] is not None, plan.span[1] is not None),
         owner=book.owner,
         stop=stop,
+    )
+
+
+def seen_in(account: Account) -> Counter[str]:
+    """What the film's pictures carry, and how many of them; see `Part.seen`."""
+    found = Counter[str]()
+    for part in account.parts:
+        found.update(part.seen)
+    return found
+
+
+def _as_seen(encoding: EncoderSettings, seen: Mapping[str, int]) -> EncoderSettings:
+    """The encoding with the field order that most of the film's interlaced pictures have, where
+    those that were looked at before the work had none."""
+    if encoding.field_order in OF_ORDER or not (seen["tff"] or seen["bff"]):
+        return encoding
+    most = "tff" if seen["tff"] >= seen["bff"] else "bff"
+    return replace(encoding, field_order=ORDER_OF[most])
+
+
+def _fields_told(plan: FilmPlan, seen: Mapping[str, int], frames: int) -> tuple[str, ...]:
+    """What an encoder that does not mark each picture made of the others, in words."""
+    encoding, interlaced = plan.encoding, seen["tff"] + seen["bff"]
+    same = seen[encoding.alike] if encoding.alike else 0
+    if encoding.alike and same < frames:
+        return (
+            f"{frames - same:,} of {frames:,} pictures have another field order and are marked as "
+            f"the others: {encoding.codec} codes all alike",
+        )
+    if interlaced and not encoding.alike and encoding.codec in INTERLACED_FLAGS:
+        return (f"{interlaced:,} interlaced pictures are coded as progressive ones",)
+    return ()
+
+
+def _lost(plan: FilmPlan, seen: Mapping[str, int], frames: int) -> str:
+    """What the pictures carry and the result does not, in words, with how many had it."""
+    more = [name for name in seen if name not in ("tff", "bff")]
+    names = ffmpeg.not_kept(plan.film, plan.encoding, plan.container, more)
+    return ", ".join(
+        f"{name} (of {seen[name]:,} of {frames:,} pictures)" if 0 < seen[name] < frames else name
+        for name in names
     )
 
 
@@ -78,8 +125,10 @@ def outcome(one: FilmJob, finish: Finish, account: Account) -> FilmOutcome:
     if one.plan.refusals:
         left = ", ".join(each.what for each in one.plan.refusals)
         notes = (f"left out: {left}", *notes)
-    if one.plan.not_kept:
-        notes = (f"not kept: {', '.join(one.plan.not_kept)}", *notes)
+    seen = seen_in(account)
+    notes = (*_fields_told(one.plan, seen, finish.frames), *notes)
+    if lost := _lost(one.plan, seen, finish.frames):
+        notes = (f"not kept: {lost}", *notes)
     return FilmOutcome(
         one.job.source,
         one.job.target,

@@ -216,7 +216,7 @@ class ReelFrames(ffmpeg.Reading):
             pts = max(start, numbers[at] - first)
             until = numbers[at + 1] - first if at + 1 < len(numbers) else pts + 1
             bad = planes is None
-            yield ffmpeg.Frame(pts, until - pts, shown, True, bad, False, repeated=bad, note=note)
+            yield ffmpeg.Frame(pts, until - pts, shown, True, bad, "", repeated=bad, note=note)
 
 
 def _ahead(reel: Reel, numbers: Sequence[int]) -> Iterator[tuple[Planes | None, str]]:

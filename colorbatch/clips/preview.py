@@ -90,7 +90,7 @@ def colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
     """A frame of a film, colored as all of them are."""
     view = film_frames.lightness(frame.planes, plan, maker.engine.size)
     [ab] = maker.engine.predict(view[None])
-    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation)
+    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation, frame.fields)
 
 
 def _of_frames(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:

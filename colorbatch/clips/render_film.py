@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -218,7 +218,7 @@ def _colored(source: Iterator[Batch], plan: FilmPlan, maker: Maker) -> Generator
     def finish(batch: Batch, held: None, ab: Float | None) -> _Made:
         assert ab is not None
         planes = tuple(
-            film_frames.colored(frame.planes, one, plan, saturation)
+            film_frames.colored(frame.planes, one, plan, saturation, frame.fields)
             for frame, one in zip(batch.frames, ab, strict=True)
         )
         return _Made(batch, planes, batch.frames[-1].planes.digest())
@@ -296,17 +296,20 @@ class _Segments:
     last: _Made | None = None
     corrupt: int = 0
     told: dict[str, list[int]] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
 
     def add(self, made: _Made) -> None:
         """Encode a batch, in a segment of its own where it is the first of one."""
         if made.batch.segment != self.number or self.writer is None:
             self.close()
             self.number, self.corrupt, self.told = made.batch.segment, 0, {}
+            self.seen = Counter()
             suffix = self.plan.encoding.segment_container
             path = self.book.folder / f"{self.number:06d}.{suffix}"
             self.writer = SegmentWriter(path, self.plan.encoding, owner=self.book.owner)
         for frame, planes in zip(made.batch.frames, made.planes, strict=True):
-            self.writer.write(planes, frame.pts, frame.duration)
+            self.writer.write(planes, frame.pts, frame.duration, frame.fields)
+            self.seen.update((*frame.beside, *([frame.fields] if frame.fields else ())))
             self.corrupt += frame.corrupt
             if frame.note:
                 self.told.setdefault(frame.note, []).append(frame.pts)
@@ -318,7 +321,8 @@ class _Segments:
             return
         segment = self.writer.close()
         self.writer = None
-        self.book.add(segment, self.last.digest, self.last.batch.good, self.corrupt, self.told)
+        good = self.last.batch.good
+        self.book.add(segment, self.last.digest, good, self.corrupt, self.told, self.seen)
 
     def abandon(self, error: BaseException) -> None:
         """Drop what is not complete."""

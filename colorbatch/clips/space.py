@@ -75,7 +75,7 @@ def _of_frame(plan: FilmPlan, maker: Maker) -> tuple[float, float]:
         # as if one followed the other: what lies between them may be more than a segment can tell
         step = max(1, frames[0].duration)
         for number, frame in enumerate(frames):
-            writer.write(preview.colored(frame, plan, maker), number * step, step)
+            writer.write(preview.colored(frame, plan, maker), number * step, step, frame.fields)
     return sample.size / len(frames), (time.perf_counter() - started) / len(frames)
 
 

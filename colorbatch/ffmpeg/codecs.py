@@ -18,7 +18,9 @@ from av.codec import Codec
 
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.ffmpeg.ffv1 import slices
-from colorbatch.ffmpeg.film_facts import Color, Film, VideoInfo
+from colorbatch.ffmpeg.fields import OF_ORDER, order_for
+from colorbatch.ffmpeg.film_facts import MUXERS, Color, Film, VideoInfo
+from colorbatch.ffmpeg.opening import WITH_ALPHA
 from colorbatch.ffmpeg.pixel_formats import LOOKED_UP, PixelFormat, pixel_format
 from colorbatch.ffmpeg.side_data import LIGHT, MASTERING, STEREO
 
@@ -92,6 +94,13 @@ class EncoderSettings:
     chroma_location: str = ""
 
     @property
+    def alike(self) -> str:
+        """The field that is shown first in all pictures, whatever each one says, of an encoder that
+        codes all as fields; "" for other encoders."""
+        coded = "+ildct" in dict(self.options).get("flags", "")
+        return OF_ORDER.get(self.field_order, "") if coded else ""
+
+    @property
     def segment_container(self) -> str:
         """The container in which segments of this codec keep every tick: "mp4", or "mov" for what
         MP4 cannot hold, such as ProRes and DNxHR; "" for what neither can."""
@@ -118,17 +127,19 @@ class Plan:
     fit: Fit
 
 
-def not_kept(film: Film, encoding: EncoderSettings, container: str) -> tuple[str, ...]:
-    """What the pictures carry beside their samples and the result will not, in words."""
-    if not film.video.beside:
-        return ()
+def not_kept(
+    film: Film, encoding: EncoderSettings, container: str, more: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """What the pictures carry beside their samples and the result will not, in words. more: what
+    was found in them beside what the film's record has."""
+    carried = tuple(dict.fromkeys((*film.video.beside, *more)))
     params = dict(encoding.options).get("x265-params", "")
     kept = {MASTERING} if "master-display=" in params else set()
     kept |= {LIGHT} if "max-cll=" in params else set()
     # Matroska has a place for it, which libav fills by this tag
     if container == "mkv" and "stereo_mode" in film.streams[film.video.index].metadata:
         kept.add(STEREO)
-    return tuple(name for name in film.video.beside if name not in kept)
+    return tuple(name for name in carried if name not in kept)
 
 
 @functools.cache
@@ -162,6 +173,16 @@ def encoders() -> tuple[str, ...]:
     return tuple(found)
 
 
+NEW_FORMATS = {"ffv1": frozenset({"yuva422p12", "yuva444p12", "gray14", "gbrap14"})}
+"""Pixel formats that only FFmpeg 7.1 and later read in FFV1: a film has to play in what is in use,
+and 16 bits hold the same samples (`ffmpeg -h encoder=ffv1` of 5.1.9 and 8.1)."""
+
+
+def is_new(encoder: str, pixels: PixelFormat) -> bool:
+    """Whether players in use do not read an encoder's pictures of a format."""
+    return pixels.name.removesuffix("le").removesuffix("be") in NEW_FORMATS.get(encoder, ())
+
+
 @functools.cache
 def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
     """The integer pixel formats that an encoder takes, in its own order of preference; empty where
@@ -172,12 +193,15 @@ def formats_of(encoder: str) -> tuple[PixelFormat, ...]:
         raise UsageError(f"there is no video encoder {encoder} here", advice)
     found = []
     for given in Codec(encoder, "w").video_formats or ():
-        # yuvj formats are the same samples; the range stands in the color tags
+        # yuvj formats are the same samples; the range stands in the color tags. What libvpx makes
+        # of transparency goes beside the packets, where MP4, in which segments are, has no room
         if given.name in LOOKED_UP or given.name.startswith("yuvj"):
             continue
         try:
             facts = pixel_format(given.name)
         except SourceError:
+            continue
+        if facts.alpha and encoder in WITH_ALPHA.values():
             continue
         if not (encoder.endswith(CONVERTING) and facts.kind == "rgb" and facts.name[:3] != "gbr"):
             found.append(facts)
@@ -215,7 +239,7 @@ def result_format(source: PixelFormat, encoder: str, only: Iterable[str] = ()) -
     fitting = [
         each
         for each in formats_of(encoder)
-        if each.kind in kinds and (not only or each.name in only)
+        if each.kind in kinds and (each.name in only if only else not is_new(encoder, each))
     ]
     if not fitting:
         raise UsageError(f"{encoder} takes no pictures in color here")
@@ -281,7 +305,8 @@ def plan(
 ) -> Plan:
     """The result's codec, container and pixel format: the asked ones, or the source's own where
     they can be written, else FFV1 in Matroska above 8 bits and for RGB, H.264 in MP4 at 8. Into
-    QuickTime, which does not hold FFV1, it is ProRes above 8 bits.
+    QuickTime, which does not hold FFV1, it is ProRes above 8 bits. A container that is asked for
+    comes first: what it does not hold is no codec for it.
 
     allow_loss: take the source's own codec also where it is written with less depth. In MOV, which
     FFV1 does not fit into, it is taken as well, and what it costs is in the fit.
@@ -292,6 +317,8 @@ def plan(
     """
     video = film.video
     native = native_codec(video, allow_loss=allow_loss or container == "mov")
+    if container in MUXERS and native not in _held_by(MUXERS[container]):
+        native = ""
     encoder = codec or native or _usual_codec(video, container)
     formats = formats_of(encoder)
     if pix_fmt and pix_fmt not in {each.name for each in formats}:
@@ -324,7 +351,7 @@ def plan(
             threads=threads,
             color=video.color,
             sample_aspect=video.sample_aspect,
-            field_order=video.field_order,
+            field_order=order_for(video.field_order, video.fields),
             chroma_location=_siting(video, fit),
         ),
         container or _container_for(encoder, film),
@@ -394,11 +421,11 @@ def _usual(encoder: str, video: VideoInfo) -> Options:
         key, value = QUIET[encoder]
         told = (("master-display", video.mastering), ("max-cll", video.light))
         found.append((key, ":".join([value, *(f"{name}={text}" for name, text in told if text)])))
-    fields = video.field_order in ("tt", "bb", "tb", "bt") and encoder in INTERLACED_FLAGS
     # a field of 4:2:0 needs an even number of lines; x264 refuses others
+    fields = video.interlaced and encoder in INTERLACED_FLAGS
     if fields and (encoder == "prores_ks" or video.size[0] % 4 == 0):
         found.append(("flags", "+ildct" if encoder == "prores_ks" else "+ildct+ilme"))
-        if encoder == "libx264" and video.field_order in ("bb", "tb"):
+        if encoder == "libx264" and video.fields == "bff":
             # libx264 takes the order of the first frame too late, and would write top first
             found.append(("x264-params", "bff=1"))
     return tuple(found)

@@ -21,11 +21,8 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from colorbatch.ffmpeg.codecs import formats_of, quieten
-from colorbatch.ffmpeg.film_facts import Film, StreamInfo
+from colorbatch.ffmpeg.film_facts import MUXERS, Film, StreamInfo
 from colorbatch.ffmpeg.opening import dumped, opened, packets_of
-
-MUXERS = {"mkv": "matroska", "mov": "mov", "mp4": "mp4"}
-"""Container -> libav's muxer."""
 
 MILLISECOND = Fraction(1, 1000)
 TRIAL_SIZE = (128, 256)
@@ -243,4 +240,4 @@ def spoken_for(stream: Stream, output: OutputContainer) -> None:
 
 def own_tag(key: str) -> bool:
     """Whether a tag tells what the muxer finds out by itself."""
-    return key in MOV_TAGS or key.upper() == "DURATION"
+    return key in MOV_TAGS or key.upper() in ("DURATION", "ALPHA_MODE")

@@ -3,13 +3,15 @@
 Flows in: the source and the streams of the result that its streams go into. Flows out: packets in
 the source's order. Nothing of a damaged source makes a finished film fail: a time that does not
 rise is moved by the least that helps, and a packet that the muxer refuses is left out; both are
-counted.
+counted. So is what the source itself cuts off, by an edit list: MP4's own hides it in the result as
+well, elsewhere it is left out.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -19,8 +21,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from colorbatch.errors import TargetError
-from colorbatch.ffmpeg.film_facts import Film
-from colorbatch.ffmpeg.opening import packets_of
+from colorbatch.ffmpeg.containers import EARLY
+from colorbatch.ffmpeg.film_facts import NUMBERED, Film
+from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.timeline import Followers, Steady, stretches
 
 REFUSALS = (av.error.InvalidDataError, av.error.ArgumentError)
@@ -29,7 +32,7 @@ REFUSALS = (av.error.InvalidDataError, av.error.ArgumentError)
 
 class Copies:
     """The packets to copy. streams: the result's stream by the index of the source's; copied,
-    moved, left_out: how many packets by that index."""
+    moved, left_out, cut_off: how many packets by that index."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Copies:
         self._infos = {each.index: each for each in film.streams}
         self._last: dict[int, int] = {}
         self.copied, self.moved, self.left_out = Counter[int](), Counter[int](), Counter[int]()
+        self.cut_off = Counter[int]()
 
     def packets(self) -> Iterator[tuple[Packet[Any], Fraction, Fraction]]:
         """Each packet on the pictures' time line, with the times in seconds at which it is decoded
@@ -82,6 +86,12 @@ class Copies:
         if self._infos[packet.stream_index].codec != "aac":
             return False
         return int.from_bytes(bytes(packet)[:2], "big") & 0xFFF6 != 0xFFF0
+
+    def hides(self, packet: Packet[Any]) -> bool:
+        """Whether the result hides a packet as the source does: MP4 and QuickTime begin at 0, and
+        their decoders need what stands before (ISO/IEC 14496-12, 8.6.6)."""
+        end = (packet.pts or 0) + (packet.duration or 0)
+        return self._container != "mkv" and packet.pts is not None and end <= 0
 
     def put(self, packet: Packet[Any], mux: Callable[[Packet[Any]], None]) -> None:
         """Write a packet of `packets` by `mux`. Raises what is not the packet's fault: OSError for
@@ -129,15 +139,58 @@ class Copies:
     def notes(self) -> tuple[str, ...]:
         """What was moved and left out, in words."""
         counts = (
-            (self.left_out, "unusable packets of {} left out"),
-            (self.moved, "packets of {} without a usable time moved by the least that helps"),
+            (self.cut_off, "packet{} of {} left out, which the source cuts off"),
+            (self.left_out, "unusable packet{} of {} left out"),
+            (self.moved, "packet{} of {} without a usable time moved by the least that helps"),
         )
         streams = self._infos
         return tuple(
-            f"{count:,} " + words.format(f"{streams[index].kind} ({streams[index].codec})")
+            f"{count:,} "
+            + words.format("s" * (count != 1), f"{streams[index].kind} ({streams[index].codec})")
             for counter, words in counts
             for index, count in sorted(counter.items())
         )
+
+
+def delay_of(film: Film, kept: Collection[int]) -> Fraction:
+    """By how much the sound of another file comes after that file's begin, in seconds: it starts
+    together with the first frame. kept: indexes of the streams that are copied."""
+    if film.container != NUMBERED:
+        return Fraction(0)
+    starts = [
+        each.start * each.time_base
+        for each in film.others
+        if each.index in kept and each.start is not None
+    ]
+    return max(Fraction(0), min(starts, default=Fraction(0)))
+
+
+def earliest(film: Film, kept: Collection[int]) -> Fraction:
+    """When the first of the copied streams begins, in seconds. What is cut off, and a packet that
+    is cut in its midst (a decoder's priming), do not count."""
+    covers = {each.index for each in film.others if "attached_pic" in each.disposition}
+    wanted = {
+        each.index
+        for each in film.others
+        if each.index in kept and each.kind != "attachment" and each.index not in covers
+    }
+    if film.carrier is None or not wanted:
+        return Fraction(0)
+    begins: dict[int, Fraction] = {}
+    trimmed: set[int] = set()
+    with opened(film.carrier) as source:
+        streams = [source.streams[index] for index in sorted(wanted)]
+        for packet in itertools.islice(packets_of(source, *streams), EARLY):
+            index = packet.stream_index
+            if packet.is_discard or packet.has_sidedata("skip_samples"):
+                trimmed.add(index)
+            if packet.is_discard or packet.pts is None or index in begins:
+                continue
+            cut = index in trimmed and packet.pts + (packet.duration or 0) > 0
+            begins[index] = Fraction(0) if cut else packet.pts * packet.time_base
+            if len(begins) == len(wanted):
+                break
+    return min(begins.values(), default=Fraction(0)) - delay_of(film, kept)
 
 
 def later(packet: Packet[Any], ticks: int) -> None:

@@ -19,13 +19,16 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.fields import FieldReader
 from colorbatch.ffmpeg.film_facts import Film
-from colorbatch.ffmpeg.opening import opened, slices_intact
+from colorbatch.ffmpeg.opening import decoder_of, opened, slices_intact
 from colorbatch.ffmpeg.pixel_formats import Planes, planes_of
+from colorbatch.ffmpeg.side_data import names_of
 from colorbatch.ffmpeg.timeline import Steady, may_jump
 
 
@@ -33,17 +36,19 @@ from colorbatch.ffmpeg.timeline import Steady, may_jump
 class Frame:
     """One picture. pts and duration in ticks of the source's time base (duration 0: not told).
     corrupt: damaged, the decoder patched it; repeated: the decoder had nothing for this time, the
-    picture before stands in (then corrupt as well); key: a key frame; interlaced: as flagged; note:
-    a word on what was done to get it, "" for nothing."""
+    picture before stands in (then corrupt as well); key: a key frame; fields: which one is shown
+    first, "tff" or "bff", "" where it has none; note: a word on what was done to get it, "" for
+    nothing; beside: what it carries beside its samples, in words (`side_data`)."""
 
     pts: int
     duration: int
     planes: Planes
     key: bool
     corrupt: bool
-    interlaced: bool
+    fields: str
     repeated: bool = False
     note: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,12 @@ class Frames(Reading):
             point = None if sought is None else _seek_point(film, sought)
             if point is not None:
                 self._container.seek(point, stream=stream)
-            context = stream.codec_context
+            context = decoder_of(stream)
             # pictures that were not whole are given out and flagged. Threads within a picture only:
             # with frames decoded side by side PyAV loses pictures behind a damaged one
             context.flags |= Flags.output_corrupt
             context.thread_type, context.thread_count = "SLICE", threads
-            self._decoder = _Decoder(film, self._container, stream)
+            self._decoder = _Decoder(film, self._container, stream, context)
         except BaseException:
             self.close()
             raise
@@ -189,8 +194,15 @@ class _Decoder:
     given no picture yet stand in a heap: if the decoder refused packets, what is overdue there
     when a later picture comes was lost."""
 
-    def __init__(self, film: Film, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(
+        self,
+        film: Film,
+        container: InputContainer,
+        stream: VideoStream,
+        context: VideoCodecContext,
+    ) -> None:
         self._film, self._container, self._stream = film, container, stream
+        self._context = context
         self._steady = Steady(film) if may_jump(container) else None
         self.lost = self.retimed = 0
         self._refused = 0
@@ -198,6 +210,8 @@ class _Decoder:
         self._pending: list[int] = []
         self._damaged: set[int] = set()
         self._last: Frame | None = None
+        self._reader = FieldReader()
+        self._depth: int | None = None
         self._end = 0
         self._why = self._format = ""
 
@@ -224,14 +238,15 @@ class _Decoder:
     def _decode(self, packet: Packet[Any]) -> Iterator[Frame]:
         if self._steady is not None and packet.size:
             self._steady.move(packet)
-        time = packet.pts if packet.pts is not None else packet.dts
+        coded = packet.pts is None or self._film.video.in_coded_order
+        time = packet.dts if coded and packet.dts is not None else packet.pts
         if packet.size and time is not None and not packet.is_discard:
             heapq.heappush(self._pending, time)
             if packet.is_corrupt or self._tainted_by(packet):
                 self._damaged.add(time)
             self._why = "its last packet is not whole" if packet.is_corrupt else ""
         try:
-            pictures = self._stream.decode(packet if packet.size else None)
+            pictures = self._context.decode(packet if packet.size else None)
         except av.EOFError:
             return
         except av.FFmpegError:
@@ -253,6 +268,8 @@ class _Decoder:
         """The frames that were lost before this picture, and the picture."""
         self._check(picture)
         found = picture.pts if picture.pts is not None else picture.dts
+        if self._film.video.in_coded_order:
+            found = self._next_time()
         yield from self._overdue(found)
         pts = self._after(found)
         damaged = found in self._damaged or picture.is_corrupt
@@ -264,9 +281,24 @@ class _Decoder:
                 planes_of(picture),
                 picture.key_frame,
                 damaged,
-                picture.interlaced_frame,
+                self._fields_of(picture),
+                beside=names_of(picture),
             )
         )
+
+    def _next_time(self) -> int | None:
+        """The time of the next picture where the source has times in coded order only: the earliest
+        of those that have been decoded. What waits longer than the decoder reorders was lost."""
+        waiting = len(self._pending) - 1
+        if waiting < 0:
+            return None
+        if self._depth is None:
+            self._depth = waiting
+        return heapq.nsmallest(max(0, waiting - self._depth) + 1, self._pending)[-1]
+
+    def _fields_of(self, picture: VideoFrame) -> str:
+        video = self._film.video
+        return self._reader(picture) or ("" if video.fields_told else video.fields)
 
     def _after(self, found: int | None) -> int:
         """The picture's time, or the least one after the picture before."""
@@ -291,7 +323,7 @@ class _Decoder:
             elif time > self._last.pts:
                 old = self._last
                 yield self._keep(
-                    Frame(time, old.duration, old.planes, False, True, old.interlaced, True)
+                    Frame(time, old.duration, old.planes, False, True, old.fields, True)
                 )
 
     def _keep(self, frame: Frame) -> Frame:

@@ -19,13 +19,13 @@ from typing import Any
 import av
 from av import logging as av_logging
 from av.container import OutputContainer
-from av.filter import Graph
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import TargetError, UsageError
 from colorbatch.ffmpeg.codecs import EncoderSettings, quieten
+from colorbatch.ffmpeg.fields import FieldMarker
 from colorbatch.ffmpeg.film_facts import FIELD_ORDERS
 from colorbatch.ffmpeg.opening import told
 from colorbatch.ffmpeg.output import Guarded, Nowhere, Sink
@@ -78,6 +78,8 @@ class SegmentWriter:
         self._durations: dict[int, int] = {}
         self._order: list[int] = []
         self._last: tuple[int, int] | None = None
+        self._moved = 0
+        self._marker = FieldMarker()
         self._segment: Segment | None = None
         self._stack = contextlib.ExitStack()
         into = file or self._stack.enter_context(replacing(path, owner=owner))
@@ -90,7 +92,6 @@ class SegmentWriter:
                 buffer_size=BUFFER,
             )
             self._stream = _stream(self._container, encoding)
-            self._fields = _field_marker(self._stream, encoding)
         except BaseException as error:
             self._abandon(error)
             raise
@@ -109,15 +110,16 @@ class SegmentWriter:
         elif self._segment is None:
             self.close()
 
-    def write(self, planes: Planes, pts: int, duration: int = 0) -> None:
+    def write(self, planes: Planes, pts: int, duration: int = 0, fields: str = "") -> None:
         """Encode one frame: samples in the encoding's pixel format and depth, pts and duration in
-        ticks of its time base, pts after the one before."""
+        ticks of its time base, pts after the one before. fields: "tff" or "bff", the one that is
+        shown first; an encoder that codes all pictures alike is told the film's."""
         if self._last is not None and pts <= self._last[0]:
             raise ValueError(f"pts {pts} does not come after {self._last[0]}")
         frame = frame_of(planes, self._encoding.pix_fmt)
         if (frame.height, frame.width) != self._encoding.size:
             raise ValueError(f"a frame of {frame.width} x {frame.height}")
-        self._write(frame, pts, duration)
+        self._write(frame, pts, duration, self._encoding.alike or fields)
 
     def write_empty(self) -> None:
         """Encode a frame of zeros, for a trial."""
@@ -125,14 +127,14 @@ class SegmentWriter:
         frame = av.VideoFrame(width, height, self._encoding.pix_fmt)
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
-        self._write(frame, 0, 0)
+        self._write(frame, 0, 0, self._encoding.alike)
 
     def options_left(self) -> tuple[str, ...]:
         """The names of the options that the encoder did not take: what it takes, it removes."""
         left = set(self._stream.codec_context.options) - {"chroma_sample_location"}
         return tuple(sorted(left))
 
-    def _write(self, frame: VideoFrame, pts: int, duration: int) -> None:
+    def _write(self, frame: VideoFrame, pts: int, duration: int, fields: str) -> None:
         frame.pts, frame.duration = pts, duration
         frame.time_base = self._encoding.time_base
         # ProRes has the tags in each picture, and players believe these
@@ -140,9 +142,11 @@ class SegmentWriter:
         frame.color_primaries, frame.color_trc = color.primaries, color.transfer
         frame.colorspace = color.matrix
         self._durations[pts] = duration
+        if self._last is None:
+            self._moved = max(0, -pts)  # MP4 hides what stands before 0; `mux` reads it back
         self._last = pts, duration
         with self._translated():
-            self._mux(self._stream.encode(self._marked(frame)))
+            self._mux(self._stream.encode(self._marker(frame, fields)))
 
     def close(self) -> Segment:
         """Finish the file; it bears its name now. Raises ValueError where no frame was written."""
@@ -168,22 +172,15 @@ class SegmentWriter:
         )
         return self._segment
 
-    def _marked(self, frame: VideoFrame) -> VideoFrame:
-        if self._fields is None:
-            return frame
-        self._fields.vpush(frame)
-        marked = self._fields.vpull()
-        assert isinstance(marked, VideoFrame)
-        return marked
-
     def _mux(self, packets: list[Packet[Any]]) -> None:
         for packet in packets:
             assert packet.pts is not None
             self._order.append(packet.pts)
-            early = 0 if packet.dts is None else packet.pts - packet.dts
+            early = -1 if packet.dts is None else packet.pts - packet.dts
             if not 0 <= early * self._encoding.time_base <= EARLIEST:
                 packet.dts = packet.pts
             packet.duration = self._durations.pop(packet.pts, 0)
+            packet.pts, packet.dts = packet.pts + self._moved, (packet.dts or 0) + self._moved
             self._container.mux(packet)
 
     @contextlib.contextmanager
@@ -291,22 +288,3 @@ def _reason(said: list[Any], error: BaseException) -> str:
     """The first thing that libav said, else its error."""
     words = next((line.strip() for _, _, line in said if line.strip()), "")
     return words or str(getattr(error, "strerror", None) or error)
-
-
-def _field_marker(stream: VideoStream, encoding: EncoderSettings) -> Graph | None:
-    """A filter that marks each frame with its field order; PyAV has no other way to do it."""
-    # shown first is what a frame's mark means: bt is coded bottom first and shown top first
-    mode = {"tt": "tff", "bt": "tff", "bb": "bff", "tb": "bff"}.get(encoding.field_order)
-    if mode is None:
-        return None
-    graph = Graph()
-    source = graph.add_buffer(
-        width=encoding.size[1],
-        height=encoding.size[0],
-        format=av.VideoFormat(encoding.pix_fmt),
-        time_base=encoding.time_base,
-    )
-    marker = graph.add("setparams", f"field_mode={mode}")
-    graph.link_nodes(source, marker, graph.add("buffersink"))
-    graph.configure()
-    return graph

@@ -60,17 +60,20 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The pictures. size: (H, W) as coded; rates in frames per second, None if unknown; variable:
-    whether the frames' distances differ, None where only reading them all would tell;
-    sample_aspect: width to height of a sample, None if not told; rotation: degrees
-    counterclockwise for display;
-    matrix: the display matrix, 9 integers in libav's layout, or None; field_order: unknown,
-    progressive, tt, bb, tb or bt (coded first, shown first); chroma_location: left, center,
-    topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for drop frame) or
-    ""; duration in seconds or None; frames: an estimate, None if there is no ground for one;
-    slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each; beside: what
-    the pictures carry beside their samples, in words; mastering, light: two of these as x265 takes
-    them (`side_data`), "" without."""
+    """The pictures. size: (H, W) as coded; rates in frames per second, None if unknown: average as
+    the file says, unless its pictures show that it is another; variable: whether the frames'
+    distances differ, None where only reading them all would tell; sample_aspect: width to height of
+    a sample, None if not told; rotation: degrees counterclockwise for display; matrix: the display
+    matrix, 9 integers in libav's layout, or None; field_order: unknown, progressive, tt, bb, tb or
+    bt, by the container; fields: which field of the film's interlaced pictures is shown first,
+    "tff" or "bff", by pictures from all over it, else by the container, "" where none is;
+    fields_told: whether each picture tells it (`fields`); in_coded_order: whether the file has
+    times of decoding only, which rise in the order in which pictures are coded; chroma_location:
+    left, center, topleft, top, bottomleft, bottom or "" if not told; timecode: HH:MM:SS:FF (; for
+    drop frame) or ""; duration in seconds or None; frames: an estimate, None if there is no ground
+    for one; slice_crcs: FFV1 whose slices carry check sums, so that damage is found in each;
+    beside: what pictures from all over the film carry beside their samples, in words; mastering,
+    light: two of these as x265 takes them (`side_data`), "" without."""
 
     index: int
     codec: str
@@ -86,17 +89,27 @@ class VideoInfo:
     rotation: int
     matrix: tuple[int, ...] | None
     field_order: str
-    interlaced: bool
     color: Color
     chroma_location: str
     timecode: str
     duration: Fraction | None
     frames: int | None
     slice_crcs: bool
+    fields: str = ""
+    fields_told: bool = True
+    in_coded_order: bool = False
     beside: tuple[str, ...] = ()
     mastering: str = ""
     light: str = ""
 
+    @property
+    def interlaced(self) -> bool:
+        """Whether there are pictures of two fields."""
+        return bool(self.fields)
+
+
+MUXERS = {"mkv": "matroska", "mov": "mov", "mp4": "mp4"}
+"""Container -> libav's muxer."""
 
 NUMBERED = "frames"
 """The container of a film whose source is numbered frames, which are no container."""
@@ -180,7 +193,6 @@ def of_frames(pattern: Path, facts: Reeled, sound: Sound | None = None) -> Film:
         rotation=0,
         matrix=None,
         field_order="progressive",
-        interlaced=False,
         color=facts.color,
         chroma_location="",
         timecode=facts.timecode,

@@ -12,7 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +25,6 @@ from av.stream import Disposition, Stream
 from colorbatch.errors import StoppedError, TargetError
 from colorbatch.ffmpeg.codecs import EncoderSettings
 from colorbatch.ffmpeg.containers import (
-    MUXERS,
     add_copy,
     container_of,
     cover_packets,
@@ -33,17 +32,15 @@ from colorbatch.ffmpeg.containers import (
     own_tag,
     spoken_for,
 )
-from colorbatch.ffmpeg.copied_streams import Copies, later
+from colorbatch.ffmpeg.copied_streams import Copies, delay_of, earliest, later
 from colorbatch.ffmpeg.encode import BUFFER, Segment, clock, describe
 from colorbatch.ffmpeg.excerpt import Cut
-from colorbatch.ffmpeg.film_facts import NUMBERED, UNTAGGED, Film
+from colorbatch.ffmpeg.film_facts import MUXERS, NUMBERED, UNTAGGED, Film
+from colorbatch.ffmpeg.kept import STATISTICS, missing_at
 from colorbatch.ffmpeg.matroska import complete, padded
 from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.output import Guarded
 from colorbatch.fs.atomic import replacing
-
-STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")
-"""Begins of Matroska's tags about a stream's packets, untrue of pictures encoded anew."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +74,10 @@ def join(
     that are left out (what `refused` named); tags: added to the container's own; timecode: instead
     of the source's. cut: whether the segments begin after the film's begin, and end before its end;
     then the other streams' packets outside of them are left out, chapters are cut, and the first
-    picture's time becomes 0. Else the pictures keep their ticks; in Matroska, which counts
-    milliseconds, they are rounded. Raises TargetError where the segments do not belong together or
-    the disk or the muxer refuses, SourceError where the source cannot be read, StoppedError where
-    `stop`, asked for every packet, says so.
+    picture's time becomes 0. Else the pictures keep their ticks, unless the film begins before 0
+    (`Cut`); in Matroska, which counts milliseconds, they are rounded. Raises TargetError where the
+    segments do not belong together or the disk or the muxer refuses, SourceError where the source
+    cannot be read, StoppedError where `stop`, asked for every packet, says so.
     """
     kind = container or container_of(target.name)
     if kind not in MUXERS:
@@ -100,8 +97,11 @@ def join(
                 metadata_errors="surrogateescape",
                 buffer_size=BUFFER,
             )
-            work = _Mux(film, source, output, encoding, segments, Cut.of(segments, cut))
-            work.add_streams(drop, film.video.timecode if timecode is None else timecode)
+            kept = {each.index for each in film.others} - drop
+            whole = Cut.of(segments, cut, earliest(film, kept))
+            work = _Mux(film, source, output, encoding, segments, whole)
+            begin = film.video.timecode if timecode is None else timecode
+            work.add_streams(drop, begin)
             work.add_tags(tags or {})
             work.copy(stop)
             output.close()
@@ -112,7 +112,10 @@ def join(
             raise TargetError(f"{target}: cannot write as {kind}: {words}") from error
         if kind == "mkv":
             work.complete_header(file)
-    return Muxed(target, work.frames, work.copied, work.notes)
+    partly = any(cut)  # chapters may end before a part
+    whole_film = replace(film, chapters=()) if partly else film
+    notes = (*work.notes, *missing_at(whole_film, target, encoding, drop, begin))
+    return Muxed(target, work.frames, work.copied, notes)
 
 
 def _carrier(film: Film) -> AbstractContextManager[InputContainer | None]:
@@ -135,7 +138,7 @@ def _muxer_options(
     kind: str, time_base: Fraction, rates: list[int], odd: list[str], encoding: EncoderSettings
 ) -> dict[str, str]:
     if kind == "mkv":
-        # a sound that begins a little before 0 must not move the pictures
+        # what moves is up to us: priming that begins a little before 0 does not move the pictures
         return {"avoid_negative_ts": "disabled"}
     # MP4's players read its own list of tags, and libav writes one of the two lists
     flags = ["use_metadata_tags"] if kind == "mov" or odd else []
@@ -249,7 +252,7 @@ class _Mux:
             copies.put(waiting[0], mux)
             waiting = next(others, None)
         self.copied |= copies.copied
-        self.notes = copies.notes()
+        self.notes = (*self._cut.notes, *copies.notes())
 
     def complete_header(self, file: IO[bytes]) -> None:
         """Put into a finished Matroska file what its muxer could not be told."""
@@ -261,25 +264,17 @@ class _Mux:
 
     def _others(self, copies: Copies) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The packets to copy that belong to the part, with their times in seconds."""
-        delay = self._delay()
+        delay = delay_of(self._film, set(self._copies))
         for packet, time, shown in copies.packets():
             later(packet, -round(delay / packet.time_base))
-            if self._cut.has(shown - delay):
-                shift = self._cut.shift(packet.time_base)
-                later(packet, -shift)
-                yield packet, time - delay - shift * packet.time_base
-
-    def _delay(self) -> Fraction:
-        """By how much the sound of another file comes after that file's begin, in seconds: it
-        starts together with the first frame."""
-        if self._film.container != NUMBERED:
-            return Fraction(0)
-        starts = [
-            each.start * each.time_base
-            for each in self._film.others
-            if each.index in self._copies and each.start is not None
-        ]
-        return max(Fraction(0), min(starts, default=Fraction(0)))
+            if not self._cut.has(shown - delay):
+                continue
+            shift = self._cut.shift(packet.time_base)
+            later(packet, -shift)
+            if packet.is_discard and not copies.hides(packet):
+                copies.cut_off[packet.stream_index] += 1
+                continue
+            yield packet, time - delay - shift * packet.time_base
 
     def _pictures(self) -> Iterator[tuple[Packet[Any], Fraction]]:
         """The segments' packets with the source's presentation times, and decoding times made anew
@@ -293,7 +288,7 @@ class _Mux:
         past = deque(first - (depth - k) * step for k in range(depth))
         for number, segment in enumerate(self._segments):
             later = self._segments[number + 1 : number + 2]
-            end = later[0].first if later else segment.last + segment.last_duration
+            end = later[0].first if later else self._end()
             order = _order(segment)
             shown = [*sorted(order), end]
             until = dict(itertools.pairwise(shown))
@@ -305,6 +300,17 @@ class _Mux:
                 packet.time_base = time_base
                 packet.stream = self._video
                 yield packet, (dts - shift) * time_base
+
+    def _end(self) -> int:
+        """The tick at which the last frame has been shown. Its duration in a clock that does not
+        divide the rate, as Matroska's milliseconds, is cut to whole ticks; the film's is not."""
+        last = self._segments[-1]
+        end, rate = last.last + last.last_duration, self._encoding.rate
+        if not rate or not last.last_duration:
+            return end
+        frames = sum(segment.frames for segment in self._segments)
+        exact = self._segments[0].first + frames / (rate * last.time_base)
+        return round(exact) if abs(exact - end) <= 1 else end
 
     def _first_step(self) -> int:
         """Ticks between the first two frames, at least 1."""
@@ -327,7 +333,7 @@ def _order(segment: Segment) -> list[int]:
     for packet in _packets(segment):
         assert packet.pts is not None
         found.append(packet.pts)
-    # the difference is 0, but for a film that begins before 0, which MP4 moves
+    # the difference is 0, but for a segment that begins before 0, which `encode` moves
     moved = segment.first * scale - min(found, default=0)
     order = [(pts + moved) // scale for pts in found]
     if len(order) != segment.frames or max(order, default=segment.last) != segment.last:

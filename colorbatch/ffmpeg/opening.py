@@ -15,6 +15,7 @@ from av import logging as av_logging
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
@@ -60,6 +61,23 @@ def film_stream(container: InputContainer, path: Path) -> VideoStream:
                 raise SourceError(f"{path}: there is no decoder for its pictures")
             return stream
     raise SourceError(f"{path}: has no moving pictures")
+
+
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Codecs whose transparency is a second film beside each packet (BlockAdditions with the AlphaMode
+of RFC 9559, 5.1.4.1.28.4), and the decoders that read it: libav's own pass it over."""
+
+
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """What decodes a stream's pictures, all of them."""
+    own = stream.codec_context
+    name = WITH_ALPHA.get(own.codec.canonical_name, "")
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return own
+    found = av.CodecContext.create(name, "r")
+    assert isinstance(found, VideoCodecContext)
+    return found
 
 
 def packets_of(container: InputContainer, *streams: Any) -> Iterator[Packet[Any]]:

@@ -1,7 +1,8 @@
 """A film file to its `Film`: everything that is known before the work starts.
 
-The first picture is decoded, because some facts stand only there. The file is opened twice: the
-second reading looks at FFV1's check sums and at the first packets' encryption.
+Some pictures are decoded, of its begin and from further on, because some facts stand only there,
+and the first one alone does not tell what the others are. The file is opened anew for that, and
+once more for FFV1's check sums and the first packets' encryption.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -22,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.fields import OF_ORDER, SPEAKING, FieldReader
 from colorbatch.ffmpeg.film_facts import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
@@ -33,13 +36,27 @@ from colorbatch.ffmpeg.film_facts import (
     StreamInfo,
     VideoInfo,
 )
-from colorbatch.ffmpeg.opening import dumped, film_stream, opened, packets_of, slices_intact
+from colorbatch.ffmpeg.opening import (
+    decoder_of,
+    dumped,
+    film_stream,
+    opened,
+    packets_of,
+    slices_intact,
+)
 from colorbatch.ffmpeg.pixel_formats import pixel_format
 from colorbatch.ffmpeg.side_data import light_of, mastering_of, names_of
 
 FIRST_PACKETS = 200
 """So many packets of pictures may be undecodable at the start before a film counts as unreadable;
 a recording cut out of a broadcast begins between two key frames."""
+
+RATE_ROUNDING = Fraction(2, 100)
+RATE_DOUBT = Fraction(6, 5)
+"""A rate fits to the pictures that were looked at, if they are so near; and an average that is so
+far from them is none. In between the rate may vary."""
+AT_BEGIN, PLACES, AT_PLACE = 12, 4, 3
+"""So many pictures are looked at from the begin, and from other places, at even distances."""
 
 CRC_PACKETS = 16
 NEAR_END = 2
@@ -213,19 +230,143 @@ def _is_chapters(path: Path, stream: Stream, chapters: Sequence[Any]) -> bool:
     return texts in (titles, [b"", *titles])
 
 
-def _first_frame(stream: VideoStream, path: Path) -> VideoFrame:
-    """The first picture that can be decoded, from the file opened anew."""
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What some pictures show. first: the first one that can be decoded; fields: the field that is
+    shown first in the first interlaced one, "" where none is; beside: what any of them carries;
+    step: seconds from each to the next, None where that differs; timed: whether they have times;
+    in_coded_order: whether these are in the order in which pictures are coded."""
+
+    first: VideoFrame
+    fields: str
+    beside: tuple[str, ...]
+    step: Fraction | None
+    timed: bool
+    in_coded_order: bool
+
+
+def _looked_at(stream: VideoStream, path: Path, duration: Fraction | None) -> _Look:
+    """Some pictures of the film, from the file opened anew."""
+    places = list(_some_pictures(stream, path, duration))
+    pictures = [each for place in places for each in place.pictures]
+    if places[0].first is None:
+        raise SourceError(f"{path}: its pictures ({stream.codec_context.name}) cannot be decoded")
+    return _Look(
+        first=places[0].first,
+        fields=next((each.fields for each in pictures if each.fields), ""),
+        beside=tuple(dict.fromkeys(name for each in pictures for name in each.beside)),
+        step=_step_of(places, stream.time_base or Fraction(1)),
+        timed=all(each.pts is not None for each in pictures),
+        in_coded_order=any(map(_is_in_coded_order, places)),
+    )
+
+
+class _Seen(NamedTuple):
+    """What one picture says; see `decode.Frame`. The picture itself is not held."""
+
+    pts: int | None
+    duration: int
+    fields: str
+    beside: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class _Place:
+    """Pictures that follow each other somewhere in the film, the first one of them, and the times
+    of their packets."""
+
+    pictures: list[_Seen] = field(default_factory=list)
+    first: VideoFrame | None = None
+    coded: list[int | None] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[int | None]:
+        """The pictures' times."""
+        return [picture.pts for picture in self.pictures]
+
+
+def _some_pictures(stream: VideoStream, path: Path, duration: Fraction | None) -> Iterator[_Place]:
+    """The first pictures, then some from places further on, where the file can be sought."""
     with opened(path) as container:
         own = container.streams[stream.index]
-        assert isinstance(own, VideoStream)
-        for packet in itertools.islice(container.demux(own), FIRST_PACKETS):
+        assert isinstance(own, VideoStream) and own.time_base is not None
+        context = decoder_of(own)
+        yield _decodable(container, own, context, AT_BEGIN)
+        for place in range(1, PLACES) if duration else ():
+            ticks = int((duration or 0) * place / PLACES / own.time_base)
             try:
-                frames = own.decode(packet)
+                container.seek((own.start_time or 0) + ticks, stream=own)
+                context.flush_buffers()
+                yield _decodable(container, own, context, AT_PLACE)
             except av.FFmpegError:
-                continue
-            if frames:
-                return frames[0]
-    raise SourceError(f"{path}: its pictures ({stream.codec_context.name}) cannot be decoded")
+                return
+
+
+def _decodable(
+    container: InputContainer, stream: VideoStream, context: av.VideoCodecContext, count: int
+) -> _Place:
+    """The next pictures that can be decoded, as far as some come soon."""
+    found, reader, refused = _Place(), FieldReader(), 0
+    for packet in container.demux(stream):
+        if packet.size:
+            found.coded.append(packet.pts)
+        try:
+            frames = context.decode(packet if packet.size else None)
+        except av.FFmpegError:
+            frames = []
+        refused = 0 if frames else refused + 1
+        for frame in frames:
+            found.first = found.first or frame
+            seen = _Seen(frame.pts, frame.duration or 0, reader(frame), names_of(frame))
+            found.pictures.append(seen)
+        if refused == FIRST_PACKETS or len(found.pictures) >= count:
+            break
+    return found
+
+
+def _rises(times: Sequence[int | None]) -> bool:
+    known = [time for time in times if time is not None]
+    return len(known) == len(times) and all(a < b for a, b in itertools.pairwise(known))
+
+
+def _is_in_coded_order(place: _Place) -> bool:
+    """Whether packets' times rise and those of the pictures, in the order in which they are shown,
+    do not: then the container has no times of its own for that order, as AVI, ASF and some MXF, and
+    libav has made them up."""
+    known = None not in place.shown
+    return known and _rises(place.coded) and not _rises(place.shown)
+
+
+def _step_of(places: Sequence[_Place], time_base: Fraction) -> Fraction | None:
+    """The one distance between pictures that follow each other, in seconds, by their times, else by
+    how long they are shown; None where there are several."""
+    timed = all(_rises(place.shown) for place in places)
+    steps = [
+        after - before
+        for place in places
+        for before, after in itertools.pairwise(place.shown)
+        if before is not None and after is not None
+    ]
+    if not timed:
+        steps = [picture.duration for place in places for picture in place.pictures]
+    if not steps or min(steps) <= 0 or max(steps) - min(steps) > 1:  # one tick is rounding
+        return None
+    return Fraction(sum(steps), len(steps)) * time_base
+
+
+def _rate_of(stream: VideoStream, look: _Look) -> Fraction | None:
+    """Frames per second. The average that libav tells is a default or a clock's where a format
+    tells none (raw H.264, DV): the pictures decide whether another of its words is right."""
+    average, step = stream.average_rate or None, look.step
+    if step is None:
+        return average
+    near = [
+        rate
+        for rate in (stream.guessed_rate, stream.base_rate)
+        if rate and abs(rate * step - 1) < RATE_ROUNDING
+    ]
+    is_so = average and look.timed and 1 / RATE_DOUBT < average * step < RATE_DOUBT
+    return average if is_so or not near else near[0]
 
 
 def _video_info(
@@ -237,12 +378,15 @@ def _video_info(
     slice_crcs: bool,
 ) -> VideoInfo:
     """The pictures' record; text is libav's description of the stream."""
-    frame = _first_frame(stream, path)
     context, time_base = stream.codec_context, stream.time_base
     assert time_base is not None
+    look = _looked_at(stream, path, duration)
+    frame = look.first
+    rate = _rate_of(stream, look)
     own = stream.duration * time_base if stream.duration else _length(stream, duration)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
+    told = bool(look.fields) or context.codec.canonical_name in SPEAKING
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)
     spoken = words[1].split(", ") if words else []
     located = getattr(context, "chroma_sample_location", None)  # PyAV 19 has it
@@ -253,24 +397,26 @@ def _video_info(
         size=(frame.height, frame.width),
         pixels=pixel_format(frame.format.name),
         time_base=time_base,
-        start=stream.start_time or 0,
-        average_rate=stream.average_rate or None,
+        start=_start(stream, look, path),
+        average_rate=rate,
         real_rate=stream.base_rate or None,
-        variable=_variable(stream),
+        variable=_variable(stream, rate),
         sample_aspect=stream.sample_aspect_ratio or None,
         rotation=180 if frame.rotation == -180 else frame.rotation,
         matrix=tuple(np.frombuffer(matrix, np.int32).tolist()) if matrix else None,
         field_order=order,
-        interlaced=frame.interlaced_frame or order in ("tt", "bb", "tb", "bt"),
         color=_color(context, frame),
         chroma_location=CHROMA_LOCATIONS[located]
         if located is not None
         else next((word for word in spoken if word in CHROMA_LOCATIONS[1:]), ""),
         timecode=timecode,
         duration=own,
-        frames=_frame_count(stream, own),
+        frames=_frame_count(stream, own, rate),
         slice_crcs=slice_crcs,
-        beside=names_of(frame),
+        fields=look.fields or ("" if told else OF_ORDER.get(order, "")),
+        fields_told=told,
+        in_coded_order=look.in_coded_order,
+        beside=look.beside,
         mastering=mastering_of(frame),
         light=light_of(frame),
     )
@@ -316,13 +462,25 @@ def _tagged_duration(stream: VideoStream) -> Fraction | None:
     return None
 
 
-def _variable(stream: VideoStream) -> bool | None:
-    """Whether the frames' distances differ: from the file's index if it has every frame."""
+def _start(stream: VideoStream, look: _Look, path: Path) -> int:
+    """The tick of the first picture; without times of its own that at which it is decoded."""
+    if look.in_coded_order:
+        with opened(path) as container:
+            packets = packets_of(container, container.streams[stream.index])
+            return next((each.dts for each in packets if each.dts is not None), 0)
+    return stream.start_time or 0
+
+
+def _variable(stream: VideoStream, rate: Fraction | None) -> bool | None:
+    """Whether the frames' distances differ: from the file's index if it has every frame. rate:
+    `_rate_of`."""
     times = [entry.timestamp for entry in stream.index_entries]
     if len(times) > 2 and stream.frames in (len(times), 0) and not _sparse(stream, len(times)):
         steps = {after - before for before, after in itertools.pairwise(times)}
         return max(steps) - min(steps) > 1  # one tick is rounding
     average, real = stream.average_rate, stream.base_rate
+    if rate != average:
+        return None
     if average and real and abs(average / real - 1) > Fraction(1, 100):
         return True
     return None
@@ -333,12 +491,18 @@ def _sparse(stream: VideoStream, entries: int) -> bool:
     return stream.frames == 0 or entries < stream.frames
 
 
-def _frame_count(stream: VideoStream, duration: Fraction | None) -> int | None:
-    """An estimate: the index's count, a tag's, or duration times rate."""
+def _frame_count(
+    stream: VideoStream, duration: Fraction | None, rate: Fraction | None
+) -> int | None:
+    """An estimate: the index's count without what an edit list cuts off, a tag's, or duration times
+    rate."""
+    entries = stream.index_entries
+    if stream.frames and len(entries) == stream.frames:
+        return sum(not entry.is_discard for entry in entries)
     if stream.frames:
         return stream.frames
     for key, value in stream.metadata.items():
         if key.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
             return int(value)
-    rate = stream.average_rate or stream.base_rate
+    rate = rate or stream.base_rate
     return round(duration * rate) if duration and rate else None

@@ -27,8 +27,12 @@ from colorbatch.job import Job
 FILM_SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("3gp", "avi", "dv", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "mxf", "nut", "ogv", "qt", "ts", "vob", "webm", "wmv"),
+        *("3g2", "3gp", "asf", "avi", "dif", "divx", "dv", "evo", "f4v", "flv", "gxf", "ivf"),
+        *("m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov"),
+        *("mp2v", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogm", "ogv"),
+        *("qt", "rm", "rmvb", "tod", "tp", "trp", "ts", "vc1", "vob", "vro", "webm", "wmv", "wtv"),
+        # pictures alone, without a container
+        *("264", "265", "avc", "h261", "h263", "h264", "h265", "hevc", "xvid", "y4m"),
     )
 )
 """What folders are searched for; a film that is named may have any suffix."""

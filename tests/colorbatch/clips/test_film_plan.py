@@ -25,7 +25,7 @@ TICKS = {"time_base": Fraction(1, 24), "rate": Fraction(1), "times": range(0, 24
 
 def frame(pts: int, value: int, corrupt: bool = False) -> Frame:
     planes = Planes(luma=np.full((4, 4), value, np.uint8))
-    return Frame(pts, 24, planes, True, corrupt, False)
+    return Frame(pts, 24, planes, True, corrupt, "")
 
 
 def looking(looks: str, damaged: str = "") -> list[Frame]:
@@ -36,7 +36,7 @@ def looking(looks: str, damaged: str = "") -> list[Frame]:
         patches = np.random.default_rng(ord(look)).integers(16, 220, (6, 8), np.uint8)
         luma = patches.repeat(16, 0).repeat(16, 1)
         corrupt = chr(ord("a") + number) in damaged
-        made.append(Frame(number * 1000, 1000, Planes(luma=luma), True, corrupt, False))
+        made.append(Frame(number * 1000, 1000, Planes(luma=luma), True, corrupt, ""))
     return made
 
 

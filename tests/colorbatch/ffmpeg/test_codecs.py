@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -23,6 +25,7 @@ from colorbatch.ffmpeg import (
     pixel_format,
     plan,
     probe,
+    refused,
     result_format,
 )
 from colorbatch.ffmpeg.ffv1 import slices
@@ -80,7 +83,10 @@ def test_encoders_that_a_film_may_ask_for_are_here() -> None:
         # packed RGB is turned to Y'CbCr by the card's own rule; planes of G, B and R are not
         ("rgb24", "h264_qsv", "nv12"),
         ("rgb24", "h264_nvenc", "gbrp"),
-        ("yuva444p12le", "ffv1", "yuva444p12le"),
+        # FFV1 with these is new, and players in use do not read it
+        ("yuva444p12le", "ffv1", "yuva444p16le"),
+        ("yuva422p12le", "ffv1", "yuva422p16le"),
+        ("gray14le", "ffv1", "yuv422p14le"),
     ],
 )
 def test_a_format_without_loss(source: str, encoder: str, expected: str) -> None:
@@ -156,6 +162,30 @@ def test_default_codec(
     assert found.fit.bits_lost == 0
 
 
+@pytest.mark.parametrize("container", ["mkv", "mov", "mp4"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le"])
+@pytest.mark.parametrize("codec", ["ffv1", "prores", "dnxhd", "h264", "hevc", "v210", "mjpeg"])
+def test_the_container_that_is_asked_for_holds_the_default_codec(
+    film: Callable[..., Film], codec: str, pix_fmt: str, container: str
+) -> None:
+    """Whatever the source is; by libav's own muxer, and without loss of depth."""
+    given = film(codec=codec, pix_fmt=pix_fmt, size=(128, 256))
+    found = plan(given, container=container)
+    assert refused(given, container, found.encoding.codec) == ()
+    assert (found.container, found.fit.bits_lost) == (container, 0)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_ffv1_is_written_in_formats_that_an_ffmpeg_in_use_reads() -> None:
+    """Of all integer formats that this libav's FFV1 has; the other FFmpeg is the distribution's."""
+    command = ["ffmpeg", "-hide_banner", "-h", "encoder=ffv1"]
+    run = subprocess.run(command, capture_output=True, check=True, text=True)
+    [line] = [line for line in run.stdout.splitlines() if "Supported pixel formats" in line]
+    theirs = set(line.partition(":")[2].split())
+    for source in formats_of("ffv1"):
+        assert result_format(source, "ffv1").pixels.name in theirs, source
+
+
 def test_usual_options(film: Callable[..., Film]) -> None:
     """FFV1 as archives want it; CRF 16; the user's own options win and keep their order."""
     ffv1 = dict(plan(film(), codec="ffv1").encoding.options)
@@ -166,13 +196,15 @@ def test_usual_options(film: Callable[..., Film]) -> None:
     assert dict(x264.options) == {"crf": "20", "preset": "medium", "tune": "film"}
     lossless = plan(film(), codec="libx264", options=(("qp", "0"),)).encoding
     assert dict(lossless.options) == {"preset": "medium", "qp": "0"}  # crf would win over it
-    fields = plan(film(field_order="bb", size=(576, 720)), codec="libx264").encoding
+    fields = plan(film(field_order="bb", fields="bff", size=(576, 720)), codec="libx264").encoding
     assert dict(fields.options)["flags"] == "+ildct+ilme"
 
 
 def test_facts_of_the_pictures_go_into_the_encoding(film: Callable[..., Film]) -> None:
     """Tags, rate and shape; a variable rate is none; gray becomes color with the usual siting."""
-    given = film(sample_aspect=Fraction(64, 45), field_order="tt", chroma_location="topleft")
+    given = film(
+        sample_aspect=Fraction(64, 45), field_order="tt", fields="tff", chroma_location="topleft"
+    )
     encoding = plan(given).encoding
     assert (encoding.sample_aspect, encoding.field_order) == (Fraction(64, 45), "tt")
     assert (encoding.chroma_location, encoding.rate) == ("topleft", Fraction(24000, 1001))

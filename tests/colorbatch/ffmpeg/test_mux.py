@@ -143,23 +143,22 @@ def test_conformance(
         assert [one.planes[:count] for one in result] == [one.planes[:count] for one in source]
 
 
-def test_sound_before_zero_does_not_move_the_pictures(
+def test_priming_does_not_move_the_pictures(
     with_everything: Callable[[Any], list[Any]],
     make_clip: Callable[..., Path],
     decoded: Callable[[Path], list[Any]],
     tmp_path: Path,
 ) -> None:
-    """AAC begins 1024 samples early; libav's Matroska muxer would shift everything by these."""
+    """AAC begins 1024 samples early, which the source's edit list cuts off: MP4 has the same list,
+    Matroska has none. libav's muxer by itself would shift everything by these."""
     film = probe(make_clip("s.mp4", "libx264", more=with_everything, times=TIMES))
     assert film.others[1].start is not None and film.others[1].codec == "aac"
-    with av.open(str(film.path)) as container:
-        first = next(container.demux(container.streams[2]))
-        assert first.pts is not None and first.pts < 0
-    target = made(film, plan(film, codec="ffv1").encoding, tmp_path / "r.mkv")
-    assert decoded(target)[0].time == 0
-    with av.open(str(target)) as container:
-        first = next(container.demux(container.streams[2]))
-        assert first.pts == -21  # 1024 / 48000 s in milliseconds
+    for name, begin in (("r.mkv", 0), ("r.mp4", -1024)):
+        target = made(film, plan(film, codec="ffv1").encoding, tmp_path / name)
+        assert decoded(target)[0].time == 0
+        with av.open(str(target)) as container:
+            first = next(container.demux(container.streams[2]))
+            assert first.pts == begin, name
 
 
 def test_apple_knows_the_name_of_our_h265(make_clip: Callable[..., Path], tmp_path: Path) -> None:

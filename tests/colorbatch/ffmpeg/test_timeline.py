@@ -178,7 +178,7 @@ def test_damaged_sound_is_left_out_and_counted(
     broken = sum(each[:2] != b"\xff\xf1" for each in packets)
     assert broken == 1
     outcome = color(source, name)
-    assert "1 unusable packets of audio (aac) left out" in outcome.notes
+    assert "1 unusable packet of audio (aac) left out" in outcome.notes
     heard = packets_of(outcome.target, "audio")
     assert len(heard) == len(packets) - 1
 

@@ -28,6 +28,16 @@ def test_folders_are_searched_and_mirrored(reels: Path, tmp_path: Path) -> None:
     assert [each.below.as_posix() for each in two] == ["deep/c.avi", "reels/A.MP4", "reels/b.mov"]
 
 
+def test_films_of_tapes_and_cameras_are_found(tmp_path: Path) -> None:
+    """Suffixes that capture programs, camcorders and encoders give; and no other."""
+    known = "m2t m2p mod tod vro asf m1v mpe mjpg mjpeg y4m h264 264 hevc 265 divx rm dv mts"
+    names = known.split()
+    for name in (*names, "moi", "txt", "wav", "srt"):
+        (tmp_path / f"tape_{name}.{name.upper()}").write_bytes(b"x")
+    found = clip_files.find_films([tmp_path], tmp_path / "out")
+    assert {each.source.suffix[1:].lower() for each in found} == set(names)
+
+
 @pytest.mark.parametrize(
     ("source", "output", "container", "wanted"),
     [
