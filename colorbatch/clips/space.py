@@ -20,7 +20,6 @@ from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import SegmentWriter
 from colorbatch.formats import headers, registry, sizes
-from colorbatch.fs import atomic
 from colorbatch.inputs.numbered_files import spread
 from colorbatch.run import estimate
 from colorbatch.run.estimate import Amount, Need, exactly
@@ -49,8 +48,7 @@ def of_film(one: FilmJob, maker: Maker) -> Need:
     size, exact = round(each * count), one.plan.encoding.codec in INTRA
     account = film_journal.read(film_journal.folder_of(one.job))
     done = sum(part.size for part in account.parts)
-    target = atomic.reachable(one.job.target)
-    old = target.stat().st_size if target.is_file() else 0
+    old = estimate.size_of(one.job.target)
     stays = size - done - old
     return Need(
         one.job.target.parent,

@@ -51,6 +51,8 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[floa
     alpha = format_ != "JPEG" and one.samples in (2, 4)
     samples = pixels * (3 + alpha) * (-(-one.bits // 8) if format_ == "TIFF" else 1 + deep)
     own = pixels * one.samples * one.bits / 8
+    if not own:  # a broken header
+        return 0.0, 1.0
     if format_ == "BMP":
         return samples, 1.0
     if kept and format_ == "TIFF" and one.packing == "none":  # tiles reach beyond the picture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,13 +91,21 @@ class Need:
 
 def of_file(target: Path, result: Amount, seconds: float | None = None) -> Need:
     """What a file needs: where it replaces another, that one's room too, until it is whole."""
-    place = reachable(target)
     old, new = (
         size.each(lambda one: math.ceil(one / BLOCK) * BLOCK + JOURNAL_BYTES * bool(one))
-        for size in (exactly(place.stat().st_size if place.is_file() else 0), result)
+        for size in (exactly(size_of(target)), result)
     )
     beside = new.each(lambda size: min(size, old.middle))
     return Need(target.parent, 1, result, new + old * -1, beside, seconds=seconds)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where there is none, or none of such a name can be."""
+    try:
+        status = reachable(path).stat()
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 @dataclass(frozen=True)
