@@ -28,6 +28,7 @@ import cv2
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import tifffile
 from PIL import Image
 
@@ -117,8 +118,23 @@ def _jp2(path: Path, grey: Samples) -> None:
     path.with_suffix(".jp2").write_bytes(data)
 
 
-def _floats(path: Path, grey: Samples) -> None:
-    tifffile.imwrite(path.with_suffix(".tif"), grey / np.float32(65535), rowsperstrip=64)
+def _heic(path: Path, grey: Samples) -> None:
+    pillow_heif.register_heif_opener()
+    _eight(".heic", quality=80)(path, grey)
+
+
+def _floats(rgb: bool) -> Maker:
+    def make(path: Path, grey: Samples) -> None:
+        samples = (_in_color(grey) if rgb else grey) / np.float32(65535)
+        kind = "rgb" if rgb else "minisblack"
+        tifffile.imwrite(path.with_suffix(".tif"), samples, photometric=kind, rowsperstrip=64)
+
+    return make
+
+
+def _palette(path: Path, grey: Samples) -> None:
+    codes = Image.fromarray((grey >> 8).astype(np.uint8))
+    codes.convert("P").save(path.with_suffix(".tif"), compression="tiff_lzw")
 
 
 KINDS: dict[str, Maker] = {
@@ -138,13 +154,17 @@ KINDS: dict[str, Maker] = {
     "png8-rgb": _eight(".png"),
     "tif16-rgba": _tiff(rgb=True, alpha=True, rowsperstrip=64),
     "tif16-rgb-planes": _tiff(rgb=True, rowsperstrip=64, planarconfig="separate"),
-    "tif32-float-grey": _floats,
+    "tif32-float-grey": _floats(rgb=False),
+    "tif32-float-rgb": _floats(rgb=True),
+    "tif16-rgb-lzw-two-strips": _tiff("lzw", rgb=True, rowsperstrip=3000),
+    "tif8-palette": _palette,
     "tif8-rgb-lzw": _eight(".tif", compression="tiff_lzw"),
     "tif8-rgb-jpeg": _eight(".tif", compression="jpeg"),
     "webp-rgb": _eight(".webp", quality=90),
     "webp-rgb-lossless": _eight(".webp", lossless=True, method=1),
     "bmp-rgb": _eight(".bmp"),
     "jp2-16-rgb": _jp2,
+    "heic-rgb": _heic,
 }
 MAIN = tuple(KINDS)[:13]
 """What is measured unless something else is asked for."""

@@ -104,7 +104,7 @@ STORES: dict[str, tuple[str, tuple[str, ...], Store]] = {
 """How a scan may be stored -> suffix, kinds of samples, the function that does it."""
 
 RESULTS: tuple[Format, ...] = ("JPEG", "PNG", "TIFF", "WEBP", "JPEG2000")
-Row = tuple[float, float, float, sizes.Amount]
+Row = tuple[float, float, float, tuple[float, float, float]]
 """Pixels, bytes of the source, bytes of the result, and what was expected of it."""
 
 
@@ -143,8 +143,8 @@ def show(rows: dict[tuple[str, str, str], list[Row]]) -> None:
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for (name, kind, result), found in rows.items():
         pixels, source, made = np.array([row[:3] for row in found]).T
-        expected = np.array([row[3].middle for row in found])
-        within = [row[3].low <= row[2] <= row[3].high for row in found]
+        expected = np.array([row[3][1] for row in found])
+        within = [row[3][0] <= row[2] <= row[3][2] for row in found]
         low, high = np.percentile(made / source, (10, 90))
         print(
             f"{name:19} {kind:8} {result:9} {middle(source / pixels):8.2f} "

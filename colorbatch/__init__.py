@@ -5,12 +5,12 @@ from __future__ import annotations
 TYPE_CHECKING = False  # typing itself takes longer to load than all that Ctrl-C waits for
 
 __version__ = "0.1.0"
-__all__ = ["Colorizer", "__version__", "color_clips", "color_pictures"]
+__all__ = ["Colorizer", "__version__", "color_clips", "color_pictures", "outcomes_in"]
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from colorbatch.api import Colorizer, color_clips, color_pictures
+    from colorbatch.api import Colorizer, color_clips, color_pictures, outcomes_in
 
 
 def __getattr__(name: str) -> Any:

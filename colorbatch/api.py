@@ -1,5 +1,6 @@
 """What the package offers to Python: arrays in, arrays out (`Colorizer`), and what the commands run
-(`color_pictures`, `color_clips`), an outcome for each source as it ends."""
+(`color_pictures`, `color_clips`), an outcome for each source as it ends, and what their journals
+tell of it later (`outcomes_in`)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from colorbatch.clips.request import ClipRequest
 from colorbatch.color import Codes, luma_join
 from colorbatch.color.ycbcr import Region
 from colorbatch.job import FilmSettings, ImageSettings
+from colorbatch.journal.outcomes import outcomes_in
 from colorbatch.model.engine import Engine
 from colorbatch.run.watch import Unwatched, Watch
 from colorbatch.stills.request import PictureRequest
@@ -32,6 +34,7 @@ __all__ = [
     "Region",
     "color_clips",
     "color_pictures",
+    "outcomes_in",
     "parse_rate",
 ]
 

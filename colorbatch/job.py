@@ -5,13 +5,14 @@ Plain values that can be pickled; no pixels, and no files are read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from colorbatch.color.classify import Kind
@@ -53,21 +54,54 @@ AskedTransfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 
 
 @dataclass(frozen=True)
-class ImageSettings:
-    """What decides the look and the form of results."""
+class Scope:
+    """To which results a setting matters; to all if it says nothing. See `matters_to`."""
 
-    saturation: float = 1.0
-    quality: int | None = None
-    on_color: OnColor = "keep"
+    to: frozenset[str] | None = None
+    only: str = ""
+    always: bool = False
+
+    def is_in(self, result: Collection[str]) -> bool:
+        """Whether the setting decides a result that is described by these words."""
+        meant = self.to is None or not self.to.isdisjoint(result)
+        return meant and (not self.only or self.only in result)
+
+
+def matters_to(*to: str, only: str = "", always: bool = False) -> dict[str, Scope]:
+    """A setting's metadata: these results are outdated when it changes.
+
+    to: how the source of a picture ended ("colored"; "kept", its own color in another format;
+    "copied", byte for byte; "skipped"), or what a clip became ("film", "frames"); nothing for a
+    setting that decides no result. only: what else these have to be: of a kind ("toned", "color"),
+    or of a format that has a "quality". always: the first version had it, and told it in its
+    digests at any value (`journal.settings_digest`). A setting without this matters to all.
+    """
+    return {"scope": Scope(frozenset(to), only, always)}
+
+
+def _first(*to: str, only: str = "") -> dict[str, Scope]:
+    return matters_to(*to, only=only, always=True)
+
+
+STILLS = ("colored", "kept", "copied", "skipped")
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What decides the look and the form of results, and of which (`matters_to`)."""
+
+    saturation: float = field(default=1.0, metadata=_first("colored"))
+    quality: int | None = field(default=None, metadata=_first("colored", "kept", only="quality"))
+    on_color: OnColor = field(default="keep", metadata=_first(*STILLS, only="color"))
     """What happens to pictures that are in color already (those named one by one are colored)."""
-    on_toned: OnToned = "colorize"
+    on_toned: OnToned = field(default="colorize", metadata=_first(*STILLS, only="toned"))
     """What happens to toned ones: colored without their tone, kept, or left out (named ones are
     colored)."""
-    upright: bool = False
+    upright: bool = field(default=False, metadata=_first("colored", "kept"))
     """Whether pixels are turned by the orientation tag, rather than kept in their order."""
-    times: bool = True
+    times: bool = field(default=True, metadata=_first("colored", "kept", "copied"))
     """Whether results have the modification time of their source."""
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int = field(default=MAX_PIXELS, metadata=matters_to())
     """Larger pictures are refused by their header."""
 
     def fate(self, kind: Kind, named: bool) -> Fate:
@@ -78,23 +112,25 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """What decides the look and the form of colored films. start, end: seconds from the film's
-    begin, None for all; options: the encoder's own. Of numbered frames: transfer, `--transfer`;
-    fps, the rate that was asked for, None for the header's."""
+    """What decides the look and the form of colored films and numbered frames, and of which
+    (`matters_to`). start, end: seconds from the film's begin, None for all; options: the encoder's
+    own. Of numbered frames: transfer, `--transfer`; fps, the rate that was asked for, None for the
+    header's."""
 
-    saturation: float = 1.0
-    codec: str = ""
-    pix_fmt: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    drop_unsupported: bool = False
-    allow_depth_loss: bool = False
-    on_color: Choice = "skip"
-    on_toned: Choice = "colorize"
-    region: Region | None = None
-    start: Fraction | None = None
-    end: Fraction | None = None
-    transfer: AskedTransfer = "auto"
-    fps: Fraction | None = None
+    saturation: float = field(default=1.0, metadata=_first("film", "frames"))
+    codec: str = field(default="", metadata=_first("film"))
+    pix_fmt: str = field(default="", metadata=_first("film"))
+    options: tuple[tuple[str, str], ...] = field(default=(), metadata=_first("film"))
+    drop_unsupported: bool = field(default=False, metadata=matters_to())
+    """What it decides is in the plan, and so is depth that may be lost."""
+    allow_depth_loss: bool = field(default=False, metadata=matters_to())
+    on_color: Choice = field(default="skip", metadata=matters_to())
+    on_toned: Choice = field(default="colorize", metadata=matters_to())
+    region: Region | None = field(default=None, metadata=_first("film", "frames"))
+    start: Fraction | None = field(default=None, metadata=_first("film"))
+    end: Fraction | None = field(default=None, metadata=_first("film"))
+    transfer: AskedTransfer = field(default="auto", metadata=matters_to("film", "frames"))
+    fps: Fraction | None = field(default=None, metadata=matters_to("film"))
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
@@ -146,7 +182,7 @@ Status = Literal["colored", "kept", "skipped", "failed", "unfinished"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of one source.
+    """The end of one source: what a run yields, `--json` and `--log` print, and journals hold.
 
     colored: the target was written; kept: it was in color already, or toned and to stay so, and
     copied; skipped: nothing was to be done, `reason` says why; failed: `reason` says why;
@@ -154,6 +190,9 @@ class Outcome:
     color.
     """
 
+    what: ClassVar[str] = "still"
+    """Its class, of sources: still, film or frames; a journal also has single ones of these, frame.
+    """
     source: Path
     target: Path
     status: Status
@@ -168,40 +207,74 @@ class Outcome:
     """Whether a dry run says so, and nothing was done."""
     plan: str = ""
     """What would be made, in words, where nothing was: of dry runs and previews."""
+    seconds: float = field(default=0.0, kw_only=True)
+    """From the begin of the work on it to its end, others beside it included; 0 where none was."""
+    source_sha256: str = field(default="", kw_only=True)
+    target_sha256: str = field(default="", kw_only=True)
+    """SHA-256 of both files, hexadecimal, where they are known."""
+    made_by: Mapping[str, object] = field(default_factory=dict, kw_only=True)
+    """With what: see `made_by`."""
 
     def to_json(self) -> str:
         """One line of JSON."""
+        values = self.values()
+        if self.foreseen:
+            values |= {"status": "planned", "would_be": self.status}
+        return json.dumps(values, ensure_ascii=True)
+
+    def values(self) -> dict[str, object]:
+        """All of it, in plain values; None for what there is not."""
         values: dict[str, object] = {
+            "class": self.what,
             "source": str(self.source),
             "target": str(self.target),
             "status": self.status,
             "kind": self.kind or None,
             "reason": self.reason or None,
             "notes": list(self.notes),
+            "pages": self.pages,
+            "outdated": self.outdated,
+            "seconds": round(self.seconds, 3),
+            "source_sha256": self.source_sha256 or None,
+            "target_sha256": self.target_sha256 or None,
+            "made_by": dict(self.made_by) or None,
         }
-        values |= self._more()
-        if self.foreseen:
-            values |= {"status": "planned", "would_be": self.status}
-        return json.dumps(values, ensure_ascii=True)
+        return values | self._more()
 
     def _more(self) -> dict[str, object]:
-        """What only sources of its kind have."""
+        """What only sources of its class have."""
         return {}
+
+
+WITH_MODEL = ("model", "model_sha256", "device", "provider")
+
+
+def part_of_model(made_by: Mapping[str, object], status: str) -> Mapping[str, object]:
+    """What a run makes results with, as far as it concerns one that ended so: no model has a part
+    in those that keep their color, or that nothing is made of."""
+    if status not in ("kept", "skipped"):
+        return made_by
+    return {name: value for name, value in made_by.items() if name not in WITH_MODEL}
+
+
+def in_clear(settings: ImageSettings | FilmSettings) -> dict[str, object]:
+    """Settings as the plain values that JSON has; fractions as text."""
+    plain: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+    return plain
 
 
 @dataclass(frozen=True)
 class FilmOutcome(Outcome):
-    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; the
-    SHA-256 of both files; luma: what a proof of its luma said, "" without one."""
+    """The end of one film. frames: of the result; corrupt: of these, damaged in the source; luma:
+    what a proof of its luma said, "" without one."""
 
+    what: ClassVar[str] = "film"
     frames: int = 0
     corrupt: int = 0
-    source_sha256: str = ""
-    target_sha256: str = ""
     luma: str = ""
 
     def _more(self) -> dict[str, object]:
-        names = ("frames", "corrupt", "source_sha256", "target_sha256", "luma")
+        names = ("frames", "corrupt", "luma")
         return {name: getattr(self, name) or None for name in names}
 
 
@@ -212,6 +285,7 @@ class FramesOutcome(FilmOutcome):
     and of results, of the frames that have a result; transfer: how the codes were seen, and why;
     failures: name of each frame that could not be made, and the reason."""
 
+    what: ClassVar[str] = "frames"
     transfer: str = ""
     failures: tuple[tuple[str, str], ...] = ()
 
@@ -221,10 +295,38 @@ class FramesOutcome(FilmOutcome):
 
 
 @dataclass(frozen=True)
+class FrameOutcome(Outcome):
+    """The end of one frame of a sequence, as its journal holds it."""
+
+    what: ClassVar[str] = "frame"
+
+
+OUTCOMES: Mapping[str, type[Outcome]] = {
+    one.what: one for one in (Outcome, FilmOutcome, FramesOutcome, FrameOutcome)
+}
+"""Class -> what has its ends."""
+
+
+def outcome_of(values: Mapping[str, Any]) -> Outcome:
+    """An outcome from its plain values (`Outcome.values`), as journals hold them. Raises KeyError,
+    TypeError, ValueError for others."""
+    kind = OUTCOMES[values["class"]]
+    names = {one.name for one in dataclasses.fields(kind)} & values.keys()
+    told = {name: values[name] for name in names if values[name] is not None}
+    told |= {name: Path(told[name]) for name in ("source", "target")}
+    told["notes"] = tuple(told.get("notes", ()))
+    if values.get("failed_frames"):
+        failed = values["failed_frames"]
+        told["failures"] = tuple((one["frame"], one["reason"]) for one in failed)
+    return kind(**told)
+
+
+@dataclass(frozen=True)
 class PreviewOutcome(Outcome):
-    """Stills of a film that would be colored. stills: their files; estimate: what all of the film
+    """Stills of a clip that would be colored. stills: their files; estimate: what all of the film
     takes, in plain values."""
 
+    what: ClassVar[str] = "preview"
     stills: tuple[Path, ...] = ()
     estimate: dict[str, object] = field(default_factory=dict)
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import make_folder, replacing, write_bytes
-from training import checkpoint
+from training import checkpoint, spaces
 from training.checkpoint import History
 from training.config import TrainConfig, differences
 from training.data import Folder, PhotoCache, decoded_photographs, training_photographs
@@ -39,7 +39,7 @@ def average(
     share: float,
     out: Path,
     *,
-    gain: float = 1.0,
+    gain: Sequence[float] = (1.0,),
     data: Sequence[Folder] = (),
     cache: Path | None = None,
     say: Callable[[str], None] = print,
@@ -50,14 +50,15 @@ def average(
 
     Wang et al. 2018, "ESRGAN", section 3.4, "Network Interpolation". The statistics of batch norm
     are measured anew over training photographs, seen as `second` sees them: those in `data`, or
-    those that `second` has decoded below its own folder. `cache` is a folder for decoded
-    photographs (that of `second` without it). `gain` makes colors stronger: what tanh makes them of
-    is multiplied by it, so that pale ones gain most. Raises UsageError before any work.
+    those that `second` has decoded below its own folder (at shares of 0 and 1 they stay). `cache`
+    is a folder for decoded photographs (that of `second` without it). `gain` makes colors stronger:
+    what tanh makes them of is multiplied by it, so that pale ones gain most; one number for all
+    channels, or one for each (a and b). Raises UsageError before any work.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"the share is at least 0 and at most 1, not {share:g}")
-    if not 0 < gain < 10:
-        raise UsageError(f"the gain is above 0 and below 10, not {gain:g}")
+    if not all(0 < factor < 10 for factor in gain):
+        raise UsageError(f"the gain is above 0 and below 10, not {_words(gain)}")
     if out.exists():
         raise UsageError(f"{out} is there already")
     state = checkpoint.load(second)
@@ -70,28 +71,33 @@ def average(
     ]
     if changed:
         raise UsageError(f"{first} and {second} are different networks ({'; '.join(changed)})")
-    photos = _photographs(second, config, data, cache)
-    say(f"statistics of batch norm from {len(photos)} photographs")
+    channels = spaces.OUTPUTS[config.color_space]
+    if len(gain) not in (1, channels):
+        raise UsageError(f"one gain, or one for each of {channels} channels, not {len(gain)}")
+    photos = _photographs(second, config, data, cache) if 0 < share < 1 else None
+    if photos is not None:
+        say(f"statistics of batch norm from {len(photos)} photographs")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         mine, theirs = (checkpoint.trained_generator(each) for each in states)
     except RuntimeError as error:
         raise UsageError(f"{first} is of another network than {second}") from error
-    made = between(mine, theirs, share)
+    made = between(mine, theirs, share) if 0 < share < 1 else theirs if share else mine
     strengthen(made, gain)
     made.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    calibrate_batch_norm(
-        made,
-        calibration(Photographs(photos, device), config),
-        device,
-        choose_precision(config.precision, device),
-        made.frozen() if config.freeze_encoder and _equally_frozen(mine, theirs) else (),
-    )
+    if photos is not None:
+        calibrate_batch_norm(
+            made,
+            calibration(Photographs(photos, device), config),
+            device,
+            choose_precision(config.precision, device),
+            made.frozen() if config.freeze_encoder and _equally_frozen(mine, theirs) else (),
+        )
     weights = {name: value.cpu().contiguous() for name, value in made.state_dict().items()}
     words = f"between {_name(first)} and {_name(second)}, share {share:g}"
-    if gain != 1:
-        words += f", gain {gain:g}"
+    if set(gain) != {1}:
+        words += f", gain {_words(gain)}"
     chapter = {"images": 0, "commit": checkpoint.source_commit(), "summary": words}
     patch, projected = checkpoint.trained_discriminators(state)
     state |= {
@@ -111,9 +117,9 @@ def average(
             f"{_name(path)} (sha256 {checkpoint.digest_of(path)})" for path in (first, second)
         ],
         "share": share,
-        "gain": gain,
+        "gain": list(gain),
         "settings": dataclasses.asdict(config),
-        "training": photos.names,
+        "training": photos.names if photos else [],
     }
     write_bytes(out / "run.json", json.dumps(record, indent=1).encode())
     with replacing(out / checkpoint.NAME) as file:
@@ -157,12 +163,18 @@ def between(first: Generator, second: Generator, share: float) -> Generator:
 
 
 @torch.no_grad()
-def strengthen(generator: Generator, gain: float) -> None:
-    """Multiply what the tanh at the end makes colors of."""
+def strengthen(generator: Generator, gain: Sequence[float]) -> None:
+    """Multiply what the tanh at the end makes colors of: by one number, or by one a channel."""
     final = generator.final()
-    final.weight.mul_(gain)
+    factors = torch.tensor(gain)
+    outputs = 1 if isinstance(final, nn.ConvTranspose2d) else 0
+    final.weight.movedim(outputs, -1).mul_(factors)
     if final.bias is not None:
-        final.bias.mul_(gain)
+        final.bias.mul_(factors)
+
+
+def _words(gain: Sequence[float]) -> str:
+    return ", ".join(f"{factor:g}" for factor in gain)
 
 
 def _equally_frozen(first: Generator, second: Generator) -> bool:

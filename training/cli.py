@@ -302,7 +302,13 @@ def human_test(
 @click.argument("first", type=ANY_PATH)
 @click.argument("second", type=ANY_PATH)
 @click.option("--share", type=float, required=True, help="0 is FIRST, 1 is SECOND.")
-@click.option("--gain", type=float, default=1.0, show_default=True, help="Makes colors stronger.")
+@click.option(
+    "--gain",
+    default="1",
+    show_default=True,
+    metavar="GAIN[,GAIN]",
+    help="Makes colors stronger: all of them, or a and b by their own numbers.",
+)
 @click.option("--out", type=FOLDER, required=True, help="The new run's folder.")
 @click.option(
     "--data",
@@ -315,7 +321,7 @@ def average(
     first: Path,
     second: Path,
     share: float,
-    gain: float,
+    gain: str,
     out: Path,
     data: tuple[str, ...],
     cache: Path | None,
@@ -326,7 +332,11 @@ def average(
     from training.data import Folder
 
     folders = [Folder.of(text) for text in data]
-    make(first, second, share, out, gain=gain, data=folders, cache=cache, say=click.echo)
+    try:
+        gains = tuple(float(number) for number in gain.split(","))
+    except ValueError:
+        raise UsageError(f"a gain is a number, or two with a comma between, not {gain}") from None
+    make(first, second, share, out, gain=gains, data=folders, cache=cache, say=click.echo)
 
 
 @cli.command()

@@ -20,8 +20,6 @@ from training.views import Pair, memory_format
 
 D_LOSSES = ("loss_D_real", "loss_D_fake", "loss_D")
 G_LOSSES = ("loss_G_GAN", "loss_G_pixel", "loss_G_features")
-NEWER = ("loss_P", "loss_G_projected", "loss_G_consistency", "loss_G_distribution")
-"""Of terms that the sources do not have: in the log where they play a part."""
 LOSS_NAMES = (*D_LOSSES, *G_LOSSES, "loss_G")
 MEASURED_AT_FIRST, MEASURED_EVERY = 8, 16
 """Steps at which a term's gradient is measured by itself, for its share."""

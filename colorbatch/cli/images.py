@@ -15,6 +15,7 @@ from colorbatch.cli.options import (
     again_options,
     before_options,
     common_request,
+    kind_options,
     model_options,
     option,
     saturation_of,
@@ -45,22 +46,7 @@ FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in
         "picture. Without it results stand beside their sources, named *_colorized.",
     ),
     saturation_option,
-    option(
-        "--on-color",
-        type=click.Choice(["keep", "colorize", "skip"]),
-        default="keep",
-        show_default=True,
-        help="What to do with pictures in color: copy, colorize or leave out. "
-        "Files named one by one are always colorized.",
-    ),
-    option(
-        "--on-toned",
-        type=click.Choice(["colorize", "keep", "skip"]),
-        default="colorize",
-        show_default=True,
-        help="What to do with toned pictures (sepia, yellowed, cyanotypes): color them without "
-        "their tone, copy or leave out. Files named one by one are always colorized.",
-    ),
+    *kind_options("pictures", "copy", in_color="keep"),
     option("--suffix", type=str, help="Text added to each result's name."),
     option(
         "--format",

@@ -134,6 +134,27 @@ saturation_option = option(
 )
 
 
+def kind_options(items: str, kept: str, *, in_color: str) -> tuple[Decorator, Decorator]:
+    """What becomes of sources that are no grey ones. items: "pictures" or "films"; kept: what keep
+    does with them; in_color: what happens to those in color if nothing is asked for."""
+
+    def choice(name: str, which: str, default: str) -> Decorator:
+        return option(
+            name,
+            type=click.Choice(["colorize", "keep", "skip"]),
+            default=default,
+            show_default=True,
+            help=f"What to do with {which} that are found in folders: colorize, keep ({kept}) or "
+            "skip (leave out). Those named one by one are always colorized.",
+        )
+
+    toned = f"toned {items} (sepia, tinted, yellowed, cyanotypes)"
+    return (
+        choice("--on-color", f"{items} in color", in_color),
+        choice("--on-toned", toned, "colorize"),
+    )
+
+
 def again_options(items: str) -> Decorator:
     """What is made again. items: "pictures" or "films"."""
     return cloup.option_group(

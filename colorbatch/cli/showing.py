@@ -7,35 +7,48 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorbatch.cli.progress import NO_TERMINAL_INTERVAL, Progress
 from colorbatch.errors import ExitCode, OutputFullError
 from colorbatch.job import Outcome, PreviewOutcome
 from colorbatch.run.report import Report, escaped
+from colorbatch.run.watch import Unit
 
 if TYPE_CHECKING:
     from colorbatch.run.runs import Run
 
+NO_TERMINAL_INTERVAL = 60.0
+"""Seconds between progress lines where stderr is not a terminal."""
+
 
 class Shower:
     """Shows a run on the terminal: it watches it (`colorbatch.run.watch.Watch`), and is given its
-    outcomes as they come: progress, failures, JSON lines, the summary. The first Ctrl-C behind
-    `begun` asks the work to end cleanly, a second one ends it at once."""
+    outcomes as they come: progress, failures, JSON lines, the summary. Progress is a bar on a
+    terminal, a line a minute elsewhere. The first Ctrl-C behind `begun` asks the work to end
+    cleanly, a second one ends it at once."""
 
     def __init__(
-        self, *, as_json: bool, quiet: bool, verbose: bool, unit: str = "pictures"
+        self,
+        *,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        films: bool = False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """unit: what is counted; films are of no one length, so that they have no rate."""
-        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
-        self._unit = unit
+        """films: whether sources are of no one length, so that each has its own progress. now:
+        seconds of a clock."""
+        self.as_json, self.quiet, self.verbose, self._films = as_json, quiet, verbose, films
+        self._now = now
+        self._said = {"stage": now(), "sources": now()}
         self._bar: Any = None
-        self._last_line = time.monotonic()
         self._caught = 0
         self._held = contextlib.ExitStack()
         self._report: Report | None = None
+        self._more: Callable[[int], None] = lambda count: None  # of pictures, once they are begun
 
     def all_of(self, run: Run) -> ExitCode:
         """Make and show all. Raises ColorbatchError, if something was made when all is told."""
@@ -84,29 +97,82 @@ class Shower:
 
         previous = signal.signal(signal.SIGINT, catch)
         self._held.callback(signal.signal, signal.SIGINT, previous)
-        foreseen = self._report is not None and self._report.dry_run  # that prints a line for each
-        if self.shows_bar and self._unit == "pictures" and not foreseen:
+        if not self._films:
+            foreseen = self._report is not None and self._report.dry_run  # prints a line for each
+            self._more = self._begin("", total, "picture", bar=not foreseen)
+            self.found(finished)
+
+    def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
+        return self._begin(what, total, unit)
+
+    def found(self, count: int) -> None:
+        self._there += count
+        self._started = self._now()
+        if self._bar is not None:
+            self._bar.initial += count  # tqdm leaves it out of the rate
+            self._bar.n += count
+            self._bar.refresh()
+
+    # --- how far it is ---
+
+    def _begin(
+        self, what: str, total: int | None, unit: Unit, *, bar: bool = True
+    ) -> Callable[[int], None]:
+        """Show the next stage; returns who is to be told how many are done more."""
+        self._close()
+        self._what, self._total, self._unit = f"{what}: " if what else "", total, unit
+        self._there, self._done = 0, 0
+        self._started = self._said["stage"] = self._now()
+        if bar and not self.quiet and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = self._held.enter_context(
-                tqdm(total=total, initial=finished, unit="picture")
-            )
-            self._held.callback(self._forget_bar)
+            desc = escaped(what) or None
+            self._bar = tqdm(total=total, unit=unit, unit_scale=unit == "B", desc=desc)
+            self._held.callback(self._close)
+        return self._count
 
-    def progress(self, name: str) -> Progress:
-        return Progress(name, quiet=self.quiet)
+    def _count(self, more: int) -> None:
+        self._done += more
+        if self._bar is not None:
+            self._bar.update(more)
+        else:
+            self._each_minute("stage", self._how_far)
 
-    @property
-    def shows_bar(self) -> bool:
-        """Whether there is a terminal for a bar."""
-        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
+    def _each_minute(self, what: str, text: Callable[[], str]) -> None:
+        if not self.quiet and self._now() - self._said[what] >= NO_TERMINAL_INTERVAL:
+            self._said[what] = self._now()
+            self._line(text())
 
-    def _forget_bar(self) -> None:
-        self._bar = None
+    def _how_far(self) -> str:
+        """`reel: 100,060 of 130,000 frames, 1.0 frames/s, 499 min left`; what was found has no part
+        in the rate."""
+        rate = self._done / max(self._now() - self._started, 1e-9)
+        of = f" of {self._amount(self._total)}" if self._total else ""
+        each = self._amount(rate) if self._unit == "B" else f"{rate:.2f} {self._unit}s"
+        unit = "" if self._unit == "B" else f" {self._unit}s"
+        text = f"{self._what}{self._amount(self._there + self._done)}{of}{unit}, {each}/s"
+        if self._total and rate:
+            left = max(0, self._total - self._there - self._done) / rate
+            text += f", {left / 60:.0f} min left"
+        return text
+
+    def _amount(self, count: int | float) -> str:
+        if self._unit != "B":
+            return f"{count:,}"
+        from colorbatch.run.estimate import in_words
+
+        return in_words(count)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     # --- outcomes ---
 
     def _outcome(self, outcome: Outcome, report: Report) -> None:
+        if self._films:  # its stages are over
+            self._close()
         if self.as_json:
             click.echo(outcome.to_json())
         if outcome.status == "failed":
@@ -121,23 +187,14 @@ class Shower:
         elif self.verbose and not self.as_json:
             notes = "; ".join((*([outcome.reason] if outcome.reason else []), *outcome.notes))
             self._line(f"{outcome.status}: {outcome.source}" + (f" ({notes})" if notes else ""))
-        if self._bar is not None:
-            self._bar.update()
-        elif not self.quiet and time.monotonic() - self._last_line >= NO_TERMINAL_INTERVAL:
-            self._last_line = time.monotonic()
-            self._line(self._how_far(report))
+        self._more(1)
+        if self._films:
+            self._each_minute("sources", lambda: f"{report.finished} of {report.total} films")
 
     def _previewed(self, outcome: PreviewOutcome) -> None:
         for path in () if self.as_json or self.quiet else outcome.stills:
             click.echo(escaped(str(path)))
         self.say(f"{outcome.source}: {outcome.plan}")
-
-    def _how_far(self, report: Report) -> str:
-        if self._unit != "pictures":
-            return f"{report.finished} of {report.total} {self._unit}"
-        rate = report.finished / max(report.seconds, 1e-9)
-        left = (report.total - report.finished) / max(rate, 1e-9) / 60
-        return f"{report.finished} of {report.total}, {rate:.2f} pictures/s, {left:.0f} min left"
 
     def _end_of_preview(self, report: Report) -> None:
         """The last line of a preview."""

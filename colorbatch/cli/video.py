@@ -17,6 +17,7 @@ from colorbatch.cli.options import (
     again_options,
     before_options,
     common_request,
+    kind_options,
     model_options,
     option,
     saturation_of,
@@ -46,21 +47,7 @@ if TYPE_CHECKING:
         "*_colorized; frames in a folder of that name.",
     ),
     saturation_option,
-    option(
-        "--on-color",
-        type=click.Choice(["skip", "colorize", "keep"]),
-        default="skip",
-        show_default=True,
-        help="What to do with films in color that are found in folders; named ones are colorized. "
-        "keep is skip: they are left where they are.",
-    ),
-    option(
-        "--on-toned",
-        type=click.Choice(["colorize", "skip", "keep"]),
-        default="colorize",
-        show_default=True,
-        help="What to do with toned ones (sepia, tinted) found in folders; keep is skip.",
-    ),
+    *kind_options("films", "the same as skip", in_color="skip"),
     option(
         "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
     ),
@@ -136,7 +123,7 @@ def video(**options: Any) -> None:
         as_json=options["as_json"],
         quiet=options["quiet"],
         verbose=options["verbose"],
-        unit="films",
+        films=True,
     )
     sys.exit(show.all_of(color_clips(_request(options), watch=show)))
 

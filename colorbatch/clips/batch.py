@@ -8,36 +8,38 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from colorbatch.clips import (
     batch_plan,
     film_journal,
-    film_preview,
     numbered_batch,
-    numbered_preview,
+    preview,
+    render_numbered,
     space,
 )
 from colorbatch.clips.batch_plan import Planned, Work
-from colorbatch.clips.film_preview import ClipEstimate
-from colorbatch.clips.luma_proof import prove_luma
+from colorbatch.clips.luma_proof import prove_frames, prove_luma
 from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.request import ClipRequest
-from colorbatch.clips.space import Need
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
+from colorbatch.fs import atomic
 from colorbatch.inputs import clip_files, numbered_files, picture_files
-from colorbatch.job import FilmOutcome, Job, Outcome, PreviewOutcome
+from colorbatch.job import FilmOutcome, FramesOutcome, Job, Outcome, PreviewOutcome, in_clear
+from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
+from colorbatch.run import estimate
+from colorbatch.run.estimate import Need
 from colorbatch.run.log import Log, open_log
-from colorbatch.run.report import GOES_ON, Report, duration
+from colorbatch.run.report import GOES_ON, Report
 from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 
@@ -81,11 +83,13 @@ class ClipRun(Run):
         if engine is not None:
             anew = request.redo == "all"
             maker = Maker(engine, model(), request.settings, request.workers, anew, stop=watch.stop)
-            report.made_by = _made_by(maker)
+            report.made_by = engine.made_by(model(), in_clear(request.settings))
             unfit = _make_sure_of_room(planned.todo, maker, request, report, watch)
         with numbered_batch.journals_of(planned.todo, request) as journals:
             journals.lock()
-            work = _Making(request, watch, journals, unfit)
+            journals.begins(report.made_by)
+            homes = frozenset(film_journal.home_of(one.job) for one in planned.todo)
+            work = _Making(request, watch, journals, unfit, report.made_by, homes)
             yield from work.outcomes(planned, maker)
         report.interrupted = watch.stop() and (report.finished < report.total or work.unproved)
         report.stopped = work.full is not None
@@ -133,30 +137,22 @@ def _previewed(
     maker = Maker(engine, "", request.settings, request.workers)
     for one in planned.todo:
         try:
-            written, values, text = _stills(one, maker, request.preview or 1)
+            written, each = preview.write_pairs(one, maker, request.preview or 1)
+            expected = estimate.of([space.of_clip(one, maker, each)])
         except SpaceError:
             raise
         except ColorbatchError as error:
-            yield batch_plan.failed(one.job.source, one.job.target, error)
+            yield batch_plan.failed_work(one, error)
             continue
         yield PreviewOutcome(
             one.job.source,
             one.job.target,
             "colored",
             kind=one.kind,
-            plan=text,
+            plan=space.told(one, expected),
             stills=tuple(written),
-            estimate=values,
+            estimate=expected.to_json(),
         )
-
-
-def _stills(one: Work, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of one clip, and what all of it takes, in plain values and in words."""
-    if isinstance(one, FrameJob):
-        return numbered_batch.preview(one, maker, count)
-    written = film_preview.write_pairs(one, maker, count, one.job.target.parent)
-    expected = film_preview.estimate(one, maker)
-    return written, expected.to_json(), in_words(expected)
 
 
 # --- room ----------------------------------------------------------------------------------------
@@ -173,36 +169,18 @@ def _make_sure_of_room(
         if watch.stop():
             return failed
         try:
-            needs += _needs(one, maker, watch)
+            needs.append(space.of_clip(one, maker))
+            if not isinstance(one, FrameJob):  # whose line has it already
+                watch.say(f"{one.job.source}: {space.told(one, estimate.of(needs[-1:]))}")
         except ColorbatchError as error:
             failed[one.job.target] = error
-    whole = space.together(needs)
+    whole = estimate.of(needs)
     report.estimate = whole.to_json()
     if len(todo) > 1:
         watch.say(f"all {len(todo):,}: {whole.text}")
     if not request.ignore_space:
-        space.refuse_if_too_large(needs)
+        estimate.of([need for need in needs if need.sure]).refuse_if_too_large()
     return failed
-
-
-def _needs(one: Work, maker: Maker, watch: Watch) -> list[Need]:
-    if isinstance(one, FrameJob):
-        return space.of_frames(numbered_preview.space(one, maker.workers))
-    expected = film_preview.estimate(one, maker)
-    watch.say(f"{one.job.source}: {in_words(expected)}")
-    return [space.of_film(one, expected)]
-
-
-def in_words(expected: ClipEstimate) -> str:
-    """What a film will take."""
-    if not expected.frames:
-        return "how long it is, it does not tell: space and time are unknown"
-    most = "about" if expected.exact else "at most about"
-    return (
-        f"about {expected.frames:,} frames; {most} {expected.result / 1e9:.2f} GB, twice that "
-        f"while it is joined; about {duration(expected.seconds)} here, one frame after the other, "
-        "without decoding"
-    )
 
 
 # --- made ----------------------------------------------------------------------------------------
@@ -218,13 +196,16 @@ def _refuse_locked(todo: Sequence[Work]) -> None:
 @dataclass
 class _Making:
     """The clips that are made. journals: of sequences that become frames; unfit: target -> why it
-    cannot be made; full: why nothing more can be written, None as long as it can; unproved: whether
-    the run ended before a proof did."""
+    cannot be made; made_by: as of `Outcome`; homes: the folders that keep the accounts of what is
+    to do; full: why nothing more can be written, None as long as it can; unproved: whether the run
+    ended before a proof did."""
 
     request: ClipRequest
     watch: Watch
     journals: Journals
     unfit: Mapping[Path, ColorbatchError]
+    made_by: Mapping[str, object]
+    homes: Collection[Path]
     full: OutputFullError | None = None
     unproved: bool = False
     _ended: bool = field(default=False, init=False)
@@ -235,28 +216,33 @@ class _Making:
         finished = {one.job.target: one for one in planned.finished}
         for known in planned.outcomes:
             again = functools.partial(self._proved_again, known, finished)
-            yield from self._ending(known.source, known.target, again)
+            one = finished.get(known.target)
+            job = one.job if one else planned.failed.get(known.source)
+            yield from self._ending(job or Job(known.source, known.target), again, one)
             if self._ended:
                 return
         for one in planned.todo if maker is not None else ():
             assert maker is not None
             make = functools.partial(self._made, one, maker)
             cut = functools.partial(_unfinished, one, maker, self.request)
-            yield from self._ending(one.job.source, one.job.target, make, one.kind, cut)
+            yield from self._ending(one.job, make, one, cut)
             if self._ended:
                 return
 
     def _ending(
         self,
-        source: Path,
-        target: Path,
+        job: Job,
         make: Callable[[], FilmOutcome],
-        kind: str = "",
+        one: Work | None,
         cut: Callable[[], FilmOutcome] | None = None,
     ) -> Iterator[FilmOutcome]:
-        """What becomes of a clip, if anything; `_ended` says whether it is the last. cut: its
-        outcome where the run ends in the midst of it."""
+        """What becomes of a clip, if anything; `_ended` says whether it is the last. one: None for
+        what could not be planned; cut: its outcome where the run ends in the midst of it."""
         outcome: FilmOutcome | None
+        begun = time.monotonic()
+        failed = functools.partial(batch_plan.failed, job)
+        if one is not None:
+            failed = functools.partial(batch_plan.failed_work, one)
         try:
             outcome = make()
         except OutputFullError as error:
@@ -265,33 +251,46 @@ class _Making:
         except (StoppedError, KeyboardInterrupt):
             outcome = cut and cut()
         except ColorbatchError as error:
-            outcome = batch_plan.failed(source, target, error)
+            outcome = failed(error)
         except Exception as error:  # the one place where a clip's failure, of any kind, ends
-            logger.debug("%s", source, exc_info=error)
-            outcome = batch_plan.failed(source, target, error)
+            logger.debug("%s", job.source, exc_info=error)
+            outcome = failed(error)
         if outcome is None:
             self._ended = True
             return
-        failed = outcome.status == "failed"
         self._ended = self.full is not None or outcome.status == "unfinished"
-        self._ended |= failed and self.request.fail_fast
-        yield replace(outcome, kind=kind or outcome.kind)
+        self._ended |= outcome.status == "failed" and self.request.fail_fast
+        kind = one.kind if one is not None else ""
+        seconds = time.monotonic() - begun if cut or outcome.luma else 0.0
+        outcome = replace(outcome, kind=kind or outcome.kind, seconds=seconds)
+        if outcome.status != "skipped":
+            outcome = replace(outcome, made_by=self.made_by)
+            self._tell(job, outcome)
+        yield outcome
         self._ended |= self.watch.stop()
+
+    def _tell(self, job: Job, outcome: FilmOutcome) -> None:
+        """Record how a clip ended; where no result is or is to be, no folder is made for that."""
+        home = film_journal.home_of(job)
+        if isinstance(outcome, FramesOutcome) and self.journals.is_open(job):
+            self.journals.tell(job, outcome)
+        elif home in self.homes or atomic.reachable(home / FOLDER, room=40).is_dir():
+            film_journal.tell(job, outcome)
 
     def _made(self, one: Work, maker: Maker) -> FilmOutcome:
         if one.job.target in self.unfit:
             raise self.unfit[one.job.target]
-        with self.watch.progress(one.job.source.name) as progress:
-            maker = replace(
-                maker,
-                progress=progress.stage("", one.plan.count),
-                found=progress.found,
-                read=functools.partial(progress.stage, unit="B"),
-            )
-            if isinstance(one, FrameJob):
-                outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
-            else:
-                outcome = color_film(one, maker)
+        name = one.job.source.name
+        maker = replace(
+            maker,
+            progress=self.watch.stage(name, one.plan.count),
+            found=self.watch.found,
+            read=lambda what, size: self.watch.stage(f"{name}: {what}", size, "B"),
+        )
+        if isinstance(one, FrameJob):
+            outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
+        else:
+            outcome = color_film(one, maker)
         is_whole = outcome.status != "unfinished"
         return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
 
@@ -299,10 +298,8 @@ class _Making:
         """The outcome with what a comparison of the luma says; a clip is made, whether or not there
         is time for that."""
         try:
-            with self.watch.progress(one.job.source.name) as progress:
-                return self._compared(
-                    one, outcome, progress.stage("luma is compared", one.plan.count)
-                )
+            what = f"{one.job.source.name}: luma is compared"
+            return self._compared(one, outcome, self.watch.stage(what, one.plan.count))
         except (StoppedError, KeyboardInterrupt):
             self.unproved = True
             return replace(outcome, notes=(*outcome.notes, UNPROVED))
@@ -311,12 +308,18 @@ class _Making:
         self, one: Work, outcome: FilmOutcome, more: Callable[[int], None]
     ) -> FilmOutcome:
         if isinstance(one, FrameJob):
-            return numbered_batch.proved(one, outcome, self.request, self.watch, more)
-        proof = prove_luma(one.plan, one.job.target, self.watch.stop, more)
-        self.watch.say(f"{one.job.target}: {proof.text}")
-        if not proof.holds:
-            return replace(outcome, status="failed", reason=proof.text, luma=proof.text)
-        return replace(outcome, luma=proof.text)
+            place, request = one.plan.folder, self.request
+            limits = render_numbered.limits_of(request.batch_size, request.workers)
+            with numbered_batch.journals_of([one], request) as journals:
+                proof = prove_frames(one.plan, journals, limits, self.watch.stop, more)
+        else:
+            place = one.job.target
+            proof = prove_luma(one.plan, place, self.watch.stop, more)
+        self.watch.say(f"{place}: {proof.text}")
+        if proof.holds:
+            return replace(outcome, luma=proof.text)
+        reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
+        return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
     def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Work]) -> FilmOutcome:
         """The outcome of a clip that was made before, proved if that is asked for. Frames that are
@@ -341,17 +344,10 @@ def _unfinished(one: Work, maker: Maker, request: ClipRequest) -> FilmOutcome:
             return numbered_batch.so_far(one, maker, request)
         account = film_journal.read(film_journal.folder_of(one.job))
     except ColorbatchError as error:
-        return batch_plan.failed(one.job.source, one.job.target, error)
+        return batch_plan.failed_work(one, error)
     except KeyboardInterrupt:  # nobody waits for a count
         return FilmOutcome(one.job.source, one.job.target, "unfinished", GOES_ON)
     made = sum(part.segment.frames for part in account.parts)
     about = f" of about {one.plan.count:,}" if one.plan.count else ""
     reason = f"{made:,}{about} frames are made; {GOES_ON}"
     return FilmOutcome(one.job.source, one.job.target, "unfinished", reason, frames=made)
-
-
-def _made_by(maker: Maker) -> dict[str, object]:
-    settings: dict[str, Any] = asdict(maker.settings)
-    for name in ("start", "end", "fps"):  # fractions
-        settings[name] = None if settings[name] is None else str(settings[name])
-    return maker.engine.made_by(maker.model_sha256) | {"settings": settings}

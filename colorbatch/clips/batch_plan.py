@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,11 +28,12 @@ from colorbatch.errors import (
 )
 from colorbatch.ffmpeg import Film, tick
 from colorbatch.fs.atomic import check_target
-from colorbatch.inputs import clip_files
+from colorbatch.inputs import clip_files, targets
 from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import part_of
-from colorbatch.job import FilmOutcome
+from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.journal.records import RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.run.report import escaped
 from colorbatch.run.watch import Watch
@@ -47,11 +48,13 @@ IN_COLOR, TONED, OURS_ALREADY = "in color already", "toned", "made by colorbatch
 
 @dataclass(frozen=True)
 class Planned:
-    """What there is to do, what is finished already, and what ended before it began."""
+    """What there is to do, what is finished already, and what ended before it began. failed: source
+    -> the job of each of these that failed."""
 
     todo: Sequence[Work]
     finished: Sequence[Work]
     outcomes: Sequence[FilmOutcome]
+    failed: Mapping[Path, Job]
 
 
 def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> Planned:
@@ -65,6 +68,7 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
     everything: list[Work] = []  # also what other machines make, by --shard
     planned: list[Work] = []
     outcomes: list[FilmOutcome] = []
+    unmade: dict[Path, Job] = {}
     wrong: list[_Wrong] = []
     for one in found:
         try:
@@ -80,7 +84,9 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
         except Exception as error:
             refuse_for_all(error)
             if is_mine(one, part):
-                outcomes.append(failed(one.source, one.source, error))
+                unmade[one.source] = unplanned_job(one, request)
+                what = FilmOutcome if one.sequence is None else FramesOutcome
+                outcomes.append(failed(Job(one.source, one.source), error, what))
         else:
             mine = is_mine(one, part)
             if not _is_marked(made):
@@ -89,9 +95,8 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
             elif mine:
                 outcomes.append(_skipped(made, OURS_ALREADY))
     taken = clip_files.taken_by(found, request.audio)
-    clip_files.refuse_clashes([one.job for one in everything], taken)
-    sequences = [one for one in everything if isinstance(one, FrameJob)]
-    numbered_plan.refuse_clashes([one.plan for one in sequences])
+    frames = {one.job: one.plan.jobs() for one in everything if isinstance(one, FrameJob)}
+    targets.refuse_clashes([one.job for one in everything], taken, frames)
     todo, finished = [], []
     journals = numbered_batch.journals_of(planned, request)
     for film in planned:
@@ -99,7 +104,8 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
             film, ended = _judged(film, request, journals, model)
         except Exception as error:
             refuse_for_all(error)
-            outcomes.append(failed(film.job.source, film.job.target, error))
+            unmade[film.job.source] = film.job
+            outcomes.append(failed_work(film, error))
             continue
         if ended is None:
             todo.append(film)
@@ -109,7 +115,7 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
             finished.append(film)
             outcomes.append(ended)
     _refuse(wrong, watch)
-    return Planned(todo, finished, outcomes)
+    return Planned(todo, finished, outcomes, unmade)
 
 
 def refuse_for_all(error: Exception) -> None:
@@ -201,11 +207,19 @@ def _judged(
     """A film with its kind, and its outcome where it is not to be made. Raises SourceError."""
     if isinstance(film, FrameJob):
         return numbered_batch.judge(film, request, journals, model, _left_alone)
-    reason, outdated, _ = resume.verdict(film, request.settings, model)
+    reason, outdated, account = resume.verdict(film, request.settings, model)
     again = request.redo == "outdated" or request.preview is not None
     anyway = request.redo == "all" or (outdated and again)
     if reason and not anyway:
-        return film, replace(_skipped(film, reason), outdated=outdated)
+        skipped = replace(_skipped(film, reason), outdated=outdated)
+        if (made := account.finish) is not None and reason != RESULT_CHANGED:
+            skipped = replace(
+                skipped,
+                source_sha256=made.source_sha256,
+                target_sha256=made.sha256,
+                made_by=account.made_by,
+            )
+        return film, skipped
     film = replace(film, kind=kind_of_film(film.plan.footage))
     if request.settings.fate(film.kind, film.job.named) == "skip":
         return film, replace(_skipped(film, _left_alone(film.kind)), kind=film.kind)
@@ -256,12 +270,32 @@ def _refuse(wrong: Sequence[_Wrong], watch: Watch) -> None:
 
 
 def _skipped(film: Work, reason: str) -> FilmOutcome:
-    return FilmOutcome(film.job.source, film.job.target, "skipped", reason)
+    return _class_of(film)(film.job.source, film.job.target, "skipped", reason)
 
 
-def failed(source: Path, target: Path, error: Exception) -> FilmOutcome:
-    """The outcome of a clip that could not be made."""
-    return FilmOutcome(source, target, "failed", reason_of(error, source, target))
+def failed(job: Job, error: Exception, what: type[FilmOutcome] = FilmOutcome) -> FilmOutcome:
+    """The outcome of a clip that could not be made. what: that of its class."""
+    reason = reason_of(error, job.source, job.target)
+    return what(job.source, job.target, "failed", reason)
+
+
+def failed_work(one: Work, error: Exception) -> FilmOutcome:
+    """The same of one that was planned."""
+    return failed(one.job, error, _class_of(one))
+
+
+def _class_of(one: Work) -> type[FilmOutcome]:
+    return FramesOutcome if isinstance(one, FrameJob) else FilmOutcome
+
+
+def unplanned_job(found: FoundClips, request: ClipRequest) -> Job:
+    """The job of a clip of which it is not known what it would become: it keeps its name."""
+    if found.sequence is not None and not wants_a_film(request):
+        folder = clip_files.folder_of_frames(found, request.output)
+        target = folder / found.sequence.pattern
+        return Job(found.source, target, found.named, request.output or folder)
+    container = Path(found.below.name).suffix.lstrip(".") or "mkv"
+    return clip_files.job_of(found, request.output, container)
 
 
 def line_of(film: Work, workers: int = 0) -> str:

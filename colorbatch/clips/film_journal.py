@@ -3,8 +3,10 @@
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
 disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
-`finished` with that of its source as well, when it is about to bear the target's name. A kill at
-any instant leaves a prefix of that, and a torn last line is ignored. Knows no pixels.
+`finished` with that of its source as well, when it is about to bear the target's name. `outcome`,
+when a run's work on it has ended, well or not, is for who looks back, and plays no part in what is
+left to do. A kill at any instant leaves a prefix of that, and a torn last line is ignored. Knows no
+pixels.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ from colorbatch.errors import (
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
-from colorbatch.job import Job
-from colorbatch.journal.records import line_of, source_stamp
+from colorbatch.job import Job, Outcome
+from colorbatch.journal.append_log import FOLDER
+from colorbatch.journal.records import line_of, outcome_line, source_stamp
 
 VERSION = 1
 JOURNAL, LOCK = "journal.jsonl", "film"
@@ -111,7 +114,8 @@ class Finish:
 @dataclass
 class Account:
     """What a journal tells. replaces: whether there was a file of the target's name when the film
-    was begun; ending: notes on how reading the source ended, None before it has; torn: whether a
+    was begun; ending: notes on how reading the source ended, None before it has; made_by: with what
+    the run made it that finished it (`Outcome.made_by`); torn: whether a
     segment's line is missing, so that what lies behind it is not known to be all."""
 
     head: Head | None = None
@@ -121,6 +125,7 @@ class Account:
     ending: tuple[str, ...] | None = None
     joined: Joined | None = None
     finish: Finish | None = None
+    made_by: Mapping[str, object] = field(default_factory=dict)
     torn: bool = False
 
 
@@ -141,8 +146,12 @@ def sample_of(path: Path) -> tuple[int, int, str]:
 
 def folder_of(job: Job) -> Path:
     """The folder of a film's segments and journal."""
-    home = job.home or job.target.parent
-    return home / ".colorbatch" / "films" / job.place
+    return home_of(job) / FOLDER / "films" / job.place
+
+
+def home_of(job: Job) -> Path:
+    """The folder that keeps the account of a film."""
+    return job.home or job.target.parent
 
 
 def read(folder: Path) -> Account:
@@ -175,7 +184,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.replaces = values.pop("replaces")
         account.head = Head(**values)
         account.parts, account.ending, account.finish = (), None, None
-        account.joined, account.torn = None, False
+        account.joined, account.torn, account.made_by = None, False, {}
     elif state == "segment":
         account.torn = True  # unless this line tells the next one, or one that is made once more
         number = int(Path(values["name"]).stem)
@@ -194,6 +203,8 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.ending = tuple(values["notes"])
     elif state == "joined":
         account.joined = Joined(**values | {"notes": tuple(values.get("notes", ()))})
+    elif state == "outcome" and values["status"] == "colored":
+        account.made_by = values["made_by"]
     elif state == "finished":
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
@@ -210,6 +221,13 @@ def refuse_if_held(folder: Path, target: Path) -> None:
         FolderLock(place, LOCK).refuse_if_held()
     except LockedError as error:
         raise _locked(target, error) from error
+
+
+def tell(job: Job, outcome: Outcome) -> None:
+    """Record how a run's work on a film ended, if that can be: as it failed because nothing can be
+    written, or because another run is at work on it, that is not written either."""
+    with contextlib.suppress(ColorbatchError), FilmBook(folder_of(job), job.target) as book:
+        book.tell(outcome, job)
 
 
 def _locked(target: Path, error: LockedError) -> LockedError:
@@ -308,6 +326,11 @@ class FilmBook:
         atomic.rename(made, self._target)
         atomic.sync_folder(self._target.parent)
         self.clear()
+
+    def tell(self, outcome: Outcome, job: Job) -> None:
+        """Record how a run's work on the film ended; for who looks back, not for resuming. Raises
+        OutputFullError."""
+        self._append(outcome_line(outcome, job))
 
     def clear(self) -> None:
         """Remove everything but the journal and the lock."""

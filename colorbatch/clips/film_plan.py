@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +19,7 @@ from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import Film, Frame, Refusal
 from colorbatch.job import FilmSettings
+from colorbatch.journal.settings_digest import settings_digest
 
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
@@ -94,19 +93,16 @@ class FilmPlan:
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides the result's bytes. Raises SourceError
         for sound of another file that cannot be read."""
-        values = {
-            name: value
-            for name, value in dataclasses.asdict(settings).items()
-            if name not in ("on_color", "on_toned", "drop_unsupported", "allow_depth_loss")
-            # what a film made before these options had them not
-            and (name, value) not in (("transfer", "auto"), ("fps", None))
+        beside: dict[str, object] = {
+            "encoding": dataclasses.asdict(self.encoding),
+            "container": self.container,
+            "drop": sorted(self.drop),
+            "segments": (SHORTEST, LONGEST),
+            "cuts": (SHOT_SAMPLES, shots.SEEN, shots.FLASH, dataclasses.asdict(shots.RULE)),
         }
-        values |= {"encoding": dataclasses.asdict(self.encoding), "container": self.container}
-        values |= {"drop": sorted(self.drop), "segments": (SHORTEST, LONGEST)}
-        values |= {"cuts": (SHOT_SAMPLES, shots.SEEN, shots.FLASH, dataclasses.asdict(shots.RULE))}
         if sound := self.footage.sound_identity():
-            values["sound"] = sound
-        return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
+            beside["sound"] = sound
+        return settings_digest(settings, ("film",), beside=beside, in_order=True)
 
 
 def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "") -> FilmPlan:

@@ -1,8 +1,8 @@
-"""The proof that a film's luma is the source's: every Y' plane of both, decoded and compared.
+"""The proof that a clip's luma is the source's: every frame of both, decoded and compared.
 
-Flows in: a plan and a finished film. Flows out: a `Proof`, and two lists of MD5 sums in the form of
-`ffmpeg -f framemd5`, so that anyone can make and compare the same without us. RGB has no Y' plane:
-there it is computed, of the source by the matrix of the result. One frame of each film is held.
+Flows in: a plan and finished results. Flows out: a `Proof`. Of a film Y' planes are compared, and
+listed by MD5 in the form of `ffmpeg -f framemd5`, so that anyone can make and compare the same
+without us. RGB has no Y' plane: there it is computed, of the source by the matrix of the result.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ from typing import IO
 import numpy as np
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_frames, film_plan
+from colorbatch.clips import film_frames, film_plan, numbered_frame, render_numbered
 from colorbatch.clips.film_plan import FilmPlan
-from colorbatch.color import Codes
+from colorbatch.clips.numbered_plan import FramePlan, ours
+from colorbatch.color import Codes, Float
 from colorbatch.color.chroma import coded_luma_of_rgb
-from colorbatch.errors import SourceError, StoppedError, TargetError
+from colorbatch.errors import SourceError, StoppedError, TargetError, one_line
 from colorbatch.ffmpeg import Film, Planes
+from colorbatch.formats.registry import FORMATS
 from colorbatch.fs import atomic
+from colorbatch.fs.atomic import reachable
+from colorbatch.job import Job
+from colorbatch.journal.results import Journals
+from colorbatch.run import pipeline
 
 SOURCE_LIST, RESULT_LIST = ".source.framemd5", ".framemd5"
 """Added to the result's name."""
@@ -35,42 +41,20 @@ ROUNDING = 0.3
 G's weight, 0.294 (`chroma.rgb_planes`), and float32's share at 16 bits."""
 
 
+CODES, HALF, SINGLE = 0.31, 2.0**-10, 2.0**-23
+"""What docs/film-sequences.md promises of frames: 0.294 of a code, with float32's share at 16 bits;
+the last bit of half and of float."""
+
+
 @dataclass(frozen=True)
 class Proof:
-    """How many frames each film has, how many of the pairs have the same Y' (after an exact shift
-    by `shift` bits where the result is deeper, rounded where it is less deep), and the largest
-    difference in the result's codes. tolerance: codes by which RGB results may differ; computed:
-    whether the source is RGB, whose Y' is computed."""
+    """What a comparison says. holds: whether luma is what was promised; text: in words; equal: how
+    many frames it is equal in, within the limit; largest: difference, in the result's codes."""
 
-    source_frames: int
-    frames: int
+    holds: bool
+    text: str
     equal: int
     largest: float
-    shift: int = 0
-    tolerance: float = 0.0
-    computed: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether all of them are equal."""
-        return self.source_frames == self.frames == self.equal > 0
-
-    @property
-    def text(self) -> str:
-        """In words."""
-        if self.source_frames != self.frames:
-            return f"luma differs: {self.source_frames:,} frames became {self.frames:,}"
-        if not self.holds:
-            differing = self.frames - self.equal
-            return (
-                f"luma differs in {differing:,} of {self.frames:,} frames, by up to "
-                f"{self.largest:.4g} codes"
-            )
-        how = f" after a shift by {self.shift} bits" if self.shift > 0 else ""
-        how += f" after rounding to {-self.shift} bits less" if self.shift < 0 else ""
-        of_rgb = " that R, G and B have" if self.computed else ""
-        within = f", within {self.tolerance:g} code" if self.tolerance else ""
-        return f"luma{of_rgb} is equal in all {self.frames:,} frames{how}{within}"
 
 
 def check_lists(target: Path) -> None:
@@ -96,9 +80,9 @@ def prove_luma(
     stop: Callable[[], bool] = lambda: False,
     more: Callable[[int], None] = lambda frames: None,
 ) -> Proof:
-    """Compare every Y' plane of source and result, and write their lists beside the result. more:
-    told how many frames are compared more. Raises SourceError, TargetError, and StoppedError,
-    without lists, where `stop` says so."""
+    """Compare every Y' plane of source and result, one at a time, and write their lists beside the
+    result. more: told how many frames are compared more. Raises SourceError, TargetError, and
+    StoppedError, without lists, where `stop` says so."""
     check_lists(target)
     result = ffmpeg.probe(target)
     rgb = plan.made.matrix == "rgb"
@@ -127,15 +111,23 @@ def prove_luma(
                 difference = _difference(before.planes, after.planes, plan)
                 equal += difference <= tolerance
                 largest = max(largest, difference)
-    return Proof(
-        source_frames,
-        frames,
-        equal,
-        largest,
-        plan.made.bits - plan.codes.bits,
-        tolerance,
-        plan.codes.matrix == "rgb",
-    )
+    holds = source_frames == frames == equal > 0
+    told = f"luma differs in {frames - equal:,} of {frames:,} frames, by up to {largest:.4g} codes"
+    if source_frames != frames:
+        told = f"luma differs: {source_frames:,} frames became {frames:,}"
+    elif holds:
+        of_rgb = " that R, G and B have" if plan.codes.matrix == "rgb" else ""
+        within = f", within {tolerance:g} code" if tolerance else ""
+        told = f"luma{of_rgb} is equal in all {frames:,} frames{_shifted(plan)}{within}"
+    return Proof(holds, told, equal, largest)
+
+
+def _shifted(plan: FilmPlan) -> str:
+    """By how many bits luma is compared, where the result is deeper or less deep."""
+    shift = plan.made.bits - plan.codes.bits
+    if shift < 0:
+        return f" after rounding to {-shift} bits less"
+    return f" after a shift by {shift} bits" if shift else ""
 
 
 def _source_luma(planes: Planes, plan: FilmPlan) -> Codes:
@@ -191,3 +183,68 @@ def _line(file: IO[bytes], frame: ffmpeg.Frame, luma: Codes) -> None:
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     pts, size = frame.pts, luma.nbytes
     file.write(f"0, {pts:>10}, {pts:>10}, {frame.duration:>8}, {size:>8}, {digest}\n".encode())
+
+
+# --- numbered frames ---------------------------------------------------------------------------
+
+
+def prove_frames(
+    plan: FramePlan,
+    journals: Journals,
+    limits: pipeline.Limits,
+    stop: Callable[[], bool] = lambda: False,
+    more: Callable[[int], None] = lambda frames: None,
+) -> Proof:
+    """Compare every frame of which there is a result in the journal with it, both read again; one
+    that has none is not counted. What is held at a time is bounded by memory, as while frames are
+    made. more: told how many frames are compared more. Raises StoppedError."""
+    asked = plan.traits.shown.asked
+    there = [job for job in plan.jobs() if reachable(job.target).exists()]
+    jobs = [job for job in there if ours(job, journals)]
+    kinds: set[str] = set()
+
+    def read(job: Job) -> pipeline.Loaded[tuple[float, float, bool]]:
+        before, after = (
+            numbered_frame.read(job.source, asked),
+            numbered_frame.read(job.target, asked),
+        )
+        is_float = after.scan is not None and after.scan.header.is_float
+        lossy = FORMATS.get(job.target.suffix.lower()) == "JPEG"
+        kinds.add("of the largest channel" if is_float else "codes")
+        limit = (HALF if after.bits == 16 else SINGLE) if is_float else CODES
+        found = numbered_frame.luma_difference(before, after)
+        return pipeline.Loaded((found, limit, lossy), None)
+
+    def finish(
+        job: Job, held: tuple[float, float, bool], ab: Float | None
+    ) -> tuple[float, float, bool]:
+        return held
+
+    largest, failed, compared, any_lossy = 0.0, [], 0, False
+    cost = render_numbered.cost(plan, more_planes=3)
+    for done in pipeline.run(
+        jobs, read, lambda lightness: lightness, finish, limits, stop, cost=lambda job: cost
+    ):
+        compared += 1
+        more(1)
+        if done.result is None:
+            failed.append(f"{done.item.target.name}: {one_line(done.error or ValueError())}")
+            continue
+        difference, limit, lossy = done.result
+        largest, any_lossy = max(largest, difference), any_lossy or lossy
+        if difference > limit and not lossy:
+            failed.append(f"{done.item.target.name} is off by {difference:.3g}, not {limit:.2g}")
+    if stop():
+        raise StoppedError
+    within = f"within {largest:.3g} {kinds.pop() if len(kinds) == 1 else 'codes'}"
+    told = f"luma of {compared:,} frames is {within}"
+    if not compared:
+        told = "luma is not proved: there is no result to compare"
+    elif failed:
+        several = f" and {len(failed) - 1:,} more" if failed[1:] else ""
+        told = f"luma is not proved: {failed[0]}{several} (of {compared:,} frames)"
+    elif any_lossy:
+        told = f"JPEG is lossy: {told}, as both are decoded to RGB"
+    if others := len(there) - len(jobs):
+        told += f"; {others:,} are not as we made them"
+    return Proof(compared > 0 and not failed, told, compared - len(failed), largest)

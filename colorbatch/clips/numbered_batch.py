@@ -1,22 +1,22 @@
-"""Sequences that become frames, as parts of a batch: planned, judged, made, proved, told of."""
+"""Sequences that become frames, as parts of a batch: planned, judged, made, told of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from colorbatch.clips import numbered_luma_proof, numbered_plan, numbered_preview, render_numbered
+from colorbatch.clips import numbered_plan, render_numbered, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan
 from colorbatch.clips.render_film import Maker
 from colorbatch.clips.request import ClipRequest
-from colorbatch.errors import StoppedError, UsageError
+from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files
 from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.job import FilmOutcome, FramesOutcome
 from colorbatch.journal.records import FINISHED
 from colorbatch.journal.results import Journals
+from colorbatch.run import estimate
 from colorbatch.run.report import escaped
 from colorbatch.run.watch import Watch
 
@@ -96,7 +96,7 @@ def foreseen(one: FrameJob) -> FramesOutcome:
 def line_of(one: FrameJob, workers: int) -> str:
     """A plan in one line, with the space that it needs."""
     kind = f" ({one.kind})" if one.kind else ""
-    parts = [*_told(one), *_left(one), numbered_preview.space(one, workers).text]
+    parts = [*_told(one), *_left(one), estimate.of([space.of_sequence(one, workers)]).text]
     return escaped(f"{one.job.source} -> {one.job.target}{kind}: {'; '.join(parts)}")
 
 
@@ -135,26 +135,6 @@ def make(
     )
 
 
-def proved(
-    one: FrameJob,
-    outcome: FilmOutcome,
-    request: ClipRequest,
-    watch: Watch,
-    more: Callable[[int], None],
-) -> FilmOutcome:
-    """The outcome with what a comparison of the luma says. Raises StoppedError."""
-    limits = render_numbered.limits_of(request.batch_size, request.workers)
-    with journals_of([one], request) as journals:
-        proof = numbered_luma_proof.prove_frames(one.plan, journals, limits, watch.stop, more)
-    if watch.stop():
-        raise StoppedError
-    watch.say(f"{one.plan.folder}: {proof.text}")
-    if proof.holds:
-        return replace(outcome, luma=proof.text)
-    reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
-    return replace(outcome, status="failed", reason=reason, luma=proof.text)
-
-
 def so_far(one: FrameJob, maker: Maker, request: ClipRequest) -> FilmOutcome:
     """The outcome of a sequence that ended in the midst of the work: its journal is read once more.
     Raises ColorbatchError."""
@@ -163,12 +143,3 @@ def so_far(one: FrameJob, maker: Maker, request: ClipRequest) -> FilmOutcome:
             one.plan, maker.settings, journals, lambda: maker.model_sha256
         )
     return render_numbered.unfinished(one, render_numbered.outcome_of(one, found.done, []))
-
-
-def preview(one: FrameJob, maker: Maker, count: int) -> tuple[list[Path], dict[str, object], str]:
-    """Stills of a sequence, and what all of it takes, in plain values and in words. Raises
-    SourceError, TargetError."""
-    written, seconds = numbered_preview.write_pairs(one, maker, count)
-    whole = numbered_preview.space(one, maker.workers).timed(seconds * len(one.todo))
-    text = f"{len(one.todo):,} frames to do, one after the other: {whole.text}"
-    return written, whole.to_json(), text

@@ -20,7 +20,7 @@ import contextlib
 import functools
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -311,8 +311,12 @@ class FrameStyle:
     saturation: float = 1.0
 
 
-Writing = Callable[[Path], AbstractContextManager[IO[bytes]]]
-"""From a target to the file that becomes it."""
+Writing = Callable[[Path, Sequence[str]], AbstractContextManager[IO[bytes]]]
+"""From a target, and notes, which are whole when it is, to the file that becomes it."""
+
+
+def _unrecorded(target: Path, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+    return replacing(target)
 
 
 def write(
@@ -320,7 +324,7 @@ def write(
     ab: Float | None,
     target: Path,
     style: FrameStyle,
-    writing: Writing = replacing,
+    writing: Writing = _unrecorded,
 ) -> tuple[str, ...]:
     """Color a frame and write it, in the source's format, depth and codes, to `target`, atomically.
 
@@ -331,7 +335,8 @@ def write(
     if _format(target) != _format(frame.path):
         raise UsageError(f"{target}: frames keep their format, {frame.path.suffix.lower()}")
     make_folder(target.parent)
-    with writing(target) as file:
+    notes: list[str] = []
+    with writing(target, notes) as file:
         if ab is None:
             with reachable(frame.path).open("rb") as source:
                 shutil.copyfileobj(source, file)
@@ -342,9 +347,11 @@ def write(
             still = frame._still.for_coloring()
             if frame.shown.transfer != "display":
                 mode = replace(mode, space=_space(frame))
-            return writer.write(file, [(still, ab)], still.format, mode)
+            notes += writer.write(file, [(still, ab)], still.format, mode)
+            return tuple(notes)
         rgb = colored(frame.scan, ab * np.float32(style.saturation), frame.shown)
-        return scans.write(file, frame.scan, rgb, style.mark)
+        notes += scans.write(file, frame.scan, rgb, style.mark)
+    return tuple(notes)
 
 
 def colored(scan: scans.Scan, ab: Float, shown: Shown) -> npt.NDArray[Any]:

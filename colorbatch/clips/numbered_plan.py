@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +27,7 @@ from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
 from colorbatch.job import FilmSettings, Job, Redo
 from colorbatch.journal.records import Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
+from colorbatch.journal.settings_digest import settings_digest
 
 
 @dataclass(frozen=True)
@@ -78,12 +76,11 @@ class FramePlan:
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides a result's bytes."""
-        values = {
-            "saturation": settings.saturation,
+        meant = {
             "transfer": self.traits.shown.transfer,
             "region": dataclasses.asdict(self.region) if self.region else None,
         }
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return settings_digest(settings, ("frames",), meant=meant)
 
     def __str__(self) -> str:
         """The sequence and what was found out about it, for people."""
@@ -247,18 +244,3 @@ def ours(job: Job, journals: Journals) -> Record | None:
     record = journals.find_file(job)
     size, _ = source_stamp(job.target)
     return record if record is not None and record.target_size == size else None
-
-
-def refuse_clashes(plans: Sequence[FramePlan]) -> None:
-    """Raises UsageError where frames of two sequences would have one name in one folder."""
-    by_folder: dict[str, list[FramePlan]] = {}
-    for plan in plans:
-        key = unicodedata.normalize("NFC", str(plan.folder)).casefold()
-        by_folder.setdefault(key, []).append(plan)
-    for several in by_folder.values():
-        names: dict[str, Path] = {}
-        for plan in several if len(several) > 1 else ():
-            for job in plan.jobs():
-                key = unicodedata.normalize("NFC", job.target.name).casefold()
-                if (other := names.setdefault(key, job.source)) != job.source:
-                    raise UsageError(f"{other} and {job.source} would both become {job.target}")

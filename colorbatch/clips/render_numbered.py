@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,8 +33,8 @@ from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import check_target, make_folder
 from colorbatch.fs.real_paths import exists
-from colorbatch.job import FramesOutcome, Job
-from colorbatch.journal.records import Made, Record, source_stamp
+from colorbatch.job import FrameOutcome, FramesOutcome, Job
+from colorbatch.journal.records import Made, source_stamp
 from colorbatch.journal.results import Journals
 from colorbatch.run import available_memory, pipeline
 from colorbatch.run.report import GOES_ON
@@ -74,11 +75,11 @@ def color_frames(
             work.finish,
             limits_of(maker.engine.batch_size, maker.workers),
             lambda: maker.stop() or tally.ends or bool(fail_fast and tally.failures),
-            cost=lambda job: _cost(one.plan),
+            cost=lambda job: cost(one.plan),
         )
         with contextlib.closing(results):  # type: ignore[type-var]
             for done in results:
-                tally.take(done)
+                work.ended(done.item, tally.take(done))
                 maker.progress(1)
     there = one.done + tally.made
     if tally.full is not None:
@@ -133,8 +134,8 @@ class _Tally:
         """Whether nothing more can be made."""
         return self.full is not None or self.gone
 
-    def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> None:
-        """Count the end of a frame, and tell of one that failed."""
+    def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> str:
+        """Count the end of a frame, and tell of one that failed; why, if it is its own failure."""
         if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
             self.full = done.error
         elif done.error is None:
@@ -148,6 +149,8 @@ class _Tally:
             reason = reason_of(done.error, job.source, job.target)
             self.failures.append((job.source.name, reason))
             self.told(f"{job.source}: {reason}")
+            return reason
+        return ""
 
     def _have_gone(self, job: Job) -> bool:
         """Whether not this frame alone is missing, but its folder, or the disk that it was on."""
@@ -200,10 +203,11 @@ def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:
     return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, memory)
 
 
-def _cost(plan: FramePlan) -> int:
+def cost(plan: FramePlan, more_planes: int = 0) -> int:
+    """Bytes that a frame takes while it is at work. more_planes: of float64, beside it."""
     height, width = plan.traits.size
     # chroma of the picture's size is made where a region is
-    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + 3 * 8 + (16 if plan.region else 0)
+    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + (3 + more_planes + 2 * bool(plan.region)) * 8
     return height * width * each + memory_need.PICTURE_BYTES
 
 
@@ -217,8 +221,11 @@ class _SequenceWork:
     style: FrameStyle
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A frame's name -> SHA-256 of its source and of its result."""
+    begun: dict[Job, float] = field(default_factory=dict)
+    """When work on a frame began, by the monotonic clock."""
 
     def read(self, job: Job) -> pipeline.Loaded[tuple[NumberedFrame, Stamp, str]]:
+        self.begun[job] = time.monotonic()
         check_target(job.target)
         plan = self.one.plan
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
@@ -242,18 +249,42 @@ class _SequenceWork:
         plan = self.one.plan
         assert ab is not None
         digest = plan.digest(self.maker.settings)
-        made = Made(
-            *stamp, digest, self.maker.model_sha256, "colored", self.one.kind, source_sha256=source
-        )
 
-        def told(record: Record) -> None:
-            self.hashes[job.target.name] = source, record.target_sha256
+        def told(target_sha256: str) -> None:
+            self.hashes[job.target.name] = source, target_sha256
 
-        def writing(target: Path) -> AbstractContextManager[IO[bytes]]:
+        def writing(target: Path, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+            def made() -> Made:
+                return Made(
+                    *stamp,
+                    digest,
+                    self.maker.model_sha256,
+                    "colored",
+                    self.one.kind,
+                    source_sha256=source,
+                    what=FrameOutcome.what,
+                    notes=tuple(notes),
+                    seconds=round(self.seconds(job), 3),
+                )
+
             return self.journals.writing(job, made, told=told)
 
         ab = placed(ab, frame.traits.upright, plan.region)
         return numbered_frame.write(frame, ab, job.target, self.style, writing)
+
+    def seconds(self, job: Job) -> float:
+        """Since work on a frame began."""
+        begun = self.begun.get(job)
+        return 0.0 if begun is None else time.monotonic() - begun
+
+    def ended(self, job: Job, reason: str) -> None:
+        """Record a frame that failed, where there is a reason."""
+        if reason:
+            ended = FrameOutcome(
+                job.source, job.target, "failed", reason, self.one.kind, seconds=self.seconds(job)
+            )
+            self.journals.tell(job, ended)
+        self.begun.pop(job, None)
 
 
 def placed(ab: Float, size: tuple[int, int], region: Region | None) -> Float:

@@ -13,12 +13,12 @@ from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.fs import atomic
 from colorbatch.job import FilmSettings, Job
 from colorbatch.journal.records import (
-    FINISHED,
     NOT_OURS,
     OTHER_MODEL,
     OTHER_SETTINGS,
-    RESULT_CHANGED,
     SOURCE_CHANGED,
+    judged,
+    stale,
 )
 
 BEGUN = {
@@ -66,13 +66,14 @@ def verdict(
     if _is_under_way(one, account):
         reason = _begun_otherwise(one, settings, model, account)
         return reason, bool(reason), account
-    if size is None or account.finish is None:
+    if account.finish is None:
         return "", False, account
-    if size != account.finish.size:
-        return RESULT_CHANGED, False, account
-    assert account.head is not None
-    reason = _changed(account.head, head_of(one, settings, model()))
-    return reason or FINISHED, bool(reason), account
+
+    def changed() -> str:
+        assert account.head is not None
+        return _changed(account.head, head_of(one, settings, model()))
+
+    return *judged(size, account.finish.size, changed), account
 
 
 def _is_under_way(one: FilmJob, account: Account) -> bool:
@@ -97,8 +98,8 @@ def _begun_otherwise(
 def _changed(old: Head, now: Head) -> str:
     """What a film was made of or with that is another now, "" for nothing. What encodes has no part
     in it: a finished film stays as good as it was."""
-    if old.identity != now.identity:
-        return SOURCE_CHANGED
-    if old.model != now.model:
-        return OTHER_MODEL
-    return OTHER_SETTINGS if old.settings != now.settings else ""
+    return stale(
+        old.identity == now.identity,
+        lambda: old.model == now.model,
+        lambda: old.settings == now.settings,
+    )

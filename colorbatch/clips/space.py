@@ -1,106 +1,129 @@
-"""The room that the films and sequences of a run need together, told before any work.
+"""What clips take in space and time, told before any work.
 
-Flows in: what each of them takes, in the order in which they are made. Flows out: an
-`estimate.Estimate`: bytes per file system at its fullest moment. Nothing is decoded or written.
+Flows in: a film, of which a few frames are decoded, colored and encoded as all of it will be; or a
+sequence, of which headers are read. Flows out: what they need, for `run.estimate`. Nothing is
+written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import time
 from pathlib import Path
 
-from colorbatch.clips import film_journal
-from colorbatch.clips.film_preview import ClipEstimate
+from colorbatch import ffmpeg, scans
+from colorbatch.clips import film_journal, preview, sampling
+from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.render_film import Maker
 from colorbatch.clips.resume import FilmJob
-from colorbatch.formats.sizes import Amount
+from colorbatch.errors import SourceError
+from colorbatch.ffmpeg import SegmentWriter
+from colorbatch.formats import headers, registry, sizes
 from colorbatch.fs import atomic
-from colorbatch.stills import estimate
-from colorbatch.stills.estimate import Place
+from colorbatch.inputs.numbered_files import spread
+from colorbatch.run import estimate
+from colorbatch.run.estimate import Amount, Need, exactly
 
-NO_AMOUNT = Amount(0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Need:
-    """What a film or a sequence takes. folder: where; pictures: how many, about; result: bytes of
-    it; peak, stays: bytes by which the disk is fuller at the fullest moment of the work, and behind
-    it; sure: whether so much is needed, and not at most; seconds: None where nothing was timed."""
-
-    folder: Path
-    pictures: int
-    result: Amount
-    peak: Amount
-    stays: Amount
-    sure: bool
-    seconds: float | None = None
+FRAMES, HEADERS = 3, 50
+"""So many frames of a film are made, and so many of a sequence are asked for their size."""
+INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo", "mjpeg"})
+"""Encoders that code each picture by itself: single frames tell the size of all."""
 
 
-def of_film(one: FilmJob, expected: ClipEstimate) -> Need:
-    """What a film takes beside its segments that are there already. Where its codec leaves open how
-    much, that is any number of bytes up to those that are expected."""
+def of_clip(one: FilmJob | FrameJob, maker: Maker, each: float | None = None) -> Need:
+    """What a clip takes. each: seconds of a frame, of sequences."""
+    if isinstance(one, FrameJob):
+        return of_sequence(one, maker.workers, each)
+    return of_film(one, maker)
+
+
+def of_film(one: FilmJob, maker: Maker) -> Need:
+    """What a film takes, by a few frames of it, beside its segments that are there already: the
+    disk has two films on it while segments are joined. Where pictures depend on each other, that is
+    any number of bytes up to those of single ones. seconds: of frames that are made here one after
+    the other, without decoding. Nothing of a film that does not tell how long it is. Raises
+    UsageError where the encoder refuses its settings, SourceError."""
+    each, seconds = _of_frame(one.plan, maker)
+    count = _count(one.plan)
+    size, exact = round(each * count), one.plan.encoding.codec in INTRA
     account = film_journal.read(film_journal.folder_of(one.job))
     done = sum(part.size for part in account.parts)
     target = atomic.reachable(one.job.target)
     old = target.stat().st_size if target.is_file() else 0
-    result, peak = expected.result, max(0, expected.peak - done)
-    stays = expected.result - done - old
-    low = 1 if expected.exact else 0
+    stays = size - done - old
     return Need(
         one.job.target.parent,
-        expected.frames or 0,
-        Amount(low * result, result, result),
-        Amount(low * peak, peak, peak),
-        Amount(low * stays, stays, stays),
-        expected.exact,
-        expected.seconds if expected.frames else None,
+        count,
+        Amount(size * exact, size, size),
+        Amount(stays * exact, stays, stays),
+        Amount((size + old) * exact, size + old, size + old),
+        sure=exact,
+        seconds=seconds * count if count else None,
     )
 
 
-def of_frames(expected: estimate.Estimate) -> list[Need]:
-    """What a sequence takes (`numbered_preview.space`), on each file system."""
-    if not expected.places:
-        return []
-    first, *others = expected.places
-    needs = [Need(first.folder, expected.count, expected.results, first.needed, first.needed, True)]
-    return needs + [Need(one.folder, 0, NO_AMOUNT, one.needed, one.needed, True) for one in others]
+def _of_frame(plan: FilmPlan, maker: Maker) -> tuple[float, float]:
+    """Bytes and seconds of a frame."""
+    frames = sorted(sampling.spread(plan.footage, FRAMES, plan.span), key=lambda frame: frame.pts)
+    if not frames:
+        raise SourceError(f"{plan.film.path}: has no pictures in this part")
+    preview.colored(frames[0], plan, maker)  # the first run of a model takes longer
+    started = time.perf_counter()
+    sample = ffmpeg.Nowhere()  # only its size is asked for: nothing is kept, in memory or on a disk
+    with SegmentWriter(plan.film.path, plan.encoding, file=sample) as writer:
+        # as if one followed the other: what lies between them may be more than a segment can tell
+        step = max(1, frames[0].duration)
+        for number, frame in enumerate(frames):
+            writer.write(preview.colored(frame, plan, maker), number * step, step, frame.fields)
+    return sample.size / len(frames), (time.perf_counter() - started) / len(frames)
 
 
-def together(needs: Sequence[Need]) -> estimate.Estimate:
-    """The estimate for all of them, made one after the other."""
-    disks: dict[int, list[Need]] = {}
-    folders: dict[int, set[Path]] = {}
-    for need in needs:
-        device, folder = estimate.disk_of(need.folder)
-        disks.setdefault(device, []).append(need)
-        folders.setdefault(device, set()).add(folder)
-    places = []
-    for device, members in disks.items():
-        folder = min(folders[device], key=lambda path: (len(path.parts), path))
-        places.append(Place(folder, _fullest(members), estimate.free_on(folder)))
-    timed = [need.seconds for need in needs if need.seconds is not None]
-    return estimate.Estimate(
-        sum(need.pictures for need in needs),
-        sum((need.result for need in needs), NO_AMOUNT),
-        tuple(places),
-        sum(timed) if len(timed) == len(needs) and needs else None,
+def _count(plan: FilmPlan) -> int:
+    """`FilmPlan.count`, of a film that is shorter than it says about as many as there are; 0 where
+    nothing tells."""
+    if not plan.count:
+        return 0
+    first, last = sampling.stated(plan.footage, plan.span)
+    _, reached = sampling.reach(plan.footage, plan.span)
+    share = (reached - first) / (last - first) if last > first else 1.0
+    return max(1, round(plan.count * share))
+
+
+def of_sequence(one: FrameJob, workers: int = 0, each: float | None = None) -> Need:
+    """What the frames that are to do take, one for each worker at a time. each: seconds of one."""
+    asked = [one.todo[index] for index in spread(range(len(one.todo)), HEADERS)]
+    total = sum((_result(job.source) for job in asked), estimate.NO_BYTES)
+    result = total * (1 / max(1, len(asked)))
+    needs = [estimate.of_file(job.target, result) for job in one.todo]
+    whole = estimate.fullest(needs, workers or os.cpu_count() or 1) if needs else total
+    count = len(needs)
+    seconds = None if each is None else each * count
+    folder = one.plan.folder
+    return Need(folder, count, result * count, whole, estimate.NO_BYTES, seconds=seconds)
+
+
+def _result(path: Path) -> Amount:
+    """What the result of a frame takes; nothing for one that cannot be read."""
+    if not scans.is_scan(path):
+        if not (pictures := headers.pictures_of(path)):
+            return estimate.NO_BYTES
+        format_ = registry.of_result(path.suffix, pictures[0].format)
+        return Amount(*sizes.of_result(pictures, format_))
+    try:
+        size, exact = scans.result_bytes(path)
+    except SourceError:
+        return estimate.NO_BYTES
+    return exactly(size) if exact else Amount(size / 1.5, size, size * 1.5)
+
+
+def told(one: FilmJob | FrameJob, expected: estimate.Estimate) -> str:
+    """What a clip takes, in words."""
+    if isinstance(one, FrameJob):
+        return f"{len(one.todo):,} frames to do, one after the other: {expected.text}"
+    if not expected.count:
+        return "how long it is, it does not tell: space and time are unknown"
+    return (
+        f"about {expected.count:,} frames; {expected.text}; twice that while it is joined; one "
+        "frame after the other, without decoding"
     )
-
-
-def _fullest(needs: Sequence[Need]) -> Amount:
-    """Bytes by which a disk gets fuller at the fullest moment."""
-    most, held = NO_AMOUNT, NO_AMOUNT
-    for need in needs:
-        now = held + need.peak
-        pairs = zip(_values(most), _values(now), strict=True)
-        most, held = Amount(*map(max, pairs)), held + need.stays
-    return most
-
-
-def _values(amount: Amount) -> tuple[float, float, float]:
-    return amount.low, amount.middle, amount.high
-
-
-def refuse_if_too_large(needs: Sequence[Need]) -> None:
-    """Raises SpaceError for a disk with less room than all those need that surely need it."""
-    together([need for need in needs if need.sure]).refuse_if_too_large()

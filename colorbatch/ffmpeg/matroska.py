@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO
 
-EBML, SEGMENT, TRACKS, ENTRY, VIDEO, COLOUR = (
-    0x1A45DFA3,
+SEGMENT, TRACKS, ENTRY, VIDEO, COLOUR = (
     0x18538067,
     0x1654AE6B,
     0xAE,

@@ -7,8 +7,6 @@ it does not hold; errors are those of the libraries, which `reader` translates.
 from __future__ import annotations
 
 import logging
-import os
-import struct
 from typing import IO, Any
 
 import cv2
@@ -18,9 +16,11 @@ from PIL import Image
 
 from colorbatch.color import Codes, strips
 from colorbatch.errors import SourceError
-from colorbatch.formats import jpeg2000, metadata
-from colorbatch.formats.metadata import EXIF_START, TAG_ORIENTATION
+from colorbatch.formats import bmp_header, heif_items, jpeg2000, jpeg_segments, png_chunks, webp
+from colorbatch.formats.boxes import CODESTREAM
+from colorbatch.formats.found import Found
 from colorbatch.formats.pillow_modes import samples_of
+from colorbatch.formats.png import SIGNATURE as PNG_SIGNATURE
 from colorbatch.formats.registry import READ, Format, in_words
 from colorbatch.formats.still import Still, check_size, from_samples
 
@@ -31,12 +31,9 @@ STARTS = (
     b"RIFF",
     b"BM",
     b"\0\0\0\x0cjP  ",
-    jpeg2000.CODESTREAM,
+    CODESTREAM,
 )
 """How files of those formats begin."""
-KNOWN_CHUNKS = frozenset({"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type xmp"})
-PHOTOSHOP_START = b"Photoshop 3.0\0"
-EXTENDED_XMP_START = b"http://ns.adobe.com/xmp/extension/\0"
 
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs, the error says as well
 Image.MAX_IMAGE_PIXELS = None  # `check_size` is asked instead, for every library alike
@@ -49,6 +46,12 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
     file.seek(0)
     if is_heif(start):
         return _decode_heif(file, max_pixels)
+    found = Found()
+    if start.startswith(PNG_SIGNATURE):
+        whole = file
+        file, chunks = png_chunks.opened(whole)
+        found = png_chunks.found_in(whole, chunks)
+        file.seek(0)
     try:
         image = Image.open(file, formats=PILLOW_FORMATS)
     except OSError as error:
@@ -59,62 +62,43 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         check_size(image.height, image.width, max_pixels)
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise SourceError("it is animated; only single pictures are supported")
-        if image.format == "PNG":
-            _check_png(file)
         if image.format in ("JPEG", "MPO"):
-            return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
+            return _decode_jpeg(image, file, (at_least, at_least) if at_least else image.size)
         if image.format == "JPEG2000":
             return _decode_jpeg2000(image, _whole(file))
-        return _decode_with_pillow(image, file)
+        if image.format != "PNG":
+            found = _found_beside(image, file)
+        return _decode_with_pillow(image, file, found)
 
 
-def _check_png(file: IO[bytes]) -> None:
-    """Compare every chunk with its checksum, which decoding does not. Raises SourceError."""
+def _found_beside(image: Image.Image, file: IO[bytes]) -> Found:
+    """What WebP and BMP hold beside the picture; the file stays where it is for Pillow."""
+    place = file.tell()
+    found = webp.found_in(file) if image.format == "WEBP" else bmp_header.found_in(file)
+    file.seek(place)
+    return found
+
+
+def _decode_jpeg(image: Image.Image, file: IO[bytes], at_least: tuple[int, int]) -> Still:
     place = file.tell()
     file.seek(0)
-    try:
-        with Image.open(file, formats=["PNG"]) as image:
-            image.verify()
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise SourceError("the file is truncated or broken: a checksum differs") from error
+    found = jpeg_segments.found_in(file)
     file.seek(place)
-
-
-def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
-    applist: list[tuple[str, bytes]] = getattr(image, "applist", [])
-    resources = b"".join(
-        block.removeprefix(PHOTOSHOP_START)
-        for name, block in applist
-        if name == "APP13" and block.startswith(PHOTOSHOP_START)
-    )
     encoding: dict[str, Any] = {
         "qtables": getattr(image, "quantization", None),
         "progressive": bool(image.info.get("progressive")),
-        "comment": image.info.get("comment", b""),
-        "extended_xmp": tuple(
-            block
-            for name, block in applist
-            if name == "APP1" and block.startswith(EXTENDED_XMP_START)
-        ),
+        **found.encoding,
     }
-    notes = []
     if image.format == "MPO":
-        notes.append("only the first of several pictures in the file was colored")
-    shared = _pillow_metadata(image)
-    try:
-        shared["photoshop"] = metadata.image_resources(resources)
-    except (IndexError, struct.error):
-        notes.append("unreadable IPTC was dropped")
+        found.notes.append("only the first of several pictures in the file was colored")
+    shared = found.fields()
     if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
         image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
         luma, samples = _luma_and_rgb(image)
-        return Still(
-            "JPEG", luma, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
-        )
+        return Still("JPEG", luma, samples, encoding=encoding, **shared)
     samples, shared["icc"], told = samples_of(image, shared["icc"])
-    return from_samples(
-        "JPEG", samples, encoding=encoding, notes=(*notes, *told, *shared.pop("notes")), **shared
-    )
+    notes = (*told, *shared.pop("notes"))
+    return from_samples("JPEG", samples, encoding=encoding, notes=notes, **shared)
 
 
 def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
@@ -133,20 +117,18 @@ def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
     return luma, rgb
 
 
-def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
+def _decode_with_pillow(image: Image.Image, file: IO[bytes], found: Found) -> Still:
     """PNG, WebP and BMP."""
     tiles = getattr(image, "tile", None)  # of PNG: what is stored, before Pillow makes it 8 bits
     raw_mode = str(tiles[0][3]) if tiles else ""
-    shared = _pillow_metadata(image)  # may load the picture, which empties `tile`
+    shared = found.fields()
     notes: tuple[str, ...] = ()
     format_: Format = "PNG"
-    encoding: dict[str, Any] = {}
+    encoding = found.encoding
     if image.format == "WEBP":
-        format_, encoding = "WEBP", {"lossless": webp_is_lossless(file)}
+        format_, encoding = "WEBP", {"lossless": webp.is_lossless(file)}
     elif image.format == "BMP":
         format_ = "BMP"
-    else:
-        encoding = _png_encoding(image)
     if format_ == "PNG" and "16" in raw_mode:
         Image.Image.close(image)  # frees its eight bits of the sixteen, and leaves the file open
         samples: Codes = imagecodecs.png_decode(_whole(file))
@@ -159,23 +141,9 @@ def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
     )
 
 
-def _png_encoding(image: Image.Image) -> dict[str, Any]:
-    texts = getattr(image, "text", {})  # all of them, also those behind the pixels
-    display = ("gamma", "chromaticity", "srgb", "aspect")
-    return {
-        "texts": {key: texts[key] for key in texts if key not in KNOWN_CHUNKS},
-        "display": {key: image.info[key] for key in display if key in image.info},
-    }
-
-
 def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
-    shared = _pillow_metadata(image)
-    blocks = jpeg2000.blocks_of(data)
-    if exif := blocks.get("exif", b""):
-        shared["exif"] = EXIF_START + exif.removeprefix(EXIF_START)
-    if iptc := blocks.get("iptc", b""):
-        shared["photoshop"] = {metadata.IPTC: metadata.iptc_block(iptc)}
-    shared["xmp"], shared["icc"] = blocks.get("xmp", b""), blocks.get("icc", b"")
+    found = jpeg2000.found_in(data)
+    shared = found.fields()
     notes: tuple[str, ...] = ()
     if image.mode in ("P", "PA", "CMYK"):
         samples, shared["icc"], notes = samples_of(image, shared["icc"])
@@ -183,10 +151,8 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
         samples, bits = jpeg2000.samples_of(data)
         if 8 < bits < 16:
             notes = (f"{bits} bits became 16",)
-    encoding = {"codestream": data.startswith(jpeg2000.CODESTREAM)}
-    return from_samples(
-        "JPEG2000", samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
-    )
+    notes += shared.pop("notes")
+    return from_samples("JPEG2000", samples, encoding=found.encoding, notes=notes, **shared)
 
 
 def _whole(file: IO[bytes]) -> bytes:
@@ -220,40 +186,8 @@ def _decode_heif(file: IO[bytes], max_pixels: int) -> Still:
             notes.append(f"{image.info['bit_depth']} bits became 8")
         if getattr(image, "n_frames", 1) > 1:
             notes.append("only the main one of several pictures in the file was colored")
-        shared = _pillow_metadata(image)
+        place = file.tell()
+        shared = heif_items.found_in(file, image.info).fields()
+        file.seek(place)
         samples, shared["icc"], told = samples_of(image, shared["icc"])
         return from_samples("HEIC", samples, notes=(*notes, *told, *shared.pop("notes")), **shared)
-
-
-def _pillow_metadata(image: Image.Image) -> dict[str, Any]:
-    """EXIF, XMP, ICC, resolution and orientation of an opened, not yet decoded picture."""
-    notes = []
-    try:
-        orientation = int(image.getexif().get(TAG_ORIENTATION, 1))
-        exif = image.info.get("exif") or b""
-        if exif and not exif.startswith(EXIF_START):  # of WebP Pillow gives the bare block
-            exif = EXIF_START + exif
-    except Exception:  # broken EXIF is no reason to refuse the picture
-        orientation, exif = 1, b""
-        notes.append("unreadable EXIF was dropped")
-    dpi = image.info.get("dpi")
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    return {
-        "orientation": orientation if 1 <= orientation <= 8 else 1,
-        "exif": exif,
-        "xmp": xmp.encode() if isinstance(xmp, str) else bytes(xmp),
-        "icc": image.info.get("icc_profile") or b"",
-        "dpi": (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
-        "notes": tuple(notes),
-    }
-
-
-def webp_is_lossless(file: IO[bytes]) -> bool:
-    """Whether the picture's chunk is VP8L (RFC 9649, section 2): chunks of a RIFF file in turn."""
-    file.seek(12)
-    while len(head := file.read(8)) == 8:
-        if head[:4] in (b"VP8L", b"VP8 "):
-            return head[:4] == b"VP8L"
-        length = int.from_bytes(head[4:], "little")
-        file.seek(length + length % 2, os.SEEK_CUR)
-    return False

@@ -16,7 +16,6 @@ from typing import IO, Any
 import cv2
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo, iTXt
 
 from colorbatch import color
 from colorbatch.color import Codes, icc, luma_join
@@ -128,14 +127,15 @@ def _encode_jpeg(file: IO[bytes], page: Page, notes: list[str]) -> None:
     segments = [
         _segment(0xED, part) for part in _photoshop_segments(still.photoshop.values(), notes)
     ]
-    segments += [_segment(0xE1, part) for part in encoding.get("extended_xmp", ())]
+    for name in ("more_xmp", "extended_xmp"):
+        segments += [_segment(0xE1, part) for part in encoding.get(name, ())]
+    segments += [_segment(0xFE, part) for part in encoding.get("comments", ())]
     buffer = io.BytesIO()
     image.save(
         buffer,
         "JPEG",
         subsampling=0,
         progressive=encoding.get("progressive", False),
-        comment=encoding.get("comment", b""),
         xmp=page.xmp,
         extra=b"".join(segments),
         **options,
@@ -217,55 +217,39 @@ def _encode_jpeg2000(file: IO[bytes], page: Page, _: list[str]) -> None:
         "exif": page.exif.removeprefix(EXIF_START),
         "iptc": metadata.iptc_of(page.still.photoshop),
     }
-    bare = page.still.format == "JPEG2000" and bool(page.still.encoding.get("codestream"))
-    file.write(jpeg2000.encode(_all_rows(page), blocks, page.still.dpi, codestream=bare))
+    own = page.still.encoding if page.still.format == "JPEG2000" else {}
+    resolutions = own.get("resolutions") or ({"resc": page.still.dpi} if page.still.dpi else {})
+    pixels, bare = _all_rows(page), bool(own.get("codestream"))
+    file.write(
+        jpeg2000.encode(pixels, blocks, resolutions, xml=own.get("xml", ()), codestream=bare)
+    )
 
 
 def _encode_png(file: IO[bytes], page: Page, _: list[str]) -> None:
-    info = _png_info(page)
+    own = page.still.encoding.get("chunks", ()) if page.still.format == "PNG" else ()
+    ahead = [*_png_metadata(page), *((name, content) for name, content, late in own if not late)]
+    behind = [(name, content) for name, content, late in own if late]
     if page.still.dtype == np.uint16:
-        chunks = [*_png_metadata(page), *((part[0], part[1]) for part in info.chunks)]
-        png.write(file, page.rows, page.still.size, page.channels, chunks)
+        png.write(file, page.rows, page.still.size, page.channels, ahead, behind)
         return
     buffer = io.BytesIO()
-    _image(page).save(buffer, "PNG", pnginfo=info, compress_level=4, **_pillow_options(page))
-    file.write(buffer.getbuffer())
+    _image(page).save(buffer, "PNG", compress_level=4)
+    png.write_with(file, buffer.getbuffer(), ahead, behind)
 
 
 def _png_metadata(page: Page) -> Iterator[tuple[bytes, bytes]]:
-    """Profile, EXIF and resolution as chunks (ISO/IEC 15948:2004, section 11.3; PNG 1.5 extensions
-    for eXIf)."""
+    """Profile, EXIF, resolution and XMP as chunks (ISO/IEC 15948:2004, section 11.3; PNG 1.5
+    extensions for eXIf; XMP Specification Part 3, section 1.1.5)."""
     if page.icc:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(page.icc)
+        own = page.still.encoding.get("iccp") if page.icc == page.still.icc else None
+        yield b"iCCP", own or b"ICC profile\0\0" + zlib.compress(page.icc)
     if page.exif:
         yield b"eXIf", page.exif.removeprefix(EXIF_START)
     if page.still.dpi:
         yield b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in page.still.dpi), 1)
-
-
-def _png_info(page: Page) -> PngInfo:
-    """Texts, XMP, and what says how the codes are to be shown."""
-    info = PngInfo()
     if page.xmp:
-        info.add_itxt("XML:com.adobe.xmp", page.xmp.decode("utf-8", "replace"))
-    display: Mapping[str, Any] = page.still.encoding.get("display", {})
-    if "gamma" in display:
-        info.add(b"gAMA", struct.pack(">I", round(display["gamma"] * 100000)))
-    if "chromaticity" in display:
-        points = [round(value * 100000) for value in display["chromaticity"]]
-        info.add(b"cHRM", struct.pack(">8I", *points))
-    if "srgb" in display:
-        info.add(b"sRGB", struct.pack(">B", display["srgb"]))
-    for key, text in page.still.encoding.get("texts", {}).items():
-        if isinstance(text, iTXt):
-            info.add_itxt(key, text, text.lang or "", text.tkey or "", zip=len(text) > LONG_TEXT)
-        else:
-            info.add_text(key, text, zip=len(text) > LONG_TEXT)
-    return info
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + page.xmp
 
-
-LONG_TEXT = 1024
-"""Texts of more characters than this are compressed."""
 
 ENCODERS: Mapping[Format, Callable[[IO[bytes], Page, list[str]], None]] = {
     "JPEG": _encode_jpeg,

@@ -7,17 +7,18 @@ metadata are walked through (ISO/IEC 15444-1:2019, annex I) and added to a finis
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import imagecodecs
 import numpy as np
 
 from colorbatch.color import Codes, widened
 from colorbatch.errors import TargetError
+from colorbatch.formats.boxes import CODESTREAM, boxes_of
+from colorbatch.formats.found import Block, Found
 
-CODESTREAM = b"\xff\x4f\xff\x51"
-"""SOC, and SIZ at once behind it."""
+ENCODERS = (b"Kakadu", b"Created by OpenJPEG", b"Creator: JasPer", b"Kdu-")
+"""How the comments begin in which encoders name themselves."""
 SSIZ = 42
 """Where in a codestream the first component's depth stands, less 1; the sign is the highest bit."""
 UUIDS = {
@@ -44,65 +45,94 @@ def samples_of(data: bytes) -> tuple[Codes, int]:
     return widened(samples, bits), bits
 
 
-@dataclass(frozen=True)
-class Box:
-    """A box of a file (annex I.4): where it begins, where its content does, and where both end."""
-
-    kind: bytes
-    begin: int
-    content: int
-    end: int
-
-
-def boxes_of(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes in a part of a file, one after the other, those inside of them not; a bare
-    codestream has none. What is cut off ends where the data do, what is no box ends them."""
-    end = len(data) if end is None else end
-    while begin + 8 <= end and not data.startswith(CODESTREAM, begin):
-        length, kind = struct.unpack_from(">L4s", data, begin)
-        content = begin + 8
-        if length == 1:  # its length stands behind its name
-            if content + 8 > end:
-                return
-            [length] = struct.unpack_from(">Q", data, content)
-            content += 8
-        stop = end if length == 0 else min(begin + length, end)
-        if stop < content:
-            return
-        yield Box(kind, begin, content, stop)
-        begin = stop
-
-
-def blocks_of(data: bytes) -> dict[str, bytes]:
-    """Its "exif" (bare), "iptc", "xmp" and "icc", where it has them; the first of each."""
-    found: dict[str, bytes] = {}
+def found_in(data: bytes) -> Found:
+    """Everything but the picture, of a file or a bare codestream. `encoding["xml"]`: boxes of XML,
+    which results have as they are."""
+    found = Found(encoding={"codestream": data.startswith(CODESTREAM), "xml": ()})
+    streams = 0
     for box in boxes_of(data):
+        content = data[box.content : box.end]
         if box.kind == b"uuid":
-            name = UUIDS.get(data[box.content : box.content + 16])
-            if name is not None:
-                found.setdefault(name, data[box.content + 16 : box.end])
+            name = UUIDS.get(content[:16])
+            if name == "iptc":
+                found.take_iptc(content[16:])
+            elif name is not None:
+                found.take(name, content[16:], "boxes", f"uuid ({name})")
+            else:
+                found.lose("boxes", f"uuid ({content[:16].hex()})")
         elif box.kind == b"jp2h":
             for inner in boxes_of(data, box.content, box.end):
-                profile = data[inner.content + 3 : inner.end]  # behind method, precedence, approx
-                if (
-                    inner.kind == b"colr"
-                    and data[inner.content : inner.content + 1] == b"\x02"
-                    and profile[36:40] == b"acsp"
-                ):
-                    found.setdefault("icc", profile)
+                _take_inner(found, inner.kind, data[inner.content : inner.end])
+        elif box.kind == b"xml ":
+            found.encoding["xml"] += (content,)
+            found.blocks.append(Block("boxes", "xml", "xml"))
+        elif box.kind == b"jp2c" and not streams:
+            streams += 1
+            _list_comments(found, content)
+        elif box.kind not in (b"jP  ", b"ftyp", b"free"):
+            found.lose("boxes", box.kind.decode("latin-1").strip())
+    if found.encoding["codestream"]:
+        _list_comments(found, data)
+    resolutions = found.encoding.get("resolutions", {})
+    found.dpi = resolutions.get("resc") or resolutions.get("resd")
     return found
+
+
+def _take_inner(found: Found, kind: bytes, content: bytes) -> None:
+    """A box of the header (annex I.5.3)."""
+    if kind == b"colr" and content[:1] in (b"\x02", b"\x03"):  # an ICC profile, restricted or any
+        profile = content[3:]  # behind method, precedence, approximation
+        if profile[36:40] == b"acsp":
+            found.take("icc", profile, "boxes", "colr")
+        else:
+            found.notes.append("the color profile could not be read and was dropped")
+    elif kind == b"res ":
+        for box in boxes_of(content):
+            name, dpi = box.kind.decode("latin-1"), _dpi(content[box.content : box.end])
+            if name in ("resc", "resd") and dpi:
+                found.encoding.setdefault("resolutions", {}).setdefault(name, dpi)
+                found.blocks.append(Block("boxes", name, "dpi"))
+            else:
+                found.lose("boxes", name)
+    elif kind not in (b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef"):
+        found.lose("boxes", kind.decode("latin-1").strip())
+
+
+def _list_comments(found: Found, codestream: bytes) -> None:
+    """Comments of the main header (section A.9.2) that are not an encoder's name."""
+    place = 2
+    while place + 4 <= len(codestream):
+        marker, length = struct.unpack_from(">HH", codestream, place)
+        text = codestream[place + 6 : place + 2 + length]
+        if marker == 0xFF64 and not text.startswith(ENCODERS):
+            found.lose("comments", text[:40].decode("latin-1").strip("\0"))
+        if marker == 0xFF90 or length < 2:  # SOT: the first tile
+            return
+        place += 2 + length
+
+
+def _dpi(content: bytes) -> tuple[float, float] | None:
+    """Across and down, of samples a meter as `_resolution` writes them."""
+    if len(content) < 10:
+        return None
+    v, v_parts, h, h_parts, v_power, h_power = struct.unpack_from(">HHHHbb", content)
+    if 0 in (v, v_parts, h, h_parts):
+        return None
+    return h / h_parts * 10.0**h_power * 0.0254, v / v_parts * 10.0**v_power * 0.0254
 
 
 def encode(
     pixels: Codes,
     blocks: dict[str, bytes],
-    dpi: tuple[float, float] | None,
+    resolutions: Mapping[str, tuple[float, float]],
     *,
+    xml: Sequence[bytes] = (),
     codestream: bool = False,
 ) -> bytes:
     """Lossless JPEG 2000 of RGB or RGBA codes (H, W, 3 or 4), uint8 or uint16.
 
-    blocks: as `blocks_of` returns them. A bare codestream holds none, and no resolution.
+    blocks: "exif" (bare), "iptc", "xmp", "icc". resolutions: by the box that they stand in, "resc"
+    (of the scan) or "resd" (to be shown at). A bare codestream holds none of them.
     """
     data = bytes(
         imagecodecs.jpeg2k_encode(
@@ -112,16 +142,18 @@ def encode(
     if codestream:
         return data
     head = next((box for box in boxes_of(data) if box.kind == b"jp2h"), None)
-    inside = boxes_of(data, head.content, head.end) if head else ()
-    colr = next((box for box in inside if box.kind == b"colr"), None)
+    boxes = boxes_of(data, head.content, head.end) if head else ()
+    colr = next((box for box in boxes if box.kind == b"colr"), None)
     if head is None or colr is None:
         raise TargetError("OpenJPEG wrote a file of an unknown form")
     header, end = data[head.content : head.end], data[head.end :]
     if blocks.get("icc"):
         profile = _box(b"colr", b"\x02\0\0" + blocks["icc"])
         header = data[head.content : colr.begin] + profile + data[colr.end : head.end]
-    if dpi:
-        header += _box(b"res ", _box(b"resc", _resolution(dpi)))
+    if resolutions:
+        inside = (_box(name.encode(), _resolution(dpi)) for name, dpi in resolutions.items())
+        header += _box(b"res ", b"".join(inside))
+    end += b"".join(_box(b"xml ", content) for content in xml)
     for uuid, name in UUIDS.items():
         if blocks.get(name):
             end += _box(b"uuid", uuid + blocks[name])

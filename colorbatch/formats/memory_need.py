@@ -1,8 +1,9 @@
 """What a picture takes in memory while it is worked on, told by its header alone.
 
-A source's path and its target's in, bytes out. Nothing is decoded. The figures count what is there
-at the same time: arrays, Pillow's own pictures, buffers of libraries. `python benchmarks/memory.py`
-prints what they say beside what it measures.
+A source's path and its target's in, bytes out; never less than it really takes. Nothing is decoded.
+Formats are of two families: what is read and written strip by strip takes its samples and little
+more, what a library decodes and encodes as a whole so many bytes for each pixel. `python
+benchmarks/memory.py` prints what is said here beside what it measures.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pathlib import Path
 
 from colorbatch.formats import registry
 from colorbatch.formats.headers import pictures_of
-from colorbatch.formats.registry import SAMPLE_BYTES, Format
-from colorbatch.formats.still import Decoded
+from colorbatch.formats.registry import Format
+from colorbatch.formats.still import Stored
 
 BASE_BYTES = 600_000_000
 """Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: the peak
@@ -26,9 +27,11 @@ VIEW_BYTES = 1_300_000
 """Of each page that waits as the model sees it, from its lightness to its chroma."""
 PAGE_BYTES = 20_000
 """Of each page that a file lists, whatever its size: its tags, in and out."""
-ENCODING: Mapping[Format, float] = {"PNG": 8, "JPEG": 12, "BMP": 11, "WEBP": 46, "JPEG2000": 24}
-"""Bytes per pixel at the peak of encoding 8 bits, beside the still itself. TIFF is written strip by
-strip, and so is PNG of 16 bits."""
+WHOLE: Mapping[Format, float] = {
+    "JPEG": 12, "PNG": 9, "BMP": 9, "HEIC": 15, "WEBP": 48, "JPEG2000": 51
+}  # fmt: skip
+"""Bytes per pixel of RGB, beside its samples, while it is decoded or encoded as a whole; JPEG 2000
+as if it had 16 bits, which its header does not tell. TIFF and PNG of 16 bits go strip by strip."""
 
 
 def of_coloring(source: Path, target: Path, *, upright: bool = False, views: int = 1) -> int:
@@ -37,43 +40,31 @@ def of_coloring(source: Path, target: Path, *, upright: bool = False, views: int
     upright: whether pixels are turned. views: as many pages at most wait for the model. A file
     whose header cannot be read costs little; reading it says what is wrong with it.
     """
-    pages = _pages(source)
-    most = max((_of_page(*page, target, upright) for page in pages), default=PICTURE_BYTES)
-    return most + _of_more_pages(len(pages), views)
+    return _peak(source, target.suffix, upright, views)
 
 
 def of_reading(source: Path) -> int:
     """Bytes at the peak of reading a file, beside the program's own."""
-    pages = _pages(source)
-    peak = round(max((page.peak for _, page in pages), default=0))
-    return PICTURE_BYTES + peak + _of_more_pages(len(pages), 1)
+    return _peak(source, None, False, 1)
 
 
-def _of_more_pages(count: int, views: int) -> int:
-    """What pages take beside the first one, that does not go with each."""
-    return max(0, count - 1) * PAGE_BYTES + max(0, min(count, views) - 1) * VIEW_BYTES
+def _peak(source: Path, suffix: str | None, upright: bool, views: int) -> int:
+    pages = pictures_of(source)
+    if any(page.beside < 0 for page in pages):  # it cannot be decoded
+        pages = []
+    most = max((_of_page(page, suffix, upright) for page in pages), default=0)
+    more = max(0, len(pages) - 1) * PAGE_BYTES + max(0, min(len(pages), views) - 1) * VIEW_BYTES
+    return PICTURE_BYTES + round(most) + more
 
 
-def _pages(source: Path) -> list[tuple[Format, Decoded]]:
-    """Of a file with a page that cannot be decoded none."""
-    stored = pictures_of(source)
-    pages = [(one.format, one.decoded) for one in stored if one.decoded is not None]
-    return pages if len(pages) == len(stored) else []
-
-
-def _of_page(own_format: Format, page: Decoded, target: Path, upright: bool) -> int:
-    format_ = registry.of_result(target.suffix, own_format)
-    most = SAMPLE_BYTES[format_]
-    still = min(page.depth, 2) + page.depth * (page.channels in (2, 4))  # luma and alpha
-    if page.channels >= 3 and page.depth > 1:  # 8 bits are colored without their own RGB
-        still += 3 * page.depth
-    elif page.depth > 2:  # floating-point grey
-        still += page.depth
-    writing = float(still)
-    if page.depth > most:
-        writing += (page.channels + 1) * most
-    if upright:
-        writing += still
-    if format_ == "JPEG2000" or min(page.depth, most) == 1:
-        writing += ENCODING.get(format_, 0) * min(page.depth, most)
-    return PICTURE_BYTES + round(max(page.peak, page.pixels * writing))
+def _of_page(page: Stored, suffix: str | None, upright: bool) -> float:
+    """Bytes for a page that becomes a file with this suffix, None for one that is but read."""
+    formats = {page.format}
+    formats |= {registry.of_result(suffix, page.format)} if suffix is not None else set()
+    pixels, depth = page.height * page.width, -(-page.bits // 8)
+    alpha = page.samples in (2, 4)
+    # beside several channels lies their luma, and a copy of alpha
+    planes = page.samples + (page.samples > 1) + alpha
+    in_strips = {"TIFF", "PNG"} if depth > 1 else {"TIFF"}
+    whole = max((WHOLE[one] * (1 + alpha / 3) for one in formats - in_strips), default=0.0)
+    return page.beside + pixels * (planes * depth * (1 + upright) + whole)

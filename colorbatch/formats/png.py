@@ -1,4 +1,4 @@
-"""PNG of 16 bits, the way out: rows in, a file out, strip by strip.
+"""PNG, the way out; of 16 bits: rows in, a file out, strip by strip.
 
 The libraries that write PNG want the whole picture and return the whole file: four times the
 picture's bytes. PNG itself is a list of chunks around one zlib stream, and is written as that.
@@ -29,11 +29,12 @@ def write(
     size: tuple[int, int],
     channels: int,
     chunks: Iterable[tuple[bytes, bytes]],
+    behind: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     """Write a picture of `size` = (H, W) to a file, at its position.
 
     rows: (start, stop) to codes (stop - start, W, channels), uint16: 1 grey, 3 RGB, 2 and 4 with
-    alpha. chunks: (name, content) of what stands ahead of the pixels.
+    alpha. chunks, behind: (name, content) of what stands ahead of the pixels and behind them.
     """
     height, width = size
     header = struct.pack(">IIBBBBB", width, height, 16, COLOR_TYPES[channels], 0, 0, 0)
@@ -44,7 +45,30 @@ def write(
     for start, stop in strips(height, width):
         if packed := packer.compress(_filtered(rows(start, stop))):
             file.write(chunk(b"IDAT", packed))
-    file.write(chunk(b"IDAT", packer.flush()) + chunk(b"IEND", b""))
+    file.write(chunk(b"IDAT", packer.flush()))
+    for name, content in behind:
+        file.write(chunk(name, content))
+    file.write(chunk(b"IEND", b""))
+
+
+def write_with(
+    file: IO[bytes],
+    made: memoryview,
+    chunks: Iterable[tuple[bytes, bytes]],
+    behind: Iterable[tuple[bytes, bytes]],
+) -> None:
+    """Write a finished file of a library's with more chunks, ahead of the pixels and behind them.
+
+    IHDR, of 25 bytes, always is the first chunk, and IEND, of 12, the last (section 5.6).
+    """
+    first = len(SIGNATURE) + 25
+    file.write(made[:first])
+    for name, content in chunks:
+        file.write(chunk(name, content))
+    file.write(made[first:-12])
+    for name, content in behind:
+        file.write(chunk(name, content))
+    file.write(made[-12:])
 
 
 def chunk(name: bytes, content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from colorbatch import color
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
+from colorbatch.formats.found import Block
 from colorbatch.formats.registry import Format
 
 LIMIT_OPTION = " (--max-pixels)"
@@ -50,6 +51,8 @@ class Still:
     """Horizontal and vertical."""
     encoding: Mapping[str, Any] = field(default_factory=dict)
     """How the file was stored, in the terms of the library that writes its format."""
+    blocks: tuple[Block, ...] = ()
+    """Everything that its file holds beside pixels, with what became of it."""
     notes: tuple[str, ...] = ()
     """What could not be kept, in words."""
 
@@ -208,32 +211,24 @@ def stored(pixels: Codes, orientation: int) -> Codes:
     return upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What decoding makes of a picture: its pixels, their channels with alpha, the bytes of a
-    sample, and the bytes in memory at the peak of reading it."""
-
-    pixels: int
-    channels: int
-    depth: int
-    peak: float
+Packing = Literal["none", "lossless", "lossy", "few"]
+"""How samples are compressed; few: palettes and less than 8 bits."""
 
 
 @dataclass(frozen=True)
 class Stored:
     """How a picture lies in its file, as headers tell without decoding.
 
-    packing: "none", "lzw", "deflate" (each of both also with " predicted"), "jpeg", "png",
-    "webp", "webp lossless", "jp2", "jp2 lossy", "heic" or "few" (palettes and less than 8 bits).
-    samples: per pixel; bits: per sample; nbytes: what its samples take in the file. decoded: None
-    where the header says already that it cannot be.
+    samples: per pixel, of palettes those of RGB; bits: per sample; nbytes: what all of them take in
+    the file; beside: bytes that are in memory beside the samples while they are decoded, negative
+    where the header says already that they cannot be.
     """
 
     format: Format
-    packing: str
+    packing: Packing
     height: int
     width: int
     samples: int
     bits: int
     nbytes: int
-    decoded: Decoded | None = None
+    beside: float = -1

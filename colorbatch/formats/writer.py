@@ -19,6 +19,7 @@ from colorbatch.color import Codes, Float, Space, icc, luma_join
 from colorbatch.errors import TargetError
 from colorbatch.formats import metadata, tiff
 from colorbatch.formats.encoders import ENCODERS, Page
+from colorbatch.formats.found import not_kept
 from colorbatch.formats.metadata import TAG_ORIENTATION
 from colorbatch.formats.provenance import is_extensible, with_mark
 from colorbatch.formats.registry import NAMES, SAMPLE_BYTES, Format
@@ -143,8 +144,13 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
     profile = icc.for_result(still.icc)
     if still.icc and not profile:
         notes.append("the color profile does not fit an RGB picture and was dropped")
+    elif len(still.icc) < int.from_bytes(still.icc[:4], "big"):  # ICC.1:2022, section 7.2.2
+        notes.append("the color profile is cut off: colors are taken for sRGB")
     xmp, exif = still.xmp, still.exif
+    if format_ != "JPEG" and still.encoding.get("extended_xmp"):
+        xmp = metadata.without_extension(xmp)
     if ab is not None or style.upright:
+        still = _cleaned_more(still, orientation)
         xmp, exif = metadata.cleaned_xmp(xmp, orientation), metadata.cleaned_exif(exif, orientation)
     if ab is not None:
         if not is_extensible(xmp):
@@ -157,9 +163,19 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
         notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
         exif = b""
     if not exif and orientation != 1:
-        exif = metadata.exif_block({TAG_ORIENTATION: orientation}, {})
+        exif = metadata.exif_block([metadata.short(TAG_ORIENTATION, orientation)], {})
+    notes += not_kept(still.blocks, still.format, format_)
     notes += _lost(still, format_, exif, xmp, profile, orientation)
     return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes), style.space)
+
+
+def _cleaned_more(still: Still, orientation: int) -> Still:
+    """A still whose further XMP packets are cleaned as the first is."""
+    packets = still.encoding.get("more_xmp")
+    if not packets:
+        return still
+    cleaned = tuple(metadata.cleaned_xmp(packet, orientation) for packet in packets)
+    return replace(still, encoding={**still.encoding, "more_xmp": cleaned})
 
 
 def _turned(still: Still) -> Still:
@@ -175,6 +191,14 @@ def _turned(still: Still) -> Still:
         if "resolution" in encoding:
             x, y, unit = encoding["resolution"]
             encoding["resolution"] = (y, x, unit)
+        if "resolutions" in encoding:
+            found = encoding["resolutions"].items()
+            encoding["resolutions"] = {name: (y, x) for name, (x, y) in found}
+        if "chunks" in encoding:  # of PNG pHYs, which holds a ratio: across, down, unit
+            encoding["chunks"] = [
+                (name, content[4:8] + content[:4] + content[8:] if name == b"pHYs" else content, at)
+                for name, content, at in encoding["chunks"]
+            ]
     return replace(
         still,
         luma=upright(still.luma, still.orientation),
@@ -192,6 +216,8 @@ def _lost(
 ) -> Iterator[str]:
     """What the source has and the format cannot hold."""
     name = NAMES.get(format_, format_)
+    if format_ == "TIFF" and exif:
+        yield from tiff.not_written(exif)
     bare = format_ == "BMP" or (format_ == "JPEG2000" and still.encoding.get("codestream"))
     if bare:
         held = {"EXIF": exif, "XMP": xmp, "a color profile": profile}
@@ -202,20 +228,16 @@ def _lost(
         if orientation != 1:
             yield f"{name} holds no orientation: the picture lies as it was stored"
     iptc = metadata.iptc_of(still.photoshop)
-    if iptc and (bare or format_ in ("PNG", "WEBP")):
+    in_text = format_ == still.format == "PNG"  # which has it as a text, and keeps that
+    if iptc and not in_text and (bare or format_ in ("PNG", "WEBP")):
         yield f"{name} holds no IPTC block: not kept"
     if (
         still.photoshop
+        and not in_text
         and format_ not in ("JPEG", "TIFF")
         and set(still.photoshop) != {metadata.IPTC}
     ):
         yield f"{name} holds no Photoshop resources: not kept"
-    if still.encoding.get("comment") and format_ != "JPEG":
-        yield "the JPEG comment was not kept"
-    if still.encoding.get("extended_xmp") and format_ != "JPEG":
-        yield "the extended part of the XMP was not kept"
-    if still.encoding.get("texts") and format_ != "PNG":
-        yield "the text chunks of the PNG were not kept"
     if still.dpi and (format_ == "WEBP" or (bare and format_ != "BMP")):
         yield f"{name} holds no resolution (DPI)"
 

@@ -85,6 +85,14 @@ def sha256(
     return state.hexdigest()
 
 
+def digest(file: IO[bytes]) -> tuple[int, str]:
+    """Size and SHA-256 of all of a file that was written, wherever in it its writer went: of what
+    the system still holds of it. It is left at its end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size, hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
 def check_target(path: Path) -> None:
     """Refuse before the work on it: a name that its system cannot hold. Raises TargetError."""
     if os.name == "nt" and (why := windows.refused_part(path)):  # some it would change silently

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from colorbatch.errors import UsageError
 from colorbatch.ffmpeg import container_of
+from colorbatch.fs import real_paths
 from colorbatch.fs.real_paths import exists, real
-from colorbatch.inputs import lists, numbered_files, picture_files
+from colorbatch.inputs import lists, numbered_files, picture_files, targets
 from colorbatch.inputs.numbered_files import FRAME_SUFFIXES, FrameSequence
 from colorbatch.inputs.patterns import EVERYTHING, Patterns
 from colorbatch.inputs.targets import Taken
@@ -96,6 +97,7 @@ def find_films(
     Raises UsageError for a source that is not there or holds no film, and for an output that is a
     source.
     """
+    real_paths.forget()
     single = output if output is not None and names_a_film(output) else None
     if output is not None:
         _refuse_place(output.parent if single is not None else output)
@@ -212,8 +214,7 @@ def _of_folder(
 ) -> list[FoundClips]:
     """The films of a folder; `single`: one that is made of frames; `none`: real paths of what is
     no film of it. Raises UsageError."""
-    if output is not None and not single and real(output) == real(source):
-        raise UsageError(f"{output}: the output folder is a source")
+    targets.refuse_output(None if single else output, source)
     start = Path(real(source).name) if many else Path()
     skip = real(output) if output is not None else None
     films = [
@@ -320,25 +321,10 @@ def taken_by(found: Sequence[FoundClips], sound: Path | None) -> Taken:
     return Taken.of([*files, sound] if sound is not None else files, sequences)
 
 
-def refuse_clashes(jobs: Sequence[Job], taken: Taken | None = None) -> None:
-    """Raises UsageError where two jobs have one target, or a target is a source. taken: all
-    sources, where there are more than those of the jobs."""
-    taken = taken or Taken.of([job.source for job in jobs], ())
-    targets: dict[str, Job] = {}
-    for job in jobs:
-        if taken.holds(job.target):
-            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
-        if numbered_files.of_name(job.target) is not None:
-            continue  # names of frames are compared one by one (`numbered_plan`)
-        key = unicodedata.normalize("NFC", str(job.target)).casefold()
-        if (other := targets.setdefault(key, job)) is not job:
-            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
-
-
 def refuse_log(log: Path, jobs: Sequence[Job], sound: Path | None) -> None:
     """Raises UsageError for a log that is the sound, or has the name of a frame, of a source or of
     a result, there or not. What else a log must not be, `log.refuse_log` knows."""
     patterns = [path for job in jobs for path in (job.source, job.target)]
     frames = [one for path in patterns if (one := numbered_files.of_name(path)) is not None]
-    if Taken.of([sound] if sound is not None else [], frames).holds(log):
+    if Taken.of([sound] if sound is not None else [], frames).source(log):
         raise UsageError(f"--log {log}: this is the name of a source or of a result")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,9 @@ from colorbatch.errors import UsageError
 from colorbatch.formats.registry import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
 from colorbatch.fs import real_paths
 from colorbatch.fs.atomic import reachable
-from colorbatch.fs.real_paths import exists, real, real_file
+from colorbatch.fs.real_paths import exists, real
 from colorbatch.fs.windows import LONGEST_PLAIN
-from colorbatch.inputs import lists
+from colorbatch.inputs import lists, targets
 from colorbatch.inputs.patterns import EVERYTHING, Patterns, expand, is_pattern, split
 from colorbatch.job import Job
 
@@ -146,14 +145,14 @@ def plan_jobs(
     skip = real(output) if output is not None and not single_file else None
     if listed is not None:
         root, pictures = lists.pictures_of(listed, sources, patterns, skip)
-        _refuse_output_as_source(root, skip)
+        targets.refuse_output(skip, root)
         groups = [_Group(root, pictures)]
     else:
         groups = list(_groups(wanted, output, skip))
     jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
     if single_file and output is not None:
         jobs = [Job(job.source, output, named=True) for job in jobs]
-    _refuse_clashes(jobs)
+    targets.refuse_clashes(jobs)
     return jobs
 
 
@@ -227,7 +226,7 @@ def _groups(
         if patterns is None:
             yield _Group(source.parent, [(source, Path(source.name))], named=True)
             continue
-        _refuse_output_as_source(source, output)
+        targets.refuse_output(output, source)
         below = Path(real(source).name) if many else Path()
         paths = walk(source, SOURCE_SUFFIXES, skip, patterns)
         yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
@@ -272,11 +271,6 @@ def _refuse_equal_names(folders: Sequence[Path]) -> None:
             raise UsageError(f"{other} and {folder} would share one folder below the output")
 
 
-def _refuse_output_as_source(source: Path, output: Path | None) -> None:
-    if output is not None and real(output) == real(source):
-        raise UsageError(f"{output}: the output folder is a source; sources are never written to")
-
-
 def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
     """Those of the paths that are earlier results of others of them: `a_colorized.png` beside
     `a.png`, or beside `a.jpg` where the format was changed."""
@@ -287,35 +281,3 @@ def _results(paths: Sequence[Path], ending: str) -> Iterator[Path]:
         stem = path.stem.removesuffix(ending)
         if stem not in ("", path.stem) and path.with_name(stem) in originals:
             yield path
-
-
-def _refuse_clashes(jobs: Sequence[Job]) -> None:
-    targets: dict[str, Job] = {}
-    sources = {real_file(job.source) for job in jobs}
-    _refuse_sources_by_other_names(jobs)
-    for job in jobs:
-        if real_file(job.target) in sources:
-            raise UsageError(f"{job.target}: the target is a source; sources are never written to")
-        key = unicodedata.normalize("NFC", str(job.target)).casefold()
-        if (other := targets.setdefault(key, job)) is not job:
-            raise UsageError(f"{other.source} and {job.source} would both become {job.target}")
-
-
-def _refuse_sources_by_other_names(jobs: Sequence[Job]) -> None:
-    """Targets that are there and are sources though they are spelled in another way: in another
-    letter case on a disk that takes no notice of it, through a mount, or as a hard link."""
-    folders = {real_paths.identity(folder) for folder in {job.source.parent for job in jobs}}
-    there = [(job, found) for job in jobs if (found := real_paths.identity(job.target)) is not None]
-    beside = {
-        folder: real_paths.identity(folder) in folders
-        for folder in {job.target.parent for job, _ in there}
-    }
-    doubtful = [one for one in there if beside[one[0].target.parent] or one[1].links > 1]
-    if not doubtful:  # the usual run asks nothing of its sources here
-        return
-    sources = {real_paths.identity(job.source): job.source for job in jobs}
-    for job, found in doubtful:
-        if (source := sources.get(found)) is not None:
-            raise UsageError(
-                f"{job.target}: this is {source} by another name; sources are never written to"
-            )

@@ -71,6 +71,7 @@ class Book:
         self._path = self._place / f"{self._name}.jsonl"
         self._lock = FolderLock(self._place, self._name)
         self._torn = False
+        self._before = b""
         self._queue: list[bytes] = []
         self._queued = self._written = 0
         self._mutex, self._writing = threading.Lock(), threading.Lock()
@@ -112,13 +113,19 @@ class Book:
             message = f"{self._path}: cannot read this journal: {error.strerror or error}"
             raise TargetError(message) from error
 
+    def put_before(self, line: bytes) -> None:
+        """Have a line stand before the next one, if there is to be another."""
+        with self._mutex:
+            self._before = line
+
     def append(self, line: bytes = b"") -> None:
         """Add a line and bring it to the disk, together with those of other threads that wait.
 
         Raises OutputFullError: without its journal a run cannot go on.
         """
         with self._mutex:
-            self._queue.append(line)
+            self._queue.append(self._before + line)
+            self._before = b""
             self._queued += 1
             mine = self._queued
         with self._writing:

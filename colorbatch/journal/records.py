@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from colorbatch.fs.atomic import reachable, sha256
-from colorbatch.job import Job
+from colorbatch.job import Job, Outcome
 
 FINISHED = "finished"
 OTHER_SETTINGS = "made with other settings"
@@ -41,7 +41,13 @@ class Made:
     kind: str = ""
     reason: str = ""
     source_sha256: str = ""
-    """Of numbered frames; empty where it was not asked for."""
+    what: str = "still"
+    """Its class, `Outcome.what`."""
+    notes: tuple[str, ...] = ()
+    pages: int = 1
+    seconds: float = 0.0
+    run: str = ""
+    """The journal's name for the run that made it, whose `run` line says with what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,20 @@ class Record:
 
     def to_line(self, state: str) -> bytes:
         """The line, as bytes that end with a line break."""
-        values = dataclasses.asdict(self)
-        line = {"state": state, **values.pop("made"), **values}
-        return line_of({name: line[name] for name in line if name not in _NEWER or line[name]})
+        own = {name: getattr(self, name) for name in _OWN}
+        made = {name: getattr(self.made, name) for name in _MADE}
+        what = made.pop("what")
+        told = {name: made[name] for name in made if made[name] != _NEWER.get(name)}
+        return line_of({"state": state, "class": what, **told, **own})
 
     @classmethod
     def from_line(cls, values: dict[str, Any]) -> Record | None:
         """The same from a line's values; None where one is missing or of another type."""
-        values = _NEWER | values
+        values = {**_NEWER, **values}
+        if type(values["notes"]) is not list and values["notes"]:
+            return None
+        values["what"] = values.get("class", "still")
+        values["notes"] = tuple(values["notes"])
         if not all(type(values.get(name)) is kind for name, kind in _TYPES.items()):
             return None
         own, made = ({name: values[name] for name in names} for names in (_OWN, _MADE))
@@ -77,24 +89,54 @@ _OWN, _MADE = (
     tuple(field.name for field in dataclasses.fields(kind) if field.name != "made")
     for kind in (Record, Made)
 )
-_NUMBERS = {"target_size", "source_size", "source_mtime_ns"}
-_NEWER = {"source_sha256": ""}
-"""What lines of before lack."""
-_TYPES = {name: int if name in _NUMBERS else str for name in (*_OWN, *_MADE)}
+_NUMBERS = {"target_size", "source_size", "source_mtime_ns", "pages"}
+_NEWER: dict[str, Any] = {
+    "source_sha256": "", "notes": (), "pages": 1, "seconds": 0.0, "run": ""
+}  # fmt: skip
+"""What lines of before lack, and others where it is nothing."""
+_TYPES = {
+    **{name: int if name in _NUMBERS else str for name in (*_OWN, *_MADE)},
+    "notes": tuple,
+    "seconds": float,
+}
 
 
 def record_of(job: Job, made: Made, size: int, digest: str) -> Record:
     assert job.home is not None
-    try:
-        source = Path(os.path.relpath(job.source, job.home)).as_posix()
-    except ValueError:  # another drive
-        source = job.source.as_posix()
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return Record(job.place, size, digest, source, at, made)
+    return Record(job.place, size, digest, source_of(job), now(), made)
 
 
 def line_of(values: dict[str, object]) -> bytes:
     return json.dumps(values).encode() + b"\n"
+
+
+def outcome_line(outcome: Outcome, job: Job, run: str = "") -> bytes:
+    """The line of an end that leaves no result, or that of a whole clip: `Outcome.values`, with
+    places as in a `Record`. run: as of `Made`, whose line then says with what."""
+    values = outcome.values()
+    values |= {"target": job.place, "source": source_of(job), "run": run, "at": now()}
+    if run:
+        del values["made_by"]
+    told = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    return line_of({"state": "outcome", **told})
+
+
+def made_by_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a run made results (`Outcome.made_by`), from its line."""
+    return {name: value for name, value in run.items() if name not in ("state", "run", "at")}
+
+
+def source_of(job: Job) -> str:
+    """A job's source, relative to its home where that is possible."""
+    try:
+        return Path(os.path.relpath(job.source, job.home or job.target.parent)).as_posix()
+    except ValueError:  # another drive
+        return job.source.as_posix()
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def source_stamp(path: Path) -> tuple[int, int]:
@@ -122,27 +164,57 @@ def verdict(
     was skipped later. With `replace` outdated results are about to be written over, and are read to
     see that they are the very files that the journal tells of; otherwise their size decides.
     """
-    there = _size(job.target)
+    there = _size(job.target) or None
     if job.home is None:  # the one file that the user named
         return (EXISTS, True) if there else ("", False)
     if record is None:
-        return (NOT_OURS, False) if there else ("", False)
-    made, stale = record.made, ""
-    if not _same_source(made, job.source):
-        stale = SOURCE_CHANGED
-    elif made.model and made.model != model():
-        stale = OTHER_MODEL
-    elif made.settings != settings(made):
-        stale = OTHER_SETTINGS
+        return judged(there, None, str)
+    made = record.made
+
+    def why() -> str:
+        return stale(
+            _same_source(made, job.source),
+            lambda: not made.model or made.model == model(),
+            lambda: made.settings == settings(made),
+        )
+
     if made.outcome == "skipped":
-        if stale:
+        if why():
             return verdict(job, older, settings, model, replace=replace)
         return made.reason, False
-    if there and there != record.target_size:
+    reason, outdated = judged(there, record.target_size, why)
+    if outdated and replace and not is_file(job.target, record):
         return RESULT_CHANGED, False
-    if there and stale and replace and not is_file(job.target, record):
+    return reason, outdated
+
+
+def judged(size: int | None, recorded: int | None, changed: Callable[[], str]) -> tuple[str, bool]:
+    """Why a result need not be made, and whether it is outdated; ('', False) if it is to make. The
+    one rule for pictures, films and frames.
+
+    size: bytes of the file that has the target's name, None without one; recorded: of the one that
+    the journal knows, None where it knows none; changed: see `stale`, asked where it matters.
+    """
+    if size is None:
+        return "", False
+    if recorded is None:
+        return NOT_OURS, False
+    if size != recorded:
         return RESULT_CHANGED, False
-    return (stale or FINISHED, bool(stale)) if there else ("", False)
+    why = changed()
+    return why or FINISHED, bool(why)
+
+
+def stale(
+    same_source: bool, same_model: Callable[[], bool], same_settings: Callable[[], bool]
+) -> str:
+    """What of that which a result was made of, and with, is another now; "" for nothing. The source
+    comes before the model, the model before the settings."""
+    if not same_source:
+        return SOURCE_CHANGED
+    if not same_model():
+        return OTHER_MODEL
+    return "" if same_settings() else OTHER_SETTINGS
 
 
 def _same_source(made: Made, path: Path) -> bool:

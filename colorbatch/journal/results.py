@@ -7,6 +7,10 @@ name (`named`); it gets its name; its folder is brought to the disk; a short lin
 A kill at any instant so leaves a target either without a file or known with its SHA-256: nothing is
 lost, and nothing is taken for ours that is not. A torn last line is ignored.
 
+A full line holds what an `Outcome` does; with what its run made it (program, model, device and
+settings in clear) a `run` line before it says. What failed, and how a whole sequence ended, is an
+`outcome` line: told, and never taken for finished.
+
 Flows in: jobs, and results as they are written. Flows out: a `Record` per known target. Knows no
 pixels.
 """
@@ -14,17 +18,27 @@ pixels.
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import make_room
-from colorbatch.job import Job
+from colorbatch.job import Job, Outcome
 from colorbatch.journal.append_log import FOLDER, Book, Lone, refuse_if_at_work, values_of
-from colorbatch.journal.records import Made, Record, is_file, line_of, record_of
+from colorbatch.journal.records import (
+    Made,
+    Record,
+    is_file,
+    line_of,
+    made_by_of,
+    now,
+    outcome_line,
+    record_of,
+)
 
 
 class Journals:
@@ -46,6 +60,7 @@ class Journals:
         self._books = {home: Book(home, shard) for home in self._folders}
         self._lone = {job.target: Lone(job.target) for job in jobs if job.home is None}
         self._known: _Known | None = None
+        self._run = ""
 
     def lock(self, *, make: bool = True) -> bool:
         """Take the locks and remove what killed runs left; with `make` false only where there is a
@@ -76,6 +91,19 @@ class Journals:
             if place not in own:
                 refuse_if_at_work(place)
 
+    def begins(self, made_by: Mapping[str, object]) -> None:
+        """With what this run makes results, as of `Outcome.made_by`; when locked. A journal tells
+        it before the first line that it gets."""
+        self._run = secrets.token_hex(4)
+        line = line_of({"state": "run", "run": self._run, "at": now(), **made_by})
+        for book in self._books.values():
+            if book.owner:
+                book.put_before(line)
+
+    def made_by(self, made: Made) -> Mapping[str, object]:
+        """With what a result was made, as far as its journal tells."""
+        return self._read().runs.get(made.run, {})
+
     def find(self, job: Job) -> Record | None:
         """The last word on a job's target: a file, or that its source was skipped."""
         file = self.find_file(job)
@@ -103,37 +131,52 @@ class Journals:
     def writing(
         self,
         job: Job,
-        made: Made,
+        made: Callable[[], Made],
         modified_ns: int | None = None,
-        told: Callable[[Record], None] = lambda record: None,
+        told: Callable[[str], None] = lambda sha256: None,
     ) -> Iterator[IO[bytes]]:
         """A file that becomes the job's target, as `atomic.replacing`, and is recorded when the
-        block ends well. told: of the record, when it is. Raises TargetError."""
+        block ends well. made: asked then; told: of the file's SHA-256. Raises TargetError."""
         if job.home is None:
             owner = self._lone[job.target].owner
-            with atomic.replacing(job.target, modified_ns, owner=owner) as file:
+            with atomic.replacing(
+                job.target,
+                modified_ns,
+                owner=owner,
+                before=lambda file: told(atomic.digest(file)[1]),
+            ) as file:
                 yield file
             atomic.sync_folder(job.target.parent)
             return
         book = self._books[job.home]
-        records: list[Record] = []
 
         def announce(file: IO[bytes]) -> None:
-            size = file.seek(0, 2)
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-            records.append(record_of(job, made, size, sha256))
-            book.append(records[-1].to_line("named"))
+            size, sha256 = atomic.digest(file)
+            told(sha256)
+            book.append(record_of(job, self._of_run(made()), size, sha256).to_line("named"))
 
         with atomic.replacing(job.target, modified_ns, owner=book.owner, before=announce) as file:
             yield file
         book.confirm(line_of({"state": "finished", "target": job.place}), job.target.parent)
-        told(records[-1])
 
     def skip(self, job: Job, made: Made) -> None:
         """Record that a source has no result, and why, so that it is not read again."""
         if job.home is not None:
-            self._books[job.home].confirm(record_of(job, made, 0, "").to_line("finished"), None)
+            record = record_of(job, self._of_run(made), 0, "")
+            self._books[job.home].confirm(record.to_line("finished"), None)
+
+    def tell(self, job: Job, outcome: Outcome) -> None:
+        """Record how a source ended without a record of its own: that it failed, and why, or what
+        became of a whole clip. It is tried again all the same."""
+        if job.home is not None and self.is_open(job):
+            self._books[job.home].confirm(outcome_line(outcome, job, self._run), None)
+
+    def is_open(self, job: Job) -> bool:
+        """Whether there is a journal for a job, and this run writes it."""
+        return job.home in self._books and bool(self._books[job.home].owner)
+
+    def _of_run(self, made: Made) -> Made:
+        return dataclasses.replace(made, run=self._run) if self._run else made
 
     def close(self) -> None:
         """Confirm what is left and give the locks back; may be called twice."""
@@ -182,6 +225,8 @@ class _Known:
         """Sources without a result; what an earlier run made of them may still be there."""
         self.named: dict[str, Record] = {}
         """Announced, and not confirmed."""
+        self.runs: dict[str, Mapping[str, object]] = {}
+        """A run's name -> with what it made results."""
 
     def read(self, home: Path) -> None:
         """Add the journals of a home, if it has any; of several words the latest holds."""
@@ -198,6 +243,8 @@ class _Known:
                 target = f"{start}{values.get('target')}"
                 if values.get("state") == "named" and (record := Record.from_line(values)):
                     named[target] = record
+                elif values.get("state") == "run":
+                    self.runs[str(values.get("run"))] = made_by_of(values)
                 elif values.get("state") == "finished":
                     record = (
                         named.pop(target, None) if len(values) == 2 else Record.from_line(values)

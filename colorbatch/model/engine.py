@@ -15,6 +15,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,14 +94,16 @@ class Engine:
         card = self.card
         return f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
 
-    def made_by(self, model_sha256: str) -> dict[str, object]:
-        """Program, model and device, for a report; model_sha256: of the model's file."""
+    def made_by(self, model_sha256: str, settings: Mapping[str, object]) -> dict[str, object]:
+        """Program, model, device and settings, for outcomes and reports; model_sha256: of the
+        model's file; settings: in clear."""
         return {
             "program": f"colorbatch {__version__}",
             "model": self.card.name,
             "model_sha256": model_sha256,
             "device": self.device,
             "provider": self.provider,
+            "settings": dict(settings),
         }
 
     @property

@@ -9,7 +9,8 @@ import psutil
 
 from colorbatch.errors import UsageError
 
-UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+UNITS = "KMGT"
+"""Each is 1024 of the one before it."""
 LEAST = 512 * 2**20
 """The program and its model need most of it (`memory_need.BASE_BYTES`)."""
 NO_LIMIT = 2**60
@@ -21,7 +22,7 @@ def parse(text: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?\s*", text, re.ASCII | re.I)
     if found is None:
         raise UsageError(f"--memory {text}: a size is wanted, such as 4G or 800M")
-    size = float(found[1]) * UNITS[found[2].upper()]
+    size = float(found[1]) * 1024 ** (1 + UNITS.index(found[2].upper()))
     if not LEAST <= size < NO_LIMIT:
         raise UsageError(
             f"--memory {text}: at least {LEAST // 2**20}M is wanted",
@@ -32,7 +33,7 @@ def parse(text: str) -> int:
 
 def text(size: int) -> str:
     """Bytes as people write them: "1.5G"."""
-    return f"{size / UNITS['G']:.1f}G"
+    return f"{size / 2**30:.1f}G"
 
 
 def of_machine(processes: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:

@@ -5,22 +5,10 @@ The command line shows what it is told; who uses the package from Python needs n
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-Unit = Literal["frame", "B"]
-
-
-class Stages(Protocol):
-    """Told how far each stage of the work on one source is."""
-
-    def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
-        """The next stage of the work, and who is to be told how many frames or bytes are done more;
-        what: in words, "" for the making itself."""
-
-    def found(self, count: int) -> None:
-        """So many were done before this run."""
+Unit = Literal["picture", "frame", "B"]
 
 
 class Watch(Protocol):
@@ -42,16 +30,12 @@ class Watch(Protocol):
         """The sources are counted and judged, and now the work begins; how many there are, and how
         many of them have their outcome already."""
 
-    def progress(self, name: str) -> contextlib.AbstractContextManager[Stages]:
-        """Who is told how far the work on a source is."""
-
-
-class _NoProgress:
     def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
-        return lambda more: None
+        """The next stage of the work on one source, which ends the one before; returns who is to be
+        told how many frames or bytes of it are done more. what: in words."""
 
     def found(self, count: int) -> None:
-        pass
+        """So many of this stage were done before this run."""
 
 
 class Unwatched:
@@ -74,5 +58,8 @@ class Unwatched:
     def begun(self, total: int, finished: int) -> None:
         pass
 
-    def progress(self, name: str) -> contextlib.AbstractContextManager[Stages]:
-        return contextlib.nullcontext(_NoProgress())
+    def stage(self, what: str, total: int | None, unit: Unit = "frame") -> Callable[[int], None]:
+        return lambda more: None
+
+    def found(self, count: int) -> None:
+        pass

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,14 +19,14 @@ from typing import IO
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, reason_of
 from colorbatch.formats import memory_need
-from colorbatch.fs.atomic import make_folder, replacing
-from colorbatch.job import ImageSettings, Job, Outcome, Redo
-from colorbatch.journal.records import Made, source_stamp, verdict
+from colorbatch.fs.atomic import digest, make_folder, replacing
+from colorbatch.job import ImageSettings, Job, Outcome, Redo, in_clear, part_of_model
+from colorbatch.journal.records import RESULT_CHANGED, Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory, pipeline
 from colorbatch.stills import one_still
-from colorbatch.stills.digest import settings_digest
+from colorbatch.stills.digest import still_digest
 
 logger = logging.getLogger(__name__)
 
@@ -51,23 +52,47 @@ def split_finished(
     if redo == "all":
         return list(jobs), []
     todo, skipped = [], []
+    digests: dict[tuple[object, ...], str] = {}  # results are many, and alike
     for job in jobs:
         record, older = journals.find(job), None
         if record is not None and record.made.outcome == "skipped":
             older = journals.find_file(job)
 
-        def digest(made: Made, job: Job = job) -> str:
-            return settings_digest(settings, job, made.kind, made.outcome)
+        def now(made: Made, job: Job = job) -> str:
+            alike = made.kind, made.outcome, job.named, job.target.suffix
+            if alike not in digests:
+                digests[alike] = still_digest(settings, job, made.kind, made.outcome)
+            return digests[alike]
 
         again = redo == "outdated"
-        reason, outdated = verdict(job, record, digest, model, older=older, replace=again)
+        reason, outdated = verdict(job, record, now, model, older=older, replace=again)
         if not reason or (outdated and again):
             todo.append(job)
+        elif record is None:
+            skipped.append(Outcome(job.source, job.target, "skipped", reason, outdated=outdated))
         else:
-            kind = record.made.kind if record and record.made.outcome == "skipped" else ""
-            outcome = Outcome(job.source, job.target, "skipped", reason, kind, outdated=outdated)
-            skipped.append(outcome)
+            kind = record.made.kind if record.made.outcome == "skipped" else ""
+            found = record if older is None or reason == record.made.reason else older
+            known = _as_known(job, reason, outdated, found, journals.made_by(found.made))
+            skipped.append(replace(known, kind=kind) if kind else known)
     return todo, skipped
+
+
+def _as_known(
+    job: Job, reason: str, outdated: bool, record: Record, made_by: Mapping[str, object]
+) -> Outcome:
+    """The outcome of a source that was done before, with what its record tells."""
+    made = record.made
+    return Outcome(
+        job.source,
+        job.target,
+        "skipped",
+        reason,
+        outdated=outdated,
+        source_sha256=made.source_sha256,
+        target_sha256="" if reason == RESULT_CHANGED else record.target_sha256,
+        made_by=made_by if made.model else part_of_model(made_by, "kept"),
+    )
 
 
 @dataclass(frozen=True)
@@ -119,44 +144,93 @@ class _Work:
     """(H, W) that the model sees."""
     mark: str
     journals: Journals | None
-    model_sha256: str
+    made_by: Mapping[str, object]
+    """As of `Outcome`."""
     room: _Room
     predict: one_still.Predict
+    begun: dict[Job, float] = field(default_factory=dict)
+    """When work on a job began, by the monotonic clock."""
 
     def cost(self, job: Job) -> int:
         upright, views = self.settings.upright, one_still.VIEWS
         cost = memory_need.of_coloring(job.source, job.target, upright=upright, views=views)
         return self.room.note(job, cost)
 
-    def read(self, job: Job) -> pipeline.Loaded[tuple[one_still.Held, Stamp]]:
+    def read(self, job: Job) -> pipeline.Loaded[tuple[one_still.Held, Stamp, str]]:
+        self.begun[job] = time.monotonic()
         self.room.check(job)
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
         held, lightness = one_still.read(job, self.settings, self.size)
-        return pipeline.Loaded((held, stamp), lightness)
+        sha256 = "" if held.fate == "skipped" else one_still.sha256(job)
+        return pipeline.Loaded((held, stamp, sha256), lightness)
 
     def finish(
-        self, job: Job, read: tuple[one_still.Held, Stamp], ab: color.Float | None
+        self, job: Job, read: tuple[one_still.Held, Stamp, str], ab: color.Float | None
     ) -> Outcome:
-        held, stamp = read
+        held, stamp, source_sha256 = read
+        target_sha256 = ""
 
-        def made(end: str, kinds: str, reason: str = "") -> Made:
-            digest = settings_digest(self.settings, job, kinds, end)
-            model = self.model_sha256 if end == "colored" else ""
-            return Made(*stamp, digest, model, end, kinds, reason)
+        def made(end: str, outcome: Outcome) -> Made:
+            kinds = outcome.kind if end == "skipped" else held.all_kinds
+            settings = still_digest(self.settings, job, kinds, end)
+            model = str(self.made_by["model_sha256"]) if end == "colored" else ""
+            return Made(
+                *stamp,
+                settings,
+                model,
+                end,
+                kinds,
+                outcome.reason,
+                source_sha256,
+                notes=outcome.notes,
+                pages=outcome.pages,
+                seconds=round(self.seconds(job), 3),
+            )
 
-        def writing(end: str) -> AbstractContextManager[IO[bytes]]:
+        def told(sha256: str) -> None:
+            nonlocal target_sha256
+            target_sha256 = sha256
+
+        def writing(end: str, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
             modified_ns = stamp[1] if self.settings.times else None
             if self.journals is None:
-                return replacing(job.target, modified_ns)
-            return self.journals.writing(job, made(end, held.all_kinds), modified_ns)
+                return replacing(job.target, modified_ns, before=lambda file: told(digest(file)[1]))
+
+            def whole() -> Made:
+                return made(end, held.outcome(job, (*notes, *self.room.told(job))))
+
+            return self.journals.writing(job, whole, modified_ns, told)
 
         chroma: Iterable[color.Float] | None = ab
         if chroma is None and held.fate == "colored":
             chroma = one_still.late_chroma(job, held, self.settings, self.size, self.predict)
         outcome = one_still.finish(job, held, chroma, self.settings, self.mark, writing)
         if self.journals is not None and outcome.status == "skipped":
-            self.journals.skip(job, made("skipped", outcome.kind, outcome.reason))
-        return replace(outcome, notes=outcome.notes + self.room.told(job))
+            self.journals.skip(job, made("skipped", outcome))
+        return replace(
+            outcome,
+            notes=outcome.notes + self.room.told(job),
+            source_sha256=source_sha256,
+            target_sha256=target_sha256,
+        )
+
+    def seconds(self, job: Job) -> float:
+        """Since work on a job began."""
+        begun = self.begun.get(job)
+        return 0.0 if begun is None else time.monotonic() - begun
+
+    def ended(self, done: pipeline.Done[Job, Outcome]) -> Outcome:
+        """A job's outcome, with what every one has; one that failed is recorded."""
+        outcome, job = _outcome(done), done.item
+        outcome = replace(
+            outcome,
+            seconds=self.seconds(job),
+            made_by=part_of_model(self.made_by, outcome.status),
+        )
+        self.begun.pop(job, None)
+        if self.journals is not None and outcome.status == "failed":
+            self.journals.tell(job, outcome)
+        return outcome
 
 
 def colorize_images(
@@ -189,7 +263,10 @@ def colorize_images(
         with one_at_a_time:  # files of many pages ask for it while they are written
             return engine.predict(lightness)
 
-    work = _Work(settings, engine.size, engine.mark, journals, model_sha256, room, predict)
+    made_by = engine.made_by(model_sha256, in_clear(settings))
+    if journals is not None:
+        journals.begins(made_by)
+    work = _Work(settings, engine.size, engine.mark, journals, made_by, room, predict)
     failed = threading.Event()
     full: OutputFullError | None = None
     results = pipeline.run(
@@ -209,7 +286,7 @@ def colorize_images(
                 continue
             if done.error is not None and fail_fast:
                 failed.set()
-            yield _outcome(done)
+            yield work.ended(done)
     if full is not None:
         raise full
 

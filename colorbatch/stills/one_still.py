@@ -7,8 +7,9 @@ to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
@@ -22,6 +23,7 @@ from colorbatch.formats import reader, registry, writer
 from colorbatch.formats.provenance import is_marked
 from colorbatch.formats.registry import FORMATS, Format
 from colorbatch.formats.still import Still, stored, upright
+from colorbatch.fs import atomic
 from colorbatch.fs.atomic import check_target, make_folder, reachable
 from colorbatch.job import Fate, ImageSettings, Job, Outcome
 
@@ -32,8 +34,9 @@ VIEWS = 32
 show them, so many at a time, when they are written."""
 COPY_BYTES = 1 << 20
 OURS = "made by colorbatch"
-Writing = Callable[[str], AbstractContextManager[IO[bytes]]]
-"""From "colored", "kept" or "copied" (byte for byte) to a file that becomes the target."""
+Writing = Callable[[str, Sequence[str]], AbstractContextManager[IO[bytes]]]
+"""From "colored", "kept" or "copied" (byte for byte), and notes, which are whole when the file is,
+to a file that becomes the target."""
 Predict = Callable[[color.Float], color.Float]
 """L* (N, H, W) to ab (N, H, W, 2), as `Engine.predict`."""
 
@@ -119,6 +122,13 @@ def read(
     return Held(judged.kinds, judged.fates, held, format_), lightness
 
 
+def sha256(job: Job) -> str:
+    """SHA-256 of a source, just after it was read: of what the system still holds of it. Raises
+    SourceError."""
+    with _reading(job):
+        return atomic.sha256(job.source)
+
+
 def _judged(job: Job, settings: ImageSettings, at_least: int = 0) -> Iterator[tuple[Still, Judged]]:
     """Every page with what the file is as far as it; NOTHING, and no more, where one bears our
     mark. at_least: as of `reader.pages`. Raises SourceError."""
@@ -184,25 +194,25 @@ def finish(
     if held.fate == "skipped":
         return held.outcome(job)
     format_ = registry.of_result(job.target.suffix, held.format)
-    notes = tuple(_told(job, held, format_))
+    notes = list(_told(job, held, format_))
     make_folder(job.target.parent)
     if ab is None and format_ == held.format:
-        _copy(job, writing)
+        _copy(job, functools.partial(writing, "copied", notes))
     else:
         style = writer.StillStyle(mark, settings.saturation, settings.quality, settings.upright)
         pages = _with_chroma(job, held, ab, settings)
-        with writing(held.fate) as file:
+        with writing(held.fate, notes) as file:
             notes += writer.write(file, pages, format_, style)
-    return held.outcome(job, notes)
+    return held.outcome(job, tuple(notes))
 
 
-def _copy(job: Job, writing: Writing) -> None:
+def _copy(job: Job, writing: Callable[[], AbstractContextManager[IO[bytes]]]) -> None:
     """The source byte for byte. Raises SourceError for what cannot be read, TargetError for what
     cannot be written."""
     with contextlib.ExitStack() as stack:
         with _reading(job):
             source = stack.enter_context(reachable(job.source).open("rb"))
-        file = stack.enter_context(writing("copied"))
+        file = stack.enter_context(writing())
         while True:
             with _reading(job):
                 part = source.read(COPY_BYTES)

@@ -16,7 +16,7 @@ from colorbatch.errors import OutputFullError, UsageError
 from colorbatch.formats.registry import READ, in_words
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
-from colorbatch.job import Job, Outcome
+from colorbatch.job import Job, Outcome, in_clear
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
@@ -25,7 +25,7 @@ from colorbatch.run.log import Log, open_log
 from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 from colorbatch.stills import batch
-from colorbatch.stills.forecast import HOW_TO_TIME, Forecast, take_sample
+from colorbatch.stills.forecast import HOW_TO_TIME, Forecast, choose
 from colorbatch.stills.request import PictureRequest
 
 
@@ -50,17 +50,25 @@ class PictureRun(Run):
         model_sha256 = functools.cache(lambda: sha256(find_model(request.model)))
 
         def plan() -> tuple[list[Job], list[Job], list[Outcome]]:
+            """What is to do, what of it a sample leaves out, and what is not to do."""
             todo, skipped = batch.split_finished(
                 jobs, journals, settings, model_sha256, redo=request.redo
             )
-            return take_sample(jobs, todo, skipped, request.sample)
+            if request.sample is None:
+                return todo, [], skipped
+            chosen = {job.target for job in choose(jobs, request.sample)}
+            return (
+                [job for job in todo if job.target in chosen],
+                [job for job in todo if job.target not in chosen],
+                [outcome for outcome in skipped if outcome.target in chosen],
+            )
 
         with Journals(jobs, request.part) as journals:
             if not request.dry_run:
                 journals.lock(make=False)
             todo, rest, skipped = plan()
             report.total = len(todo) + len(skipped)
-            forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+            forecast = Forecast(todo, rest, skipped, settings, request.workers)
             if request.dry_run:
                 yield from self._foreseen(todo, skipped, forecast)
                 return
@@ -73,15 +81,14 @@ class PictureRun(Run):
             # until its lock is taken, another run may make what a place did not have
             if todo and journals.lock() and (todo, rest, skipped) != (now := plan()):
                 todo, rest, skipped = now
-                forecast = Forecast.of(todo, rest, skipped, settings, request.workers)
+                forecast = Forecast(todo, rest, skipped, settings, request.workers)
                 self._check_space(forecast)
             yield from skipped
             ended: list[Outcome] = []
             started = time.monotonic()
             if todo and engine is not None:
                 watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
-                report.made_by = engine.made_by(model_sha256())
-                report.made_by["settings"] = dataclasses.asdict(settings)
+                report.made_by = engine.made_by(model_sha256(), in_clear(settings))
                 watch.begun(report.total, report.finished)
                 for outcome in self._made(todo, engine, journals, model_sha256()):
                     if request.sample:

@@ -43,7 +43,8 @@ def _is_reachable(node: ast.expr) -> bool:
         "formats/headers",
         "formats/memory_need",
         "formats/reader",
-        "stills/estimate",
+        "run/estimate",
+        "stills/forecast",
         "stills/one_still",
     ],
 )

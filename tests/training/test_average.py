@@ -89,6 +89,10 @@ def test_weights_between(two: tuple[Path, Path], photos: Photos, tmp_path: Path)
             # float32 rounding of weights around 0.02 and 1
             allowed = 0 if share in (0, 1) else 2e-7
             assert (value.double() - wanted).abs().max() <= allowed, name
+        if share in (0, 1):  # and so are the statistics of batch norm
+            end = checkpoint.load(two[round(share)])["ema"]
+            made = checkpoint.load(out)["ema"]
+            assert all(torch.equal(made[name], value) for name, value in end.items())
         state, theirs = checkpoint.load(out), checkpoint.load(two[1])
         assert state["config"] == theirs["config"]
         assert all(torch.equal(state["ema"][k], state["generator"][k]) for k in state["ema"])
@@ -108,8 +112,8 @@ def test_gain(generator: str, tiny: TrainConfig, photos: Photos, tmp_path: Path)
     config = dataclasses.replace(tiny, generator=generator, width=16, crop=1.0)
     _run(tmp_path / "a", config)
     made = {}
-    for gain in (1.0, 1.25):
-        out = tmp_path / f"gain{gain}"
+    for gain in ((1.0,), (1.25,), (0.8, 1.5)):
+        out = tmp_path / f"gain{gain[0]}"
         folders, cache = [Folder(photos[0])], tmp_path / "cache"
         run = tmp_path / "a"
         average(run, run, 0.5, out, gain=gain, data=folders, cache=cache, say=_silent)
@@ -118,9 +122,12 @@ def test_gain(generator: str, tiny: TrainConfig, photos: Photos, tmp_path: Path)
         condition = torch.linspace(-1, 1, 64 * 64).reshape(1, 1, 64, 64)
         made[gain] = network(condition).double()
     # float32 sums before tanh; float64 behind it
-    assert (made[1.25].atanh() - 1.25 * made[1.0].atanh()).abs().max() < 1e-5
-    assert made[1.0].abs().max() > 1e-3
-    assert state["history"][-1]["summary"] == "between a and a, share 0.5, gain 1.25"
+    plain = made[(1.0,)].atanh()
+    assert (made[(1.25,)].atanh() - 1.25 * plain).abs().max() < 1e-5
+    wanted = torch.stack([0.8 * plain[:, 0], 1.5 * plain[:, 1]], dim=1)
+    assert (made[(0.8, 1.5)].atanh() - wanted).abs().max() < 1e-5
+    assert made[(1.0,)].abs().amax(dim=(0, 2, 3)).min() > 1e-3
+    assert state["history"][-1]["summary"] == "between a and a, share 0.5, gain 0.8, 1.5"
 
 
 def test_from_weights_alone(two: tuple[Path, Path], photos: Photos, tmp_path: Path) -> None:

@@ -8,14 +8,20 @@ leaves as they are stored (palettes, CMYK, few bits).
 
 import logging
 
-from colorbatch.formats.tiff.page_headers import stored_pages
-from colorbatch.formats.tiff.page_reader import STARTS, pages
-from colorbatch.formats.tiff.page_writer import Sheet, keeps_jpeg, tables_for_color, write
+from colorbatch.formats.tiff.page_reader import STARTS, pages, stored_pages
+from colorbatch.formats.tiff.page_writer import (
+    Sheet,
+    keeps_jpeg,
+    not_written,
+    tables_for_color,
+    write,
+)
 
 __all__ = [
     "STARTS",
     "Sheet",
     "keeps_jpeg",
+    "not_written",
     "pages",
     "stored_pages",
     "tables_for_color",

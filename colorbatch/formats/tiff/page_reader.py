@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO, Any
@@ -17,33 +16,15 @@ from PIL import Image
 
 from colorbatch.color import Codes, widened
 from colorbatch.errors import SourceError
-from colorbatch.formats import metadata
-from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
 from colorbatch.formats.pillow_modes import samples_of
-from colorbatch.formats.still import Decoded, Still, check_size, from_samples, stored
-from colorbatch.formats.tiff import resolution
-from colorbatch.formats.tiff.layout import (
-    BIG_BYTES,
-    DEFLATE,
-    JPEG,
-    KEPT_TAGS,
-    LOSSLESS,
-    NONE,
-    TAG_ICC,
-    TAG_IPTC,
-    TAG_MAX,
-    TAG_ORIENTATION,
-    TAG_PAGE_NUMBER,
-    TAG_PHOTOSHOP,
-    TAG_X_RESOLUTION,
-    TAG_XMP,
-    TAG_Y_RESOLUTION,
-    header_of,
-)
+from colorbatch.formats.still import Packing, Still, Stored, check_size, from_samples, stored
+from colorbatch.formats.tiff import mending, page_tags, resolution
+from colorbatch.formats.tiff.layout import BIG_BYTES, DEFLATE, JPEG, LOSSLESS, NONE
 from colorbatch.job import MAX_PIXELS
 
-YCBCR_BYTES, OTHER_BYTES = 10, 16
-"""Bytes per pixel at the peak of reading a page in Y'CbCr, and one that goes through Pillow."""
+PACKBITS = 32773
+PILLOW_BYTES = 16
+"""Bytes per pixel at the peak of reading a page that goes through Pillow."""
 DECODERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Strips or tiles that are decoded at the same time."""
 READ_BYTES = 1 << 24
@@ -57,7 +38,7 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
     Raises SourceError, or what the decoders raise; sizes are checked before the first page is read.
     """
     size = file.seek(0, 2)
-    file.seek(0)
+    file = mending.mended(file)
     tiff: Any
     with tifffile.TiffFile(file) as tiff:
         chain, notes = listed(tiff.pages)
@@ -85,26 +66,42 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
             yield ready.pop()  # not held here while its user is at work
 
 
-def decoded(page: Any) -> Decoded:
-    """What `pages` would make of a page of tifffile's. Raises SourceError, or anything for a broken
-    one."""
+def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
+    """What the headers tell of every page but thumbnails and masks, in order; nothing is decoded.
+    Raises what tifffile raises."""
+    tiff: Any
+    with tifffile.TiffFile(mending.mended(file)) as tiff:
+        for page in filter(is_picture, listed(tiff.pages)[0]):
+            palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
+            packing: Packing = "lossless"
+            if page.bitspersample < 8 or palette:
+                packing = "few"
+            elif page.compression in (NONE, PACKBITS):  # of photographs it makes little less
+                packing = "none"
+            elif page.compression == JPEG and page.bitspersample == 8:
+                packing = "lossy"
+            samples, bits = 3 if palette else page.samplesperpixel, page.bitspersample
+            size, nbytes = (page.imagelength, page.imagewidth), sum(page.databytecounts)
+            yield Stored("TIFF", packing, *size, samples, bits, nbytes, _bytes_beside(page))
+
+
+def _bytes_beside(page: Any) -> float:
+    """As `Stored.beside`."""
+    try:
+        plain = _is_plain(page)
+    except Exception:  # anything for a broken one; reading it says so
+        return -1
+    parts, depth = page.databytecounts, -(-int(page.bitspersample) // 8)
     pixels = int(page.imagelength) * int(page.imagewidth)
-    channels, depth = int(page.samplesperpixel), -(-int(page.bitspersample) // 8)
-    if page.compression == JPEG and page.photometric == tifffile.PHOTOMETRIC.YCBCR:
-        return Decoded(pixels, 3, 1, pixels * YCBCR_BYTES)
-    if not _is_plain(page):
-        return Decoded(pixels, 3, depth, pixels * OTHER_BYTES * depth)
-    samples = pixels * channels * depth
-    peak = float(samples)
-    if channels > 1 or page.dtype.kind == "f":  # luma beside the samples, and alpha
-        peak += pixels * depth * (2 if channels in (2, 4) else 1)
-    if page.dtype.kind == "f":
-        peak += samples  # samples are copied where they have alpha or lie in planes
-    if page.compression != NONE:
-        parts = page.databytecounts
+    samples = pixels * int(page.samplesperpixel) * depth
+    if not plain and page.photometric != tifffile.PHOTOMETRIC.YCBCR:
+        return float(pixels * PILLOW_BYTES * depth)
+    # floating point is copied, and has its luma beside it
+    beside = float((pixels * depth + samples) * (page.dtype is not None and page.dtype.kind == "f"))
+    if page.compression != NONE:  # strips that are unpacked at the same time
         several = 0 if len(parts) == 1 else min(len(parts), DECODERS) * samples / len(parts)
-        peak += max(parts) + several
-    return Decoded(pixels, channels, depth, peak)
+        beside += max(*parts, min(sum(parts), READ_BYTES)) + several
+    return beside
 
 
 def is_picture(page: Any) -> bool:
@@ -126,32 +123,13 @@ def listed(found: Iterable[Any]) -> tuple[list[Any], list[str]]:
 
 
 def _still(file: IO[bytes], index: int, page: Any, shared: dict[str, Any]) -> Still:
-    tags = page.tags
-    orientation = int(tags[TAG_ORIENTATION].value) if TAG_ORIENTATION in tags else 1
-    orientation = orientation if 1 <= orientation <= 8 else 1
-    profile = bytes(tags[TAG_ICC].value) if TAG_ICC in tags else b""
-    exif, notes = _exif(file, page, orientation)
-    encoding = _layout(page, notes) | shared
-    if left := [tag for tag in tags if tag.code not in KEPT_TAGS]:
-        names = ", ".join(f"{tag.name} ({tag.code})" for tag in left[:8])
-        notes.append(f"these tags were not kept: {names}{' and more' if len(left) > 8 else ''}")
-    if TAG_PAGE_NUMBER in tags:
-        encoding["page_number"] = tuple(tags[TAG_PAGE_NUMBER].value)
-    photoshop = _photoshop(file, tags)
-    samples, luma, profile = _pixels(file, index, page, orientation, profile, notes)
-    still = from_samples(
-        "TIFF",
-        samples,
-        white=float(np.max(tags[TAG_MAX].value)) if TAG_MAX in tags else 1.0,
-        orientation=orientation,
-        exif=exif,
-        xmp=bytes(tags[TAG_XMP].value) if TAG_XMP in tags else b"",
-        icc=profile,
-        photoshop=photoshop,
-        dpi=resolution.in_dpi(encoding.get("resolution")),
-        encoding=encoding,
-        notes=tuple(notes),
-    )
+    directory = page_tags.read(file, page)
+    encoding = _layout(page, directory.found.notes) | directory.found.encoding | shared
+    found, notes = directory.found, directory.found.notes
+    samples, luma, found.icc = _pixels(file, index, page, directory.orientation, found.icc, notes)
+    found.dpi = resolution.in_dpi(encoding.get("resolution"))
+    fields = found.fields() | {"orientation": directory.orientation}
+    still = from_samples("TIFF", samples, white=directory.white, encoding=encoding, **fields)
     return still if luma is None else replace(still, luma=luma)
 
 
@@ -174,16 +152,6 @@ def _pixels(
     notes += told or ([f"{few}-bit picture became 8-bit RGB"] if few else [])
     # Pillow turns TIFF upright; the file keeps its pixel order
     return stored(samples, orientation), None, profile
-
-
-def _photoshop(file: IO[bytes], tags: Any) -> dict[int, bytes]:
-    """Image resource blocks by number, IPTC among them, wherever they stand."""
-    blocks = {}
-    if TAG_PHOTOSHOP in tags:
-        blocks = metadata.image_resources(_raw(file, tags[TAG_PHOTOSHOP]))
-    if TAG_IPTC in tags:
-        blocks[metadata.IPTC] = metadata.iptc_block(_raw(file, tags[TAG_IPTC]))
-    return blocks
 
 
 def _is_plain(page: Any) -> bool:
@@ -252,10 +220,12 @@ def _layout(page: Any, notes: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "compression": compression,
         "predictor": page.predictor != 1,
-        "extrasamples": [int(kind) for kind in page.extrasamples],
+        "extrasamples": [int(kind) if kind in (0, 1, 2) else 0 for kind in page.extrasamples],
         "tile": (page.tilelength, page.tilewidth) if page.is_tiled else None,
         "rowsperstrip": page.rowsperstrip or page.imagelength,
     }
+    if odd := [int(kind) for kind in page.extrasamples if kind not in (0, 1, 2)]:
+        notes.append(f"extra samples of kind {odd[0]}, which there is not, became unspecified")
     if compression == JPEG and page.bitspersample == 8 and not page.extrasamples:
         found["qtables"] = _jpeg_tables(page)
     if compression not in LOSSLESS and not found.get("qtables"):
@@ -263,38 +233,7 @@ def _layout(page: Any, notes: list[str]) -> dict[str, Any]:
         notes.append(
             f"{tifffile.COMPRESSION(compression).name} compression became lossless Deflate"
         )
-    if TAG_X_RESOLUTION in page.tags and TAG_Y_RESOLUTION in page.tags:
-        try:
-            found["resolution"] = resolution.of_page(page)
-        except (TypeError, ValueError):
-            notes.append("unreadable resolution was dropped")
     return found
-
-
-def _exif(file: IO[bytes], page: Any, orientation: int) -> tuple[bytes, list[str]]:
-    """The page's text tags and its EXIF and GPS directories as one block, and notes."""
-    texts: dict[int, Any] = {
-        tag: str(page.tags[tag].value).encode() for tag in TEXT_TAGS if tag in page.tags
-    }
-    if orientation != 1:
-        texts[TAG_ORIENTATION] = orientation
-    parts, notes = {}, []
-    order, big = page.parent.byteorder, page.parent.is_bigtiff
-    for code in (TAG_EXIF, TAG_GPS):
-        if code in page.tags:
-            try:
-                file.seek(page.tags[code].offset + (12 if big else 8))
-                [offset] = struct.unpack(order + ("Q" if big else "L"), file.read(8 if big else 4))
-                part = metadata.directory_at(file, header_of(order, big), offset)
-                parts[code] = metadata.without_pointers(part)
-            except Exception:  # broken EXIF is no reason to refuse the picture
-                notes.append("unreadable EXIF was dropped")
-    return (metadata.exif_block(texts, parts) if texts or parts else b""), notes
-
-
-def _raw(file: IO[bytes], tag: Any) -> bytes:
-    file.seek(tag.valueoffset)
-    return file.read(tag.valuebytecount)
 
 
 def _jpeg_tables(page: Any) -> list[list[int]] | None:

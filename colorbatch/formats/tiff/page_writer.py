@@ -13,13 +13,15 @@ import tifffile
 from PIL import Image
 
 from colorbatch.color import STRIP_PIXELS, Codes
-from colorbatch.formats import metadata
-from colorbatch.formats.metadata import TAG_EXIF, TAG_GPS, TEXT_TAGS
+from colorbatch.formats import metadata, tags
+from colorbatch.formats.metadata import TEXT_TAGS
 from colorbatch.formats.still import Still
+from colorbatch.formats.tags import LONG, LONG8, POINTERS, Entry, of_block, packed
 from colorbatch.formats.tiff.layout import (
     BIG_BYTES,
     DEFLATE,
     JPEG,
+    LAYOUT_TAGS,
     NONE,
     TAG_IPTC,
     TAG_MAX,
@@ -27,7 +29,6 @@ from colorbatch.formats.tiff.layout import (
     TAG_PAGE_NUMBER,
     TAG_PHOTOSHOP,
     TAG_XMP,
-    header_of,
 )
 
 STRIP_BYTES = 1 << 22
@@ -140,39 +141,65 @@ def _tags(
 ) -> tuple[list[tuple[Any, ...]], bool]:
     """The page's tags beside its layout. Its EXIF and GPS directories are written ahead of it."""
     still = sheet.still
-    tags: list[tuple[Any, ...]] = [(TAG_XMP, 1, len(sheet.xmp), sheet.xmp, True)]
+    found: list[tuple[Any, ...]] = [(TAG_XMP, 1, len(sheet.xmp), sheet.xmp, True)]
     if still.orientation != 1:
-        tags.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
+        found.append((TAG_ORIENTATION, 3, 1, still.orientation, True))
     if number := still.encoding.get("page_number"):
-        tags.append((TAG_PAGE_NUMBER, 3, 2, number, True))
+        found.append((TAG_PAGE_NUMBER, 3, len(number), number, True))
     if still.is_float and still.white != 1:
-        tags.append((TAG_MAX, 11, sheet.channels, (still.white,) * sheet.channels, True))
+        found.append((TAG_MAX, 11, sheet.channels, (still.white,) * sheet.channels, True))
     if record := metadata.iptc_of(still.photoshop):
-        tags.append((TAG_IPTC, 7, len(record), record, True))
+        found.append((TAG_IPTC, 7, len(record), record, True))
     if any(number != metadata.IPTC for number in still.photoshop):
         blocks = b"".join(still.photoshop.values())
-        tags.append((TAG_PHOTOSHOP, 7, len(blocks), blocks, True))
+        found.append((TAG_PHOTOSHOP, 7, len(blocks), blocks, True))
     pointers = False
     if sheet.exif:
         try:
-            main, parts = metadata.parts_of_exif(sheet.exif)
-        except Exception:  # of a source whose EXIF no one could read
-            return tags, False
+            main = of_block(sheet.exif.removeprefix(metadata.EXIF_START))
+        except ValueError:  # of a source whose EXIF no one could read: see `not_written`
+            return found, False
         for tag in TEXT_TAGS:
-            if isinstance(text := main.get(tag), bytes):
-                tags.append((tag, 2, 0, text.rstrip(b"\0"), True))
-        for tag, part in parts.items():
+            if tag in main.entries:
+                found.append(_as_it_was(main.entries[tag], order))
+        for tag, part in main.parts.items():
             offset = file.seek(0, 2)
             offset += file.write(b"\0" * (offset % 2))
-            file.write(metadata.copied(part, header_of(order, big), offset))
-            tags.append((tag + 1, 4, 1, offset, True))
+            file.write(packed(part, order, big, offset))
+            found.append((tag + 1, LONG8 if big else LONG, 1, offset, True))
             pointers = True
-    return tags, pointers
+    return found, pointers
+
+
+def not_written(exif: bytes) -> Iterator[str]:
+    """What of an EXIF block `write` leaves out, in words."""
+    try:
+        main = of_block(exif.removeprefix(metadata.EXIF_START))
+    except ValueError:
+        yield "unreadable EXIF was dropped"
+        return
+    known = LAYOUT_TAGS | {*TEXT_TAGS, TAG_ORIENTATION}
+    trees = [main, *main.parts.values()]
+    left = [tag for tag in main.entries if tag not in known]
+    left += [entry.tag for tree in trees for entry in tree.left]
+    if any(tree.cut for tree in trees):
+        yield "some of the EXIF was unreadable and was dropped"
+    if left:
+        yield f"these tags were not kept: {', '.join(map(tags.name_of, left))}"
+
+
+def _as_it_was(entry: Entry, order: str) -> tuple[Any, ...]:
+    """A tag for tifffile, its bytes and its type as they were.
+
+    tifffile ends text in a zero, takes bytes of other types as they are, and counts them.
+    """
+    kind = entry.kind if entry.kind in tifffile.TIFF.DATA_FORMATS else tags.ASCII  # EXIF 3's UTF-8
+    return entry.tag, kind, entry.count, entry.data_in(order), True
 
 
 def _name_pointers(file: IO[bytes], order: str) -> None:
-    """tifffile writes no EXIF and GPS pointers: they were written under the next number, which no
-    one uses, and get their own now."""
+    """tifffile writes no pointers to other directories: they were written under the next number,
+    which no one uses, and get their own now."""
     file.flush()
     file.seek(0)
     tiff: Any
@@ -180,7 +207,7 @@ def _name_pointers(file: IO[bytes], order: str) -> None:
         places = [
             (page.tags[tag + 1].offset, tag)
             for page in tiff.pages
-            for tag in (TAG_EXIF, TAG_GPS)
+            for tag in POINTERS
             if tag + 1 in page.tags
         ]
     for offset, tag in places:

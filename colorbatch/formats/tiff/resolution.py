@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from colorbatch.formats.tiff.layout import TAG_UNIT, TAG_X_RESOLUTION, TAG_Y_RESOLUTION
+from colorbatch.formats import tags
+from colorbatch.formats.metadata import TAG_UNIT, TAG_X_RESOLUTION, TAG_Y_RESOLUTION
+from colorbatch.formats.tags import Entry
 
 Resolution = tuple[tuple[int, int], tuple[int, int], int]
 """Pixels per unit as fractions, across and down; the unit is 1 (none), 2 (inch) or 3 (cm)."""
 
 
-def of_page(page: Any) -> Resolution:
-    """As it is stored (TIFF 6.0, section 8). Raises TypeError or ValueError for what says nothing,
-    such as 0/0 or another unit."""
-    (x, across), (y, down) = page.tags[TAG_X_RESOLUTION].value, page.tags[TAG_Y_RESOLUTION].value
-    unit = int(page.tags[TAG_UNIT].value) if TAG_UNIT in page.tags else 2
-    numbers = (int(x), int(across), int(y), int(down))
-    if min(numbers) < 1 or unit not in (1, 2, 3):
-        raise ValueError("no resolution")
-    return numbers[:2], numbers[2:], unit
+def of_entries(entries: Mapping[int, Entry]) -> Resolution | None:
+    """As it is stored (TIFF 6.0, section 8), in whatever type; None for what says nothing, such as
+    0/0, another unit, or one direction alone."""
+    across = tags.pairs(entries.get(TAG_X_RESOLUTION))[:1]
+    down = tags.pairs(entries.get(TAG_Y_RESOLUTION))[:1]
+    unit = tags.whole(entries[TAG_UNIT]) if TAG_UNIT in entries else 2
+    if not across or not down or min(*across[0], *down[0]) < 1 or unit not in (1, 2, 3):
+        return None
+    if max(*across[0], *down[0]) > 0xFFFFFFFF:  # which a fraction of TIFF does not hold
+        return None
+    return across[0], down[0], unit
 
 
 def in_dpi(resolution: Resolution | None) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from colorbatch.cli.video import video
-from colorbatch.clips import film_preview
+from colorbatch.clips import space
 from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.resume import FilmJob
@@ -101,11 +101,11 @@ def test_the_estimate_needs_no_disk(
     maker = Maker(Engine(str(tiny_model), "cpu"), "", FilmSettings())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     before = set(tmp_path.iterdir())
-    expected = film_preview.estimate(one, maker)
+    expected = space.of_film(one, maker)
     assert set(tmp_path.iterdir()) == before
     color_film(one, maker)
     made = (tmp_path / "r.mkv").stat().st_size
-    assert expected.exact and abs(expected.result / made - 1) < 0.15
+    assert expected.sure and abs(expected.result.middle / made - 1) < 0.15
 
 
 def test_a_clock_as_fine_as_it_gets(

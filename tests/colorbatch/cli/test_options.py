@@ -9,8 +9,8 @@ import pytest
 from colorbatch.cli import cli
 
 COMMANDS = [cli.commands[name] for name in ("images", "video")]
-OWN_WORDS = {"output", "on_color", "on_toned", "batch_size", "workers"}
-"""What both have and say in words of their own: of pictures, and of films or frames."""
+OWN_WORDS = {"output", "on_color", "batch_size", "workers"}
+"""What both have with words or a default of their own: of pictures, and of films or frames."""
 
 
 def options(command: click.Command) -> dict[str, click.Option]:
@@ -20,7 +20,7 @@ def options(command: click.Command) -> dict[str, click.Option]:
 
 def words(option: click.Option) -> str:
     """Its help, pictures and films alike."""
-    text = option.help or ""
+    text = (option.help or "").replace("copy", "the same as skip")
     for name in ("pictures", "films", "picture", "film"):
         text = text.replace(name, "item")
     return text

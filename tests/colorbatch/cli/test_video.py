@@ -992,7 +992,9 @@ def test_previews_of_two_films_and_of_somebodys_pictures(
     assert [each["status"] for each in told] == ["previewed"] * 2
     paths = [Path(path) for each in told for path in each["stills"]]
     assert len(set(paths)) == 4 and all((tmp_path / path).is_file() for path in paths)
-    assert all(each["estimate"]["frames"] == 4 and each["estimate"]["bytes"] for each in told)
+    assert all(
+        each["estimate"]["pictures"] == 4 and each["estimate"]["bytes"]["high"] for each in told
+    )
     assert last["summary"]["preview"] and last["summary"]["colored"] == 2
     import cv2
 

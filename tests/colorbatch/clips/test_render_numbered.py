@@ -12,10 +12,9 @@ import pytest
 import tifffile
 
 from colorbatch import scans
-from colorbatch.clips import numbered_plan, numbered_preview, render_numbered
+from colorbatch.clips import render_numbered, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, plan_frames
 from colorbatch.color.ycbcr import Region
-from colorbatch.errors import UsageError
 from colorbatch.inputs.numbered_files import of_pattern
 from colorbatch.job import FilmSettings
 
@@ -108,17 +107,7 @@ def test_the_size_of_dpx_results_is_known(
 def test_space_of_a_sequence(plan: FramePlan) -> None:
     """Uncompressed TIFF: three bytes for one, for every frame."""
     one = FrameJob(plan, tuple(plan.jobs()))
-    expected = numbered_preview.space(one)
-    assert expected.count == 48
-    assert expected.results.middle == pytest.approx(48 * (12 * 16 * 3 + 1200), rel=0.01)
-    assert numbered_preview.space(FrameJob(plan)).results.middle == 0
-
-
-def test_two_plans_for_one_name(plan: FramePlan, tmp_path: Path) -> None:
-    """Also where they differ in letter case."""
-    (tmp_path / "B").mkdir()
-    tifffile.imwrite(tmp_path / "B" / "A047.TIF", np.zeros((4, 4), np.uint8))
-    upper = plan_frames(of_pattern(str(tmp_path / "B" / "A%03d.TIF")), plan.folder, SETTINGS)
-    with pytest.raises(UsageError, match="would both become"):
-        numbered_plan.refuse_clashes([plan, upper])
-    numbered_plan.refuse_clashes([plan, plan])  # the same frames twice are one work
+    expected = space.of_sequence(one)
+    assert expected.pictures == 48
+    assert expected.result.middle == pytest.approx(48 * (12 * 16 * 3 + 1200), rel=0.01)
+    assert space.of_sequence(FrameJob(plan)).result.middle == 0

@@ -7,10 +7,18 @@ import struct
 import numpy as np
 import pytest
 
-from colorbatch.formats.jpeg2000 import UUIDS, blocks_of, boxes_of, encode, samples_of
+from colorbatch.formats.boxes import boxes_of
+from colorbatch.formats.jpeg2000 import UUIDS, encode, found_in, samples_of
 
 XMP = next(uuid for uuid, name in UUIDS.items() if name == "xmp")
 RGB = np.arange(16 * 24 * 3, dtype=np.uint8).reshape(16, 24, 3)
+
+
+def blocks_of(data: bytes) -> dict[str, bytes]:
+    """Those that were found, the EXIF block bare."""
+    found = found_in(data)
+    blocks = {"xmp": found.xmp, "exif": found.exif.removeprefix(b"Exif\0\0"), "icc": found.icc}
+    return {name: block for name, block in blocks.items() if block}
 
 
 def box(kind: bytes, content: bytes, form: str = "short") -> bytes:
@@ -23,7 +31,7 @@ def box(kind: bytes, content: bytes, form: str = "short") -> bytes:
 @pytest.fixture(scope="module")
 def plain() -> bytes:
     """A file without metadata, as OpenJPEG writes it."""
-    return encode(RGB, {}, None)
+    return encode(RGB, {}, {})
 
 
 def test_boxes_of_a_file(plain: bytes) -> None:
@@ -40,7 +48,7 @@ def test_boxes_of_a_file(plain: bytes) -> None:
 def test_metadata_of_every_form_of_length(plain: bytes, form: str) -> None:
     """The content is the box's, whatever way its length is told in."""
     assert blocks_of(plain + box(b"uuid", XMP + b"<x/>", form)) == {"xmp": b"<x/>"}
-    assert blocks_of(encode(RGB, {"xmp": b"<x/>", "exif": b"II*"}, None)) == {
+    assert blocks_of(encode(RGB, {"xmp": b"<x/>", "exif": b"II*"}, {})) == {
         "xmp": b"<x/>",
         "exif": b"II*",
     }
@@ -51,13 +59,13 @@ def test_what_looks_like_a_box_inside_of_another_is_none(plain: bytes) -> None:
     decoy = box(b"uuid", XMP + b"<decoy/>")
     assert blocks_of(plain + box(b"free", decoy)) == {}
     assert blocks_of(plain + decoy + box(b"uuid", XMP + b"<later/>")) == {"xmp": b"<decoy/>"}
-    bare = encode(RGB, {}, None, codestream=True)
+    bare = encode(RGB, {}, {}, codestream=True)
     assert list(boxes_of(bare + decoy)) == [] and blocks_of(bare + decoy) == {}
 
 
 def test_the_depth_is_the_codestreams(plain: bytes) -> None:
     """Bytes of a codestream's begin in a box before it say nothing of the depth."""
-    deep = encode(RGB.astype(np.uint16) * 257, {}, None)
+    deep = encode(RGB.astype(np.uint16) * 257, {}, {})
     place = next(each.begin for each in boxes_of(deep) if each.kind == b"jp2c")
     decoy = box(b"free", b"\xff\x4f\xff\x51" + bytes(38) + b"\x07" + bytes(20))
     samples, bits = samples_of(deep[:place] + decoy + deep[place:])

@@ -72,6 +72,31 @@ def test_a_large_picture_stays_within_its_estimate(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    ("name", "new"),
+    [("a.png", "png"), ("a.bmp", "bmp"), ("a.webp", "webp"), ("a.jpg", "webp"), ("a.png", "jp2"),
+     ("rgb.tif", "jpg"), ("a.heic", "jpg")],
+)  # fmt: skip
+def test_no_format_takes_more_than_is_told(name, new, picture, tiny_model, clean_env, tmp_path):
+    """8 megapixels of RGB beside what the same process takes for a few: never more, and no less
+    than a fourth (of PNG and BMP a half of it is the room of the process itself)."""
+    if name == "a.heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    peaks = []
+    for side in (16, 2830):
+        source = write(tmp_path / name, picture[:side, :side])
+        command = [sys.executable, "-c", MEASURED, "images", source, "-o", tmp_path / "out"]
+        command += ["-m", tiny_model, "--device", "cpu", "--format", new, "--redo-all"]
+        command += ["--on-color", "colorize"]
+        done = subprocess.run(command, env=clean_env, capture_output=True, text=True, check=True)
+        code, peak = json.loads(done.stdout)
+        assert code == 0
+        peaks.append(peak)
+    told = memory_need.of_coloring(source, source.with_suffix(f".{new}"))
+    assert told / 4 < peaks[1] - peaks[0] <= told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_pages_do_not_add_up(clean_env, tmp_path):
     """A few bytes hold many pages: memory is that of those that wait for the model, and told."""
     source = tmp_path / "a.tif"

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from colorbatch.formats import metadata
+from colorbatch.formats import metadata, tags
+from colorbatch.formats.tags import Entry, Tree
+
+THIRD = struct.pack(">LL", 1, 3)
 
 
 def with_thumbnail(order: str = "<") -> bytes:
@@ -53,19 +56,24 @@ def test_the_thumbnail_goes_and_the_makers_note_stays_in_place(order: str) -> No
 
 
 def test_exif_goes_into_another_file_and_back() -> None:
-    """Text keeps its bytes, whatever their alphabet; fractions stay fractions."""
-    part = metadata.Directory(b"II*\0\0\0\0\0")
-    part.tagtype[0xA430], part[0xA430] = 2, "Zürich".encode()
-    part[0x829A] = IFDRational(1, 3)
-    block = metadata.exif_block({270: "Köln".encode(), 274: 6}, {metadata.TAG_EXIF: part})
-    main, parts = metadata.parts_of_exif(block)
-    assert bytes(main[270]).rstrip(b"\0") == "Köln".encode() and main[274] == 6
-    [found] = parts.values()
-    assert bytes(found[0xA430]).rstrip(b"\0") == "Zürich".encode()
-    assert found[0x829A].numerator == 1 and found[0x829A].denominator == 3
+    """Text keeps its bytes, whatever their alphabet; fractions stay fractions; Pillow reads it."""
+    town = Entry(270, 2, "Köln".encode() + b"\0", "<")
+    lens, time = Entry(0xA430, 2, "Zürich".encode() + b"\0", ">"), Entry(0x829A, 5, THIRD, ">")
+    inner = Tree({1: Entry(1, 2, b"R98\0", ">")})
+    part = Tree({0xA430: lens, 0x829A: time}, {tags.TAG_INTEROP: inner})
+    block = metadata.exif_block([town, metadata.short(274, 6)], {tags.TAG_EXIF: part})
+    for order, big in (("<", False), (">", False), (">", True)):
+        tree = tags.of_block(block.removeprefix(metadata.EXIF_START))
+        file = io.BytesIO(b" " * 30 + tags.packed(tree, order, big, 30))
+        found = tags.read(file, order, big, 30)
+        assert found.entries[270].data == town.data and tags.whole(found.entries[274]) == 6
+        below = found.parts[tags.TAG_EXIF]
+        assert below.entries[0xA430].data == lens.data
+        assert tags.pairs(below.entries[0x829A]) == ((1, 3),)
+        assert below.parts[tags.TAG_INTEROP].entries[1].data == b"R98\0"
     exif = Image.Exif()
     exif.load(block)
-    assert exif[274] == 6 and exif.get_ifd(0x8769)[0x829A] == part[0x829A]
+    assert exif[274] == 6 and exif.get_ifd(0x8769)[0x829A] == IFDRational(1, 3)
 
 
 def test_image_resources_are_told_apart_as_pillow_does() -> None:
@@ -73,8 +81,9 @@ def test_image_resources_are_told_apart_as_pillow_does() -> None:
     iptc = b"\x1c\x02\x19\x00\x05steps"
     named = b"8BIM\x07\xd0\x05outer\0\0\0\x03abc\0"
     thumbnail = b"8BIM\x04\x0c\0\0\0\0\0\x04JPEG"
-    found = metadata.image_resources(metadata.iptc_block(iptc) + thumbnail + named)
-    assert set(found) == {0x0404, 0x07D0} and found[0x07D0] == named
+    blocks, left = metadata.image_resources(metadata.iptc_block(iptc) + thumbnail + named)
+    found = dict(blocks)
+    assert not left and set(found) == {0x0404, 0x07D0} and found[0x07D0] == named
     assert metadata.iptc_of(found) == iptc
     segment = b"Photoshop 3.0\0" + b"".join(found.values())
     buffer = io.BytesIO()

@@ -44,9 +44,9 @@ def test_uncompressed_tiff_is_known_to_the_kilobyte(
         for page in (grey, grey[:100, :150], np.dstack([grey] * 3)):
             rgb = {"photometric": "rgb" if page.ndim == 3 else "minisblack"}
             writer.write(page, metadata=None, contiguous=False, **rgb, **options)
-    expected = sizes.of_result(headers.pictures_of(path), "TIFF")
-    assert abs(made(path, "TIFF") - expected.middle) < 3000
-    assert expected.high - expected.low < 8000
+    low, middle, high = sizes.of_result(headers.pictures_of(path), "TIFF")
+    assert abs(made(path, "TIFF") - middle) < 3000
+    assert high - low < 8000
 
 
 @pytest.mark.parametrize("result", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000"])
@@ -57,7 +57,7 @@ def test_sums_over_photographs_are_in_the_range(
     tmp_path: Path, grey_photograph: Photograph, source: str, result: Format
 ) -> None:
     """Results of three photographs together, of every format in every format."""
-    total, expected = 0, sizes.Amount(0, 0, 0)
+    total, low, high = 0, 0.0, 0.0
     for name in NAMES:
         grey, path = grey_photograph(name), tmp_path / f"{name}-{source}"
         if source == "16.png":
@@ -69,8 +69,9 @@ def test_sums_over_photographs_are_in_the_range(
             mode = {"rgb.jpg": "RGB", "1.png": "1"}.get(source, "L")
             Image.fromarray(grey).convert(mode).save(path)
         total += made(path, result)
-        expected += sizes.of_result(headers.pictures_of(path), result)
-    assert expected.low <= total <= expected.high
+        least, _, most = sizes.of_result(headers.pictures_of(path), result)
+        low, high = low + least, high + most
+    assert low <= total <= high
 
 
 @pytest.mark.parametrize("result", ["JPEG", "WEBP"])
@@ -81,14 +82,5 @@ def test_quality_counts(
     """A lower quality is expected to take less, as it does."""
     path = tmp_path / "a.png"
     Image.fromarray(grey_photograph("coffee")).save(path)
-    expected = sizes.of_result(headers.pictures_of(path), result, quality)
-    assert expected.low <= made(path, result, quality) <= expected.high
-
-
-def test_words_for_bytes() -> None:
-    """Decimal units, two or three digits, a range where it matters."""
-    words = [sizes.in_words(n) for n in (12, 999, 1500, 99_960, 2.14e9, 412e9, 999.6e9, 3.2e15)]
-    assert words == ["12 bytes", "999 bytes", "1.5 kB", "100 kB", "2.1 GB", "412 GB", "1.0 TB",
-                     "3,200 TB"]  # fmt: skip
-    assert str(sizes.Amount(9e9, 10e9, 12e9)) == "10 GB (9.0 GB to 12 GB)"
-    assert str(sizes.Amount(10e9, 10e9, 10.1e9)) == "10 GB"
+    low, _, high = sizes.of_result(headers.pictures_of(path), result, quality)
+    assert low <= made(path, result, quality) <= high

@@ -8,7 +8,6 @@ import pytest
 
 from colorbatch.errors import UsageError
 from colorbatch.inputs import clip_files
-from colorbatch.job import Job
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_results_are_named_after_their_source(
 
 
 def test_what_is_refused(reels: Path, tmp_path: Path) -> None:
-    """One name for several films, an output that is a source, nothing to do, two for one name."""
+    """One name for several films, an output that is a source, nothing to do."""
     for sources, output, words in (
         ([reels], tmp_path / "one.mkv", "names one film"),
         ([reels / "b.mov", reels / "A.MP4"], tmp_path / "one.mkv", "names one film"),
@@ -69,11 +68,6 @@ def test_what_is_refused(reels: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             clip_files.find_films(sources, output)
-    jobs = [Job(reels / "a.mov", tmp_path / "A.mkv"), Job(reels / "a.avi", tmp_path / "a.mkv")]
-    with pytest.raises(UsageError, match="would both become"):
-        clip_files.refuse_clashes(jobs)
-    with pytest.raises(UsageError, match="the target is a source"):
-        clip_files.refuse_clashes([Job(reels / "b.mov", reels / "b.mov")])
 
 
 def test_results_beside_their_sources_are_no_sources(reels: Path) -> None:
@@ -175,18 +169,3 @@ def test_folders_that_are_no_films_say_why(scans: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             clip_files.find_films([source], None)
-
-
-def test_frames_and_sound_are_sources(scans: Path, tmp_path: Path) -> None:
-    """A frame, there or not, the sound, and other names of both, are no targets."""
-    [found] = clip_files.find_films([scans / "a_###.dpx"], tmp_path / "out")
-    assert found.sequence is not None
-    pattern = scans / "a_%03d.dpx"
-    frame = found.sequence.path(found.sequence.first)
-    taken = clip_files.taken_by([found], tmp_path / "a.wav")
-    (tmp_path / "linked.mkv").hardlink_to(frame)
-    missing = found.sequence.path(found.sequence.last + 1)
-    for target in (frame, missing, pattern, tmp_path / "a.wav", tmp_path / "linked.mkv"):
-        with pytest.raises(UsageError, match="the target is a source"):
-            clip_files.refuse_clashes([Job(found.source, target)], taken)
-    clip_files.refuse_clashes([Job(found.source, frame.with_name("a_1.mkv"))], taken)

@@ -39,7 +39,7 @@ def made(job, settings="s", model="m", outcome="colored", kind="grey", reason=""
 
 def write(journals, job, data=b"result", **values):
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    with journals.writing(job, made(job, **values)) as file:
+    with journals.writing(job, lambda: made(job, **values)) as file:
         file.write(data)
 
 

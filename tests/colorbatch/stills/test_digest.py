@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorbatch.job import ImageSettings, Job
-from colorbatch.stills.digest import settings_digest
+from colorbatch.stills.digest import still_digest
 
 OTHERS = {
     "saturation": 0.5,
@@ -25,7 +25,7 @@ OTHERS = {
 def what_matters(outcome: str, kinds: str, name: str = "a.jpg", named: bool = False) -> set[str]:
     """The settings whose change makes such a result outdated."""
     job = Job(Path("in") / name, Path("out") / name, named)
-    before = settings_digest(ImageSettings(), job, kinds, outcome)
+    before = still_digest(ImageSettings(), job, kinds, outcome)
     changed = {
         setting: dataclasses.replace(ImageSettings(), **{setting: value})
         for setting, value in OTHERS.items()
@@ -33,7 +33,7 @@ def what_matters(outcome: str, kinds: str, name: str = "a.jpg", named: bool = Fa
     return {
         setting
         for setting, settings in changed.items()
-        if settings_digest(settings, job, kinds, outcome) != before
+        if still_digest(settings, job, kinds, outcome) != before
     }
 
 

@@ -12,10 +12,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorbatch.formats.sizes import Amount
 from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
-from colorbatch.stills import estimate
+from colorbatch.run.estimate import Amount
+from colorbatch.stills import forecast
 
 GREY = np.random.default_rng(0).integers(30, 220, (50, 70), np.uint8)
 
@@ -56,14 +56,14 @@ def summary(result):
 def test_a_sample_is_spread_and_always_the_same(source, tmp_path):
     """One of each stretch of the tree; a larger sample holds the smaller, so nothing is in vain."""
     jobs = picture_files.plan_jobs([source], tmp_path / "out")
-    six = estimate.choose(jobs, 6)
+    six = forecast.choose(jobs, 6)
     assert {job.source.relative_to(source).parts[0] for job in six} == {
         f"box {index}" for index in range(6)
     }
-    assert six == estimate.choose(picture_files.plan_jobs([source], tmp_path / "out"), 6)
-    assert set(six) < set(estimate.choose(jobs, 12))
-    assert estimate.choose(jobs, 1000) == jobs
-    assert estimate.choose([], 5) == []
+    assert six == forecast.choose(picture_files.plan_jobs([source], tmp_path / "out"), 6)
+    assert set(six) < set(forecast.choose(jobs, 12))
+    assert forecast.choose(jobs, 1000) == jobs
+    assert forecast.choose([], 5) == []
 
 
 # --- space -------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_headers_of_some_stand_for_all(tmp_path):
         tifffile.imwrite(folder / f"{index}.tif", np.zeros((height, width), np.uint8))
         pixels += height * width
     jobs = picture_files.plan_jobs([folder], tmp_path / "out")
-    found = estimate.of(jobs, estimate.guess(jobs, ImageSettings()))
+    found = forecast.of(jobs, forecast.guess(jobs, ImageSettings()))
     assert found.results.middle == pytest.approx(3 * pixels + 400 * 1200, rel=0.02)
     assert found.results.low <= 3 * pixels + 400 * 1200 <= found.results.high
     assert found.count == 400
@@ -93,18 +93,18 @@ def test_replaced_results_give_their_room_back_after(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     jobs = [Job(tmp_path / f"{n}.png", out / f"{n}.png", home=out) for n in range(5)]
-    new = [estimate.Guess(Amount(40_000, 40_000, 40_000), 1)] * 5
+    new = {job.target: Amount(40_000, 40_000, 40_000) for job in jobs}
     journal = 5 * 900
-    [place] = estimate.of(jobs, new, workers=2).places
+    [place] = forecast.of(jobs, new, workers=2).places
     assert place.needed.middle == 5 * 40_960 + journal
     assert place.folder == out
     for job in jobs:
         job.target.write_bytes(b"\0" * 40_000)
-    [place] = estimate.of(jobs, new, workers=2).places
+    [place] = forecast.of(jobs, new, workers=2).places
     assert place.needed.middle == pytest.approx(2 * 40_960, abs=journal)
     for job in jobs:
         job.target.write_bytes(b"\0" * 400_000)  # much larger ones
-    [place] = estimate.of(jobs, new, workers=2).places
+    [place] = forecast.of(jobs, new, workers=2).places
     assert place.needed.middle == pytest.approx(2 * 40_960, abs=journal)
 
 
@@ -258,7 +258,7 @@ def test_a_sample_fits_where_the_rest_does_not(run_cli, tiny_model, tmp_path):
     for index in range(20):  # until the lot falls on the small one
         sparse(folder / f"{index}.tif", 2_000_000)
         if (
-            estimate.choose(picture_files.plan_jobs([folder], tmp_path), 1)[0].source.name
+            forecast.choose(picture_files.plan_jobs([folder], tmp_path), 1)[0].source.name
             == "a.png"
         ):
             break

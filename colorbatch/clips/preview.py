@@ -1,0 +1,171 @@
+"""A few frames of a clip, made before the rest: stills to look at, before and after.
+
+Flows in: a film, or what is left of a sequence, and a maker. Flows out: PNG files that are known
+again as ours; a file of such a name that is no earlier still of ours is never replaced. Of results
+nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from colorbatch.clips import film_frames, numbered_frame, render_numbered, sampling
+from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.numbered_frame import NumberedFrame
+from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.render_film import Maker
+from colorbatch.clips.resume import FilmJob
+from colorbatch.color import Codes, to_codes, ycbcr
+from colorbatch.color.floating import rgb_view, space_of
+from colorbatch.errors import SourceError, TargetError, UsageError
+from colorbatch.ffmpeg import Frame, Planes
+from colorbatch.formats import png
+from colorbatch.formats.still import upright
+from colorbatch.fs import atomic
+from colorbatch.inputs.numbered_files import spread
+
+STILL_TEXT = b"Software\0colorbatch preview"
+"""A text of PNG (ISO/IEC 15948:2004, section 11.3.4.3), in which our stills say what they are."""
+HEADER = len(png.SIGNATURE) + 25
+"""Bytes up to the end of IHDR, which is always the first chunk."""
+ENDINGS = ("-before.png", "-after.png")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One frame before and after: sRGB codes (H, W, 3), uint8, upright. name: of its stills;
+    seconds: that it took to make it, with no other beside it, once the model is warm."""
+
+    name: str
+    before: Codes
+    after: Codes
+    seconds: float
+
+
+def write_pairs(one: FilmJob | FrameJob, maker: Maker, count: int) -> tuple[list[Path], float]:
+    """Write `count` frames, spread over a clip, as NAME-before.png and NAME-after.png where results
+    go, and return them with the seconds that one frame takes. Names have the suffix of the result
+    or the frame, so that no two clips have the same stills. Raises SourceError where there are no
+    frames that can be read, TargetError."""
+    folder = one.job.target.parent
+    atomic.make_folder(folder)
+    written, took = [], []
+    if isinstance(one, FrameJob):
+        pairs = _of_frames(one, maker, count)
+    else:
+        pairs = _of_film(one, maker, count)
+    for pair in pairs:
+        written += write_pair(folder, pair.name, pair.before, pair.after)
+        took.append(pair.seconds)
+    if not took:
+        raise SourceError(f"{one.job.source}: none of {count} frames can be read")
+    return written, float(np.median(took))
+
+
+def _of_film(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
+    """Of a film the name is the result's with the time in seconds from the film's begin."""
+    plan, size = one.plan, one.plan.film.video.size
+    for frame in sampling.spread(plan.footage, count, plan.span):
+        started = time.perf_counter()
+        after = colored(frame, plan, maker)
+        took = time.perf_counter() - started
+        at = (frame.pts - plan.film.video.start) * plan.film.video.time_base
+        yield Pair(
+            f"{one.job.target.name}-{float(at):09.3f}",
+            sampling.srgb(frame.planes, plan.codes, size),
+            sampling.srgb(after, plan.made, size),
+            took,
+        )
+
+
+def colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
+    """A frame of a film, colored as all of them are."""
+    view = film_frames.lightness(frame.planes, plan, maker.engine.size)
+    [ab] = maker.engine.predict(view[None])
+    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation, frame.fields)
+
+
+def _of_frames(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
+    """Of a sequence the name is the frame's; those that cannot be read are passed over."""
+    plan, warm = one.plan, False
+    with tempfile.TemporaryDirectory() as folder:
+        for number in spread(plan.numbers, count):
+            path = plan.sequence.path(number)
+            try:
+                if not warm:  # the first run of a model takes longer
+                    _made(path, Path(folder), one, maker)
+                warm, started = True, time.perf_counter()
+                frame, target = _made(path, Path(folder), one, maker)
+            except (SourceError, UsageError):
+                continue
+            took = time.perf_counter() - started
+            after = numbered_frame.read(target, plan.traits.shown.asked)
+            yield Pair(plan.sequence.name(number), srgb(frame), srgb(after), took)
+
+
+def _made(path: Path, folder: Path, one: FrameJob, maker: Maker) -> tuple[NumberedFrame, Path]:
+    """A frame, and where its result is."""
+    plan = one.plan
+    frame = numbered_frame.read(path, maker.settings.transfer)
+    if unlike := frame.unlike(plan.traits):
+        raise SourceError(f"{path}: {unlike}")
+    view = numbered_frame.view(frame, maker.engine.size, plan.region)
+    [ab] = maker.engine.predict(view[None])
+    ab = render_numbered.placed(ab, frame.traits.upright, plan.region)
+    target = folder / path.name
+    numbered_frame.write(frame, ab, target, render_numbered.style_of(maker))
+    return frame, target
+
+
+def srgb(frame: NumberedFrame) -> Codes:
+    """A frame as it is seen: sRGB codes (H, W, 3), uint8, upright. The profiles of stills are left
+    out of account."""
+    planes = numbered_frame.code_planes(frame)
+    if planes is not None:
+        green, blue, red = planes if len(planes) == 3 else planes * 3
+        seen = ycbcr.rgb_view(green, blue, red, numbered_frame.encoding_of(frame), frame.size)
+    elif frame.scan is not None:
+        light = space_of(frame.shown.transfer, frame.scan.header.chromaticities)
+        samples = frame.scan.samples
+        if samples.shape[2] == 1:
+            samples = samples.repeat(3, axis=2)
+        seen = rgb_view(samples, light, frame.size)
+    else:
+        assert frame.still is not None
+        rgb = np.clip(np.nan_to_num(frame.still.own_rgb() / frame.still.white), 0, 1)
+        seen = to_codes(rgb.astype(np.float32))
+    return upright(seen, frame.orientation)
+
+
+def write_pair(folder: Path, name: str, before: Codes, after: Codes) -> list[Path]:
+    """Write NAME-before.png and NAME-after.png: sRGB codes (H, W, 3), uint8. Raises TargetError,
+    also for files of these names that are not ours."""
+    paths = [folder / f"{name}{ending}" for ending in ENDINGS]
+    for path in paths:
+        if not _is_free(path):
+            raise TargetError(f"{path}: is there already, and is no still of ours", "move it away")
+    for path, picture in zip(paths, (before, after), strict=True):
+        _, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+        data = encoded.tobytes()
+        atomic.write_bytes(path, data[:HEADER] + png.chunk(b"tEXt", STILL_TEXT) + data[HEADER:])
+    return paths
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a still may be written: there is nothing, or a still of an earlier run."""
+    place = atomic.reachable(path)
+    if not os.path.lexists(place):
+        return True
+    try:
+        with place.open("rb") as file:
+            return STILL_TEXT in file.read(200)
+    except OSError:
+        return False
