@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg import avi
 from colorbatch.ffmpeg.fields import OF_ORDER, SPEAKING, FieldReader
 from colorbatch.ffmpeg.film_facts import (
     CHROMA_LOCATIONS,
@@ -387,6 +388,8 @@ def _video_info(
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
     told = bool(look.fields) or context.codec.canonical_name in SPEAKING
+    if order == "unknown" and stream.container.format.name == "avi":
+        order = avi.field_order(path, stream.index)
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)
     spoken = words[1].split(", ") if words else []
     located = getattr(context, "chroma_sample_location", None)  # PyAV 19 has it
