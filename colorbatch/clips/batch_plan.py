@@ -262,6 +262,8 @@ def _refuse(wrong: Sequence[_Wrong], watch: Watch) -> None:
         watch.error(f"error: {one.line}")
     streams = any(one.kind for one in wrong)
     advice = "--drop-unsupported goes on without them" if streams else ""
+    if any(one.container and not one.kind for one in wrong):
+        advice = "without --codec one is chosen that the container holds"
     if any(one.kind == "audio" and one.container != "mkv" for one in wrong):
         advice = f"-o NAME.mkv holds more kinds of sound; {advice}"
     raise UsageError(wrong[-1].line, advice)

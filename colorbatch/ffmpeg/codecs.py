@@ -22,7 +22,7 @@ from colorbatch.ffmpeg.fields import OF_ORDER, order_for
 from colorbatch.ffmpeg.film_facts import MUXERS, Color, Film, VideoInfo
 from colorbatch.ffmpeg.opening import WITH_ALPHA
 from colorbatch.ffmpeg.pixel_formats import LOOKED_UP, PixelFormat, pixel_format
-from colorbatch.ffmpeg.side_data import LIGHT, MASTERING, STEREO
+from colorbatch.ffmpeg.side_data import LIGHT, MASTERING, STEREO, TIMECODES
 
 Options = tuple[tuple[str, str], ...]
 
@@ -139,6 +139,8 @@ def not_kept(
     # Matroska has a place for it, which libav fills by this tag
     if container == "mkv" and "stereo_mode" in film.streams[film.video.index].metadata:
         kept.add(STEREO)
+    if film.video.timecode:
+        kept.add(TIMECODES)
     return tuple(name for name in carried if name not in kept)
 
 

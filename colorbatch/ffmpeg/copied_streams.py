@@ -26,6 +26,11 @@ from colorbatch.ffmpeg.film_facts import NUMBERED, Film
 from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.timeline import Followers, Steady, stretches
 
+UNPRIMED = ("pcm_", "flac", "alac")
+"""Begins of names of sound that needs nothing before its first sample."""
+PRIMING = Fraction(1, 10)
+"""Seconds that sound needs at most; AAC, MP3 and Opus take 7 to 50 ms."""
+
 REFUSALS = (av.error.InvalidDataError, av.error.ArgumentError)
 """libav's errors for a packet that is not what its stream ought to hold."""
 
@@ -187,10 +192,19 @@ def earliest(film: Film, kept: Collection[int]) -> Fraction:
             if packet.is_discard or packet.pts is None or index in begins:
                 continue
             cut = index in trimmed and packet.pts + (packet.duration or 0) > 0
-            begins[index] = Fraction(0) if cut else packet.pts * packet.time_base
+            time = packet.pts * packet.time_base
+            begins[index] = Fraction(0) if cut or _is_priming(film, index, time) else time
             if len(begins) == len(wanted):
                 break
     return min(begins.values(), default=Fraction(0)) - delay_of(film, kept)
+
+
+def _is_priming(film: Film, index: int, time: Fraction) -> bool:
+    """Whether sound in Matroska begins before 0 by its CodecDelay (RFC 9559, 5.1.4.1.25), which the
+    result has as well: libav counts that from the times, and PyAV does not show it."""
+    info = next(each for each in film.streams if each.index == index)
+    coded = info.kind == "audio" and not info.codec.startswith(UNPRIMED)
+    return film.family == "mkv" and coded and time >= -PRIMING
 
 
 def later(packet: Packet[Any], ticks: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg.codecs import EncoderSettings
 from colorbatch.ffmpeg.containers import own_tag
+from colorbatch.ffmpeg.fields import OF_ORDER
 from colorbatch.ffmpeg.film_facts import UNTAGGED, Film, StreamInfo
 from colorbatch.ffmpeg.probe import probe
 
@@ -96,7 +97,7 @@ def _of_pictures(
         told = getattr(encoding.color, what)
         if told != UNTAGGED and getattr(video.color, what) != told:
             yield f"the tag of color {what}"
-    if encoding.alike and video.fields != encoding.alike:
+    if OF_ORDER.get(encoding.field_order, "") not in ("", video.fields):
         yield "the field order"
     if film.video.index >= 0:
         was, now = film.streams[film.video.index], result.streams[video.index]

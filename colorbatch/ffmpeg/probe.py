@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg import avi
 from colorbatch.ffmpeg.fields import OF_ORDER, SPEAKING, FieldReader
 from colorbatch.ffmpeg.film_facts import (
     CHROMA_LOCATIONS,
@@ -51,6 +52,7 @@ FIRST_PACKETS = 200
 """So many packets of pictures may be undecodable at the start before a film counts as unreadable;
 a recording cut out of a broadcast begins between two key frames."""
 
+ONE_TIME = ("avi", "asf")
 RATE_ROUNDING = Fraction(2, 100)
 RATE_DOUBT = Fraction(6, 5)
 """A rate fits to the pictures that were looked at, if they are so near; and an average that is so
@@ -257,7 +259,7 @@ def _looked_at(stream: VideoStream, path: Path, duration: Fraction | None) -> _L
         beside=tuple(dict.fromkeys(name for each in pictures for name in each.beside)),
         step=_step_of(places, stream.time_base or Fraction(1)),
         timed=all(each.pts is not None for each in pictures),
-        in_coded_order=any(map(_is_in_coded_order, places)),
+        in_coded_order=any(map(_is_in_coded_order, places)) or _may_be(stream, places),
     )
 
 
@@ -337,6 +339,17 @@ def _is_in_coded_order(place: _Place) -> bool:
     return known and _rises(place.coded) and not _rises(place.shown)
 
 
+def _may_be(stream: VideoStream, places: Sequence[_Place]) -> bool:
+    """Whether pictures further on may be coded in another order than they are shown in, in a format
+    that has one time for each packet: the times in both orders are the same until then."""
+    reorders = stream.codec_context.has_b_frames
+    return (
+        reorders
+        and stream.container.format.name in ONE_TIME
+        and all(_rises(place.coded) for place in places)
+    )
+
+
 def _step_of(places: Sequence[_Place], time_base: Fraction) -> Fraction | None:
     """The one distance between pictures that follow each other, in seconds, by their times, else by
     how long they are shown; None where there are several."""
@@ -387,6 +400,8 @@ def _video_info(
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
     told = bool(look.fields) or context.codec.canonical_name in SPEAKING
+    if order == "unknown" and stream.container.format.name == "avi":
+        order = avi.field_order(path, stream.index)
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)
     spoken = words[1].split(", ") if words else []
     located = getattr(context, "chroma_sample_location", None)  # PyAV 19 has it

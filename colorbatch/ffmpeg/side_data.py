@@ -11,6 +11,7 @@ import struct
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
@@ -40,20 +41,60 @@ SIDE_DATA = {
     "AFD": "active format description",
     "PANSCAN": "pan and scan",
     "ICC_PROFILE": "ICC profile",
+    "S12M_TIMECODE": "time codes in the pictures",
+    "SEI_UNREGISTERED": "user data in the pictures",
+    "DETECTION_BBOXES": "marked regions",
 }
-"""libav's kinds of side data that mean something to who sees the film, in words. The display matrix
-and the time code are kept in other ways."""
+"""libav's kinds of side data, in words; those that are in neither table are named as libav does."""
+NO_LOSS = frozenset(
+    {
+        # kept in another way; MPEG-2's is a counter of its own that few set
+        *("DISPLAYMATRIX", "GOP_TIMECODE"),
+        # about how pictures were coded, which is done anew
+        *("MOTION_VECTORS", "VIDEO_ENC_PARAMS", "REGIONS_OF_INTEREST", "VIDEO_HINT"),
+        "FILM_GRAIN_PARAMS",  # the decoder has put the grain into the pictures
+    }
+)
+"""Kinds that say nothing of a film whose pictures are coded anew."""
+ENCODERS_OWN = (
+    bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef"),
+    bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e"),
+)
+"""UUIDs before the settings that x264 and x265 write as user data."""
+TRANSPARENCY = "transparency of the palette"
+OPAQUE = 0xFF
 
-MASTERING, LIGHT, STEREO = (
-    SIDE_DATA[kind] for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "STEREO3D")
+MASTERING, LIGHT, STEREO, TIMECODES = (
+    SIDE_DATA[kind]
+    for kind in (
+        *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "STEREO3D", "S12M_TIMECODE"),
+    )
 )
 
 
 def names_of(frame: VideoFrame) -> tuple[str, ...]:
     """What a frame carries, in words, each once."""
     carried: Any = frame.side_data
-    found = (SIDE_DATA.get(data.type.name, "") for data in carried)
+    found = [_name(data) for data in carried]
+    if frame.format.name == "pal8" and _is_transparent(frame):
+        found.append(TRANSPARENCY)
     return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _name(data: Any) -> str:
+    kind = data.type.name
+    if kind in NO_LOSS or (kind == "SEI_UNREGISTERED" and bytes(data)[:16] in ENCODERS_OWN):
+        return ""
+    return SIDE_DATA.get(kind) or kind.lower().replace("_", " ")
+
+
+def _is_transparent(frame: VideoFrame) -> bool:
+    """Whether a picture uses a color of its palette that is not opaque; the palette is the second
+    plane, B, G, R and alpha of each (on machines whose low byte is first)."""
+    codes = np.frombuffer(frame.planes[0], np.uint8)  # type: ignore[call-overload]
+    palette = np.frombuffer(frame.planes[1], np.uint8)[: 4 * 256]  # type: ignore[call-overload]
+    lines = codes.reshape(-1, abs(frame.planes[0].line_size))[: frame.height, : frame.width]
+    return bool((palette[3::4][np.unique(lines)] != OPAQUE).any())
 
 
 def mastering_of(frame: VideoFrame) -> str:

@@ -43,6 +43,7 @@ def test_the_difference_of_two_records_is_named(
     assert "the tag of color matrix" in told(
         whole, replace(encoding, color=replace(encoding.color, matrix=9))
     )
+    assert "the field order" in told(whole, replace(encoding, field_order="tb"))
     turned = replace(whole, video=replace(whole.video, rotation=90))
     assert missing(turned, whole, encoding, (), "") == ("the rotation of 90 degrees",)
 

@@ -76,6 +76,22 @@ def test_a_lost_picture_does_not_move_those_behind_it(make_clip: Callable[..., P
     assert got[-1].pts == 23
 
 
+@pytest.mark.parametrize("group", ["12", "40"])
+def test_reading_goes_on_in_an_avi_where_it_stopped(
+    make_clip: Callable[..., Path], group: str
+) -> None:
+    """From any picture on, the same pictures at the same times as from the begin. With the shorter
+    groups x264 makes no B-frames of this noise, and might have made some further on."""
+    options = {"bf": "2", "b_strategy": "0", "g": group}
+    film = probe(make_clip("s.avi", "libx264", times=range(48), options=options, **IN_ORDER))
+    assert film.video.in_coded_order
+    with frames(film) as reading:
+        whole = [(frame.pts, frame.planes.digest()) for frame in reading]
+    for start in (14, 25, 31):
+        with frames(film, start) as reading:
+            assert [(frame.pts, frame.planes.digest()) for frame in reading] == whole[start:]
+
+
 @pytest.mark.parametrize("rate", [Fraction(15), Fraction(24), Fraction(24000, 1001), Fraction(50)])
 @pytest.mark.parametrize("name", ["raw.h264", "a.ts", "a.mkv", "a.mp4", "a.flv"])
 def test_the_rate_is_that_of_the_pictures(
