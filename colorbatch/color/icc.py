@@ -107,6 +107,15 @@ def space_of(profile: bytes) -> Space | None:
     return None if _is_srgb(space) else space
 
 
+@functools.lru_cache(maxsize=8)
+def is_readable(profile: bytes) -> bool:
+    """Whether an RGB profile says what a color is."""
+    try:
+        return bool(np.isfinite(_xyz(np.zeros((1, 1, 3), np.float32), profile, "rgb")).all())
+    except Exception:  # see above
+        return False
+
+
 def to_rgb(image: Image.Image, profile: bytes) -> Image.Image | None:
     """A CMYK picture as sRGB, through its own profile; None for one that cannot be used."""
     try:

@@ -196,17 +196,17 @@ def _encode_webp(file: IO[bytes], page: Page, notes: list[str]) -> None:
 def _encode_bmp(file: IO[bytes], page: Page, _: list[str]) -> None:
     if page.channels == 3:
         buffer = io.BytesIO()
-        _image(page).save(buffer, "BMP", dpi=page.still.dpi or (96, 96))
-        file.write(buffer.getbuffer())
-        return
-    pixels = _all_rows(page)
-    # Pillow writes alpha that readers, its own among them, do not look for
-    done, data = cv2.imencode(".bmp", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
-    if not done:
-        raise TargetError("OpenCV could not encode this BMP")
-    bmp = bytearray(bytes(data))
-    if page.still.dpi:  # biXPelsPerMeter and biYPelsPerMeter of BITMAPINFOHEADER
-        struct.pack_into("<ii", bmp, 38, *(round(dots / 0.0254) for dots in page.still.dpi))
+        _image(page).save(buffer, "BMP")
+        bmp = bytearray(buffer.getbuffer())
+    else:
+        pixels = _all_rows(page)
+        # Pillow writes alpha that readers, its own among them, do not look for
+        done, data = cv2.imencode(".bmp", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
+        if not done:
+            raise TargetError("OpenCV could not encode this BMP")
+        bmp = bytearray(bytes(data))
+    # biXPelsPerMeter and biYPelsPerMeter of BITMAPINFOHEADER; 0 says nothing, libraries say 96 dpi
+    struct.pack_into("<ii", bmp, 38, *(round(dots / 0.0254) for dots in page.still.dpi or (0, 0)))
     file.write(bmp)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from colorbatch.formats import metadata
-from colorbatch.formats.boxes import boxes_of
+from colorbatch.formats.boxes import Box, boxes_of
 from colorbatch.formats.found import Block, Found
 from colorbatch.formats.metadata import EXIF_START
 
@@ -35,14 +35,13 @@ def found_in(file: IO[bytes], info: Mapping[Any, Any]) -> Found:
     if exif := info.get("exif") or b"":
         found.take("exif", metadata.cleaned_exif(EXIF_START + exif.removeprefix(EXIF_START), 1),
                    "items", "Exif")  # fmt: skip
-    if xmp := info.get("xmp") or b"":
+    xmp = info.get("xmp") or b""
+    if b"<rdf:RDF" in xmp:  # pillow-heif takes the first item of any MIME type for XMP
         found.take("xmp", metadata.without_what_lay_behind(xmp), "items", "mime (XMP)")
     found.icc = info.get("icc_profile") or b""
     found.dpi = metadata.dpi_of(found.exif)
-    for item in info.get("metadata") or ():
-        kind, content_type = item.get("type") or "", item.get("content_type") or ""
-        if content_type != XMP_TYPE and kind != "Exif":
-            found.lose("items", f"{kind} {content_type}".strip())
+    for item in info.get("metadata") or ():  # neither EXIF nor of a MIME type
+        found.lose("items", item.get("type") or "")
     for kind, ids in (info.get("aux") or {}).items():
         found.lose("items", f"{len(ids)} of {kind}")
     nclx = info.get("nclx_profile") or {}
@@ -69,10 +68,19 @@ def _others(data: bytes) -> Iterator[tuple[str, str]]:
             continue
         for inner in boxes_of(data, box.content + 4, box.end):
             if inner.kind == b"iinf":
-                start = inner.content + (6 if data[inner.content] == 0 else 8)
-                for entry in boxes_of(data, start, inner.end):
-                    wide = data[entry.content] >= 3  # numbers of 4 bytes
-                    place = entry.content + (10 if wide else 8)
-                    kind = data[place : place + 4]
-                    if kind not in ITEMS:
-                        yield "items", kind.decode("latin-1")
+                yield from _others_listed(data, inner)
+
+
+def _others_listed(data: bytes, listing: Box) -> Iterator[tuple[str, str]]:
+    """Items of other kinds, and second ones of EXIF and of a MIME type."""
+    start = listing.content + (6 if data[listing.content] == 0 else 8)
+    seen: set[bytes] = set()
+    for entry in boxes_of(data, start, listing.end):
+        place = entry.content + (10 if data[entry.content] >= 3 else 8)  # numbers of 4 bytes
+        kind = data[place : place + 4]
+        _, _, rest = data[place + 4 : entry.end].partition(b"\0")  # behind the item's name
+        content_type = rest.partition(b"\0")[0].decode("latin-1") if kind == b"mime" else ""
+        known = kind in ITEMS and content_type in ("", XMP_TYPE)
+        if not known or (kind in (b"Exif", b"mime") and kind in seen):
+            yield "items", f"{kind.decode('latin-1')} {content_type}".strip()
+        seen.add(kind)

@@ -28,6 +28,12 @@ UUIDS = {
 }
 """Of boxes of metadata: XMP's by ISO 16684-1:2019 (XMP Specification Part 3, section 1.2.2), the
 others as Exiv2 and ExifTool read and write them."""
+ALSO = {
+    bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"): "exif",
+    bytes.fromhex("09a14e97c0b442e0bebf36df6f0ce36f"): "iptc",
+    bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb"): "photoshop",
+}
+"""Those of Photoshop 7, as ExifTool reads them; results have the others."""
 
 
 def samples_of(data: bytes) -> tuple[Codes, int]:
@@ -53,13 +59,7 @@ def found_in(data: bytes) -> Found:
     for box in boxes_of(data):
         content = data[box.content : box.end]
         if box.kind == b"uuid":
-            name = UUIDS.get(content[:16])
-            if name == "iptc":
-                found.take_iptc(content[16:])
-            elif name is not None:
-                found.take(name, content[16:], "boxes", f"uuid ({name})")
-            else:
-                found.lose("boxes", f"uuid ({content[:16].hex()})")
+            _take_uuid(found, content[:16], content[16:])
         elif box.kind == b"jp2h":
             for inner in boxes_of(data, box.content, box.end):
                 _take_inner(found, inner.kind, data[inner.content : inner.end])
@@ -76,6 +76,18 @@ def found_in(data: bytes) -> Found:
     resolutions = found.encoding.get("resolutions", {})
     found.dpi = resolutions.get("resc") or resolutions.get("resd")
     return found
+
+
+def _take_uuid(found: Found, uuid: bytes, content: bytes) -> None:
+    name = UUIDS.get(uuid) or ALSO.get(uuid)
+    if name == "iptc":
+        found.take_iptc(content)
+    elif name == "photoshop":
+        found.take_photoshop(content)
+    elif name is not None:
+        found.take(name, content, "boxes", f"uuid ({name})")
+    else:
+        found.lose("boxes", f"uuid ({uuid.hex()})")
 
 
 def _take_inner(found: Found, kind: bytes, content: bytes) -> None:

@@ -144,8 +144,8 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
     profile = icc.for_result(still.icc)
     if still.icc and not profile:
         notes.append("the color profile does not fit an RGB picture and was dropped")
-    elif len(still.icc) < int.from_bytes(still.icc[:4], "big"):  # ICC.1:2022, section 7.2.2
-        notes.append("the color profile is cut off: colors are taken for sRGB")
+    elif profile and not icc.is_readable(profile):
+        notes.append("the color profile could not be read: it is kept, colors are taken for sRGB")
     xmp, exif = still.xmp, still.exif
     if format_ != "JPEG" and still.encoding.get("extended_xmp"):
         xmp = metadata.without_extension(xmp)

@@ -13,8 +13,18 @@ from PIL import Image
 
 from colorbatch.formats import reader
 from colorbatch.formats.found import Block, not_kept
-from colorbatch.formats.jpeg2000 import encode
-from tests.colorbatch.formats.hand_made import GREY, chunk, colored, jpeg, png, segment, tiff, webp
+from colorbatch.formats.jpeg2000 import ALSO, encode
+from tests.colorbatch.formats.hand_made import (
+    GREY,
+    chunk,
+    colored,
+    exif,
+    jpeg,
+    png,
+    segment,
+    tiff,
+    webp,
+)
 
 MARK = b"a block that nobody knows"
 JP2 = encode(np.dstack([GREY] * 3), {}, {})
@@ -123,6 +133,37 @@ def test_both_resolutions_of_jpeg_2000(tmp_path: Path, kind: bytes) -> None:
     assert kind in result and not notes
     (tmp_path / "b").write_bytes(result)
     assert reader.read(tmp_path / "b").dpi == pytest.approx((600, 300), rel=1e-3)
+
+
+@pytest.mark.parametrize("uuid", ALSO)
+def test_boxes_of_old_photoshop(tmp_path: Path, uuid: bytes) -> None:
+    """EXIF, IPTC and resources under the numbers of Photoshop 7 (ExifTool, Jpeg2000.pm)."""
+    record = b"\x1c\x02\x19\x00\x06market"
+    block = {"exif": exif([(271, 2, b"market\0")])[6:], "iptc": record,
+             "photoshop": b"8BIM\x04\x04\0\0\0\0\0\x0b" + record + b"\0"}[ALSO[uuid]]  # fmt: skip
+    result, notes = colored(tmp_path / "a", JP2 + box(b"uuid", uuid + block))
+    assert b"market" in result and uuid not in result and not notes
+
+
+def test_second_items_of_heic_are_named(tmp_path: Path) -> None:
+    """pillow-heif takes the first EXIF, and the first item of any MIME type for XMP."""
+    heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    picture = heif.from_pillow(Image.new("RGB", (64, 64)))
+    picture.save(buffer, quality=-1, xmp=b"<rdf:RDF></rdf:RDF>", exif=exif([(271, 2, b"abc\0")]))
+    data = buffer.getvalue()
+    assert colored(tmp_path / "a", data, "JPEG")[1] == ""
+    other = data.replace(b"application/rdf+xml", b"application/own+xml")
+    assert "application/own+xml" in colored(tmp_path / "a", other, "JPEG")[1]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+def test_a_bmp_without_a_resolution_gets_none(tmp_path: Path, mode: str) -> None:
+    """Libraries would say 96 dpi."""
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).convert(mode).save(buffer, "PNG")
+    result, _ = colored(tmp_path / "a", buffer.getvalue(), "BMP")
+    assert struct.unpack_from("<ii", result, 38) == (0, 0)
 
 
 def test_a_profile_in_a_bmp_is_named(tmp_path: Path) -> None:
