@@ -118,7 +118,8 @@ NUMBERED = "frames"
 @dataclass(frozen=True)
 class Film:
     """A film file. container: libav's demuxer name, such as "matroska,webm"; family: "mkv", "mov",
-    "mp4" or "" for all others; duration in seconds or None.
+    "mp4" or "" for all others; duration in seconds or None; programs: what a broadcast says of
+    itself.
 
     Of numbered frames (`of_frames`) container is NUMBERED, path their pattern, sound the file whose
     sound is added, or None, and streams are those of this file.
@@ -133,6 +134,7 @@ class Film:
     video: VideoInfo
     duration: Fraction | None
     sound: Path | None = None
+    programs: tuple[str, ...] = ()
 
     @property
     def carrier(self) -> Path | None:

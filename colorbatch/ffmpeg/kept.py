@@ -39,6 +39,7 @@ def missing(
             *_of_pictures(film, result, encoding, timecode),
             *_of_chapters(film, result),
             *_tags("tags", film.metadata, result.metadata),
+            *(f"the program's {each}" for each in film.programs if each not in result.programs),
         ]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -110,8 +111,7 @@ def dumped(container: InputContainer) -> dict[int, list[str]]:
     PyAV 18 shows neither the chroma location nor a stream's side data nor the codec of a stream
     without decoder; this text has them all. It takes the process's log level for a moment.
     """
-    with told(av_logging.VERBOSE):
-        text = container.dumps_format()  # type: ignore[attr-defined]
+    text = _dump(container)
     found: dict[int, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():
@@ -121,6 +121,20 @@ def dumped(container: InputContainer) -> dict[int, list[str]]:
         elif line.startswith("    ") and lines:
             lines.append(line)
     return found
+
+
+def _dump(container: InputContainer) -> str:
+    with told(av_logging.VERBOSE):
+        text: str = container.dumps_format()  # type: ignore[attr-defined]
+    return text
+
+
+def programs_of(container: InputContainer) -> tuple[str, ...]:
+    """The tags of a transport stream's programs, such as the broadcaster, each as `name: value`;
+    PyAV 18 shows them in the same text only."""
+    before = _dump(container).partition("\n  Stream #0:")[0].partition("\n  Program ")[2]
+    tags = re.findall(r"^      (\S+) *: (.+)$", before, re.MULTILINE)
+    return tuple(f"{name}: {value}" for name, value in tags)
 
 
 def _leading_digits(text: str) -> Iterator[str]:

@@ -43,10 +43,12 @@ from colorbatch.ffmpeg.opening import (
     film_stream,
     opened,
     packets_of,
+    programs_of,
     slices_intact,
 )
 from colorbatch.ffmpeg.pixel_formats import pixel_format
 from colorbatch.ffmpeg.side_data import light_of, mastering_of, names_of
+from colorbatch.ffmpeg.timeline import may_jump
 
 FIRST_PACKETS = 200
 """So many packets of pictures may be undecodable at the start before a film counts as unreadable;
@@ -96,7 +98,18 @@ def probe(path: Path) -> Film:
         video = _video_info(stream, path, texts[stream.index][0], duration, timecode, crcs)
         name = container.format.name
         family = _family(name, metadata, path)
-        return Film(path, name, family, metadata, streams, chapters, video, duration)
+        programs = programs_of(container) if may_jump(container) else ()
+        return Film(
+            path,
+            name,
+            family,
+            metadata,
+            streams,
+            chapters,
+            video,
+            duration,
+            programs=programs,
+        )
 
 
 def sound_of(path: Path) -> Sound:

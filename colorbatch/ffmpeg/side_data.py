@@ -44,6 +44,11 @@ SIDE_DATA = {
     "S12M_TIMECODE": "time codes in the pictures",
     "SEI_UNREGISTERED": "user data in the pictures",
     "DETECTION_BBOXES": "marked regions",
+    # kinds that PyAV 18 has no names for, by libav 8's numbers
+    "KIND_28": "LCEVC",
+    "KIND_29": "views of a spatial film",
+    "KIND_30": "reference displays",
+    "KIND_31": "EXIF",
 }
 """libav's kinds of side data, in words; those that are in neither table are named as libav does."""
 NO_LOSS = frozenset(

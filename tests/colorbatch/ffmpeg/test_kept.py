@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_the_difference_of_two_records_is_named(
     assert "the field order" in told(whole, replace(encoding, field_order="tb"))
     turned = replace(whole, video=replace(whole.video, rotation=90))
     assert missing(turned, whole, encoding, (), "") == ("the rotation of 90 degrees",)
+
+
+def test_what_a_broadcast_says_of_itself_is_named(make_clip: Callable[..., Path]) -> None:
+    """The names in a transport stream's service description (ETSI EN 300 468, 6.2.33)."""
+
+    def more(container: Any) -> list[Any]:
+        container.metadata.update({"service_name": "Sender", "service_provider": "Anstalt"})
+        return []
+
+    clip = {"rate": Fraction(24), "time_base": Fraction(1, 24), "times": range(6)}
+    film = probe(make_clip("s.ts", "mpeg2video", more=more, **clip))
+    result = probe(make_clip("r.mkv", "ffv1"))
+    assert missing(film, result, plan(film).encoding, (), "") == (
+        "the program's service_name: Sender",
+        "the program's service_provider: Anstalt",
+    )
 
 
 def test_streams_that_were_left_out_by_wish_are_told_elsewhere(

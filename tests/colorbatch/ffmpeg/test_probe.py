@@ -180,7 +180,7 @@ def test_side_data_that_pyav_does_not_know(make_clip: Callable[..., Path]) -> No
         # libav's number for EXIF in FFmpeg 8.1
         assert [data.type.value for data in next(container.decode(video=0)).side_data][-1] == 31
     video = probe(path).video
-    assert (video.rotation, video.matrix, video.beside) == (90, QUARTER_TURN, ())
+    assert (video.rotation, video.matrix, video.beside) == (90, QUARTER_TURN, ("EXIF",))
 
 
 @pytest.mark.parametrize("name", ["late.mkv", "late.mp4", "late.nut"])
