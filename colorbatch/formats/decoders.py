@@ -18,7 +18,7 @@ from PIL import Image
 
 from colorbatch.color import Codes, strips
 from colorbatch.errors import SourceError
-from colorbatch.formats import jpeg2000, metadata
+from colorbatch.formats import jpeg2000, metadata, unsupported
 from colorbatch.formats.metadata import EXIF_START, TAG_ORIENTATION
 from colorbatch.formats.pillow_modes import samples_of
 from colorbatch.formats.registry import READ, Format, in_words
@@ -53,7 +53,8 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         image = Image.open(file, formats=PILLOW_FORMATS)
     except OSError as error:
         if start.startswith(STARTS):
-            raise SourceError("the file is truncated or broken") from error
+            why = unsupported.reason(file)
+            raise SourceError(why or "the file is truncated or broken") from error
         raise SourceError(f"not a {in_words(READ, 'or')} picture") from error
     with image:
         check_size(image.height, image.width, max_pixels)
@@ -62,7 +63,12 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         if image.format == "PNG":
             _check_png(file)
         if image.format in ("JPEG", "MPO"):
-            return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
+            try:
+                return _decode_jpeg(image, (at_least, at_least) if at_least else image.size)
+            except OSError as error:
+                if why := unsupported.reason(file):
+                    raise SourceError(why) from error
+                raise
         if image.format == "JPEG2000":
             return _decode_jpeg2000(image, _whole(file))
         return _decode_with_pillow(image, file)
@@ -105,7 +111,7 @@ def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
         shared["photoshop"] = metadata.image_resources(resources)
     except (IndexError, struct.error):
         notes.append("unreadable IPTC was dropped")
-    if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
+    if image.mode == "RGB" and not _holds_rgb(image):
         image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
         luma, samples = _luma_and_rgb(image)
         return Still(
@@ -115,6 +121,16 @@ def _decode_jpeg(image: Image.Image, at_least: tuple[int, int]) -> Still:
     return from_samples(
         "JPEG", samples, encoding=encoding, notes=(*notes, *told, *shared.pop("notes")), **shared
     )
+
+
+def _holds_rgb(image: Image.Image) -> bool:
+    """Whether the three components of a JPEG are R, G and B, as libjpeg tells it (jdapimin.c,
+    default_decompress_parms): by JFIF's marker, then Adobe's, then the components' names."""
+    if "jfif" in image.info:
+        return False
+    if "adobe" in image.info:
+        return image.info.get("adobe_transform") == 0
+    return [layer[0] for layer in getattr(image, "layer", [])] == list(b"RGB")
 
 
 def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
@@ -151,9 +167,12 @@ def _decode_with_pillow(image: Image.Image, file: IO[bytes]) -> Still:
         Image.Image.close(image)  # frees its eight bits of the sixteen, and leaves the file open
         samples: Codes = imagecodecs.png_decode(_whole(file))
     else:
+        few = {"L;2": 2, "L;4": 4}.get(raw_mode, 0) if format_ == "PNG" else 0
+        if few and "transparency" in image.info:  # Pillow scales the samples alone
+            image.info["transparency"] *= 255 // (2**few - 1)
         samples, shared["icc"], notes = samples_of(image, shared["icc"])
-        if format_ == "PNG" and ("L;2" in raw_mode or "L;4" in raw_mode):
-            notes = (f"{'2' if 'L;2' in raw_mode else '4'}-bit picture became 8-bit RGB",)
+        if few:
+            notes = (f"{few}-bit picture became 8-bit RGB",)
     return from_samples(
         format_, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
     )
@@ -183,6 +202,8 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
         samples, bits = jpeg2000.samples_of(data)
         if 8 < bits < 16:
             notes = (f"{bits} bits became 16",)
+        elif bits < 8:
+            notes = (f"{bits}-bit picture became 8-bit RGB",)
     encoding = {"codestream": data.startswith(jpeg2000.CODESTREAM)}
     return from_samples(
         "JPEG2000", samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
