@@ -66,7 +66,8 @@ def pages(file: IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Still]:
         chain, notes = listed(tiff.pages)
         found = pictures_among(chain)
         if not found:
-            raise SourceError("it has no page with a picture")
+            what = "it has masks of pages only" if chain else "the file is truncated or broken"
+            raise SourceError(what)
         for page in found:
             mend_samples(page)
             mend_counts(page, size)
