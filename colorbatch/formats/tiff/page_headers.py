@@ -11,7 +11,7 @@ import tifffile
 from colorbatch.formats.still import Stored
 from colorbatch.formats.tiff.layout import JPEG, LZW, NONE
 from colorbatch.formats.tiff.mending import mended
-from colorbatch.formats.tiff.page_reader import decoded, is_picture, listed
+from colorbatch.formats.tiff.page_reader import decoded, listed, pictures_among
 
 PACKBITS = 32773
 
@@ -20,9 +20,7 @@ def stored_pages(file: IO[bytes]) -> Iterator[Stored]:
     """Every page but thumbnails and masks, in order. Raises what tifffile raises."""
     tiff: Any
     with tifffile.TiffFile(mended(file)) as tiff:
-        for page in listed(tiff.pages)[0]:
-            if not is_picture(page):
-                continue
+        for page in pictures_among(listed(tiff.pages)[0]):
             ready = None
             with contextlib.suppress(Exception):  # decoders raise anything; reading it says so
                 ready = decoded(page)
