@@ -215,8 +215,11 @@ class Shower:
         parts = [f"{to_do:,} to do", report.skipped()]
         if report.statuses["failed"]:
             parts.append(f"{report.statuses['failed']:,} cannot be read")
+        passed = report.passed_over_line() if report.passed_over else ""
         text = "; ".join(
-            [", ".join(parts), *filter(None, [report.kinds_line(), report.pages_line(), estimate])]
+            filter(
+                None, [", ".join(parts), report.kinds_line(), report.pages_line(), passed, estimate]
+            )
         )
         start = "interrupted: " if report.interrupted else ""
         click.echo(f"dry run: {start}{text}", err=True)

@@ -123,7 +123,8 @@ def refuse_for_all(error: Exception) -> None:
     nobody foresaw."""
     if isinstance(error, ColorbatchError) and not isinstance(error, SourceError | TargetError):
         raise error
-    logger.debug("a film cannot be planned", exc_info=error)
+    if not isinstance(error, ColorbatchError):  # a defect; what is only unreadable has its reason
+        logger.debug("a film cannot be planned", exc_info=error)
 
 
 def is_mine(found: FoundClips, part: tuple[int, int] | None) -> bool:

@@ -88,12 +88,16 @@ RED_OF_CR, BLUE_OF_CB = 2 - 2 * KR, 2 - 2 * KB
 
 
 def _fit_gamut(
-    luma: Float, offsets: Sequence[Float] | Float, maximum: float, scale: Float, spare: Float
+    luma: Float,
+    offsets: Sequence[Float] | Float,
+    maximum: float | Float,
+    scale: Float,
+    spare: Float,
 ) -> None:
     """Write to `scale` the largest factor in [0, 1] at which luma + factor * offset lies in
     [0, maximum] for the offsets of R, G and B from luma, itself in that range: chroma shrinks
     towards grey, and its hue angle stays. All (H, W) float32 but `spare`, which is (2, H, W) and is
-    lost."""
+    lost; maximum may be one number."""
     red, green, blue = offsets
     below, above = spare
     cv2.min(red, green, below)
@@ -103,7 +107,7 @@ def _fit_gamut(
     cv2.max(red, green, above)
     cv2.max(above, blue, above)
     np.maximum(above, np.float32(1e-6), out=above)
-    np.subtract(np.float32(maximum), luma, out=scale)
+    np.subtract(maximum, luma, out=scale)
     np.divide(scale, above, out=scale)
     np.negative(below, out=below)
     cv2.min(scale, below, scale)
@@ -234,6 +238,7 @@ def colorize_rows(
     output: Output = "rgb",
     space: Space | None = None,
     dtype: npt.DTypeLike | None = None,
+    alpha: npt.NDArray[np.floating[Any]] | Codes | None = None,
     out: Codes | None = None,
 ) -> Codes:
     """`colorize` for the rows (h, W) of a picture that begin at `start` of its `height`: (h, W, 3).
@@ -241,8 +246,9 @@ def colorize_rows(
     A few rows at a time is how pictures of any size are made in bounded memory; who asks for many
     parts of one picture gives `ab` as `enlarged_across` once. space: the RGB space of the codes,
     sRGB without one. dtype: of the result where it is not that of the codes; floating point, 1.0
-    for the highest code, keeps exact luma to its own precision. out: (h, W, 3), contiguous, to be
-    written to and returned.
+    for the highest code, keeps exact luma to its own precision. alpha: (h, W), in codes of grey's
+    type, that the samples were multiplied by; so is the result then, no sample above it. out:
+    (h, W, 3), contiguous, to be written to and returned.
     """
     rows, width = grey.shape
     if out is None:
@@ -256,7 +262,8 @@ def colorize_rows(
             planes = np.empty((7, bottom - top, width), np.float32)
         exact = None if exact_luma is None else exact_luma[top:bottom]
         _enlarge_height(chroma, height, start + top, planes[:2])
-        _join_strip(out[top:bottom], grey[top:bottom], exact, planes, join, output)
+        share = None if alpha is None else alpha[top:bottom].astype(np.float32)
+        _join_strip(out[top:bottom], grey[top:bottom], exact, share, planes, join, output)
     return out
 
 
@@ -264,15 +271,20 @@ def _join_strip(
     out: Codes,
     grey: Codes,
     exact: npt.NDArray[np.floating[Any]] | None,
+    alpha: Float | None,
     planes: Float,
     join: _Join,
     output: Output,
 ) -> None:
     """Rows of a result (h, W, 3) from grey codes (h, W) and planes (7, h, W) that begin with a and
-    b, and are lost."""
+    b, and are lost; alpha: as of `colorize_rows`."""
     maximum = max_code(grey.dtype)
-    _offsets_of(grey, planes[:6], join)
+    _offsets_of(grey if alpha is None else divided(grey, alpha), planes[:6], join)
     red, green, blue = planes[3:6]
+    limit: float | Float = float(maximum)
+    if alpha is not None:
+        np.multiply(planes[3:6], alpha / np.float32(maximum), out=planes[3:6])
+        limit = alpha
     y, scale = planes[6], planes[0]
     kept = grey if exact is None else exact
     np.copyto(y, kept, casting="same_kind")
@@ -280,7 +292,9 @@ def _join_strip(
         np.clip(y, 0, maximum, out=y)
     if join.black:
         np.subtract(y, np.float32(join.black), out=y)
-    _fit_gamut(y, (red, green, blue), maximum - join.black, scale, planes[1:3])
+    _fit_gamut(y, (red, green, blue), limit - join.black, scale, planes[1:3])
+    if alpha is not None:  # luma above it leaves no room at all
+        np.maximum(scale, 0, out=scale)
     if join.black:
         np.maximum(scale, 0, out=scale)
         np.copyto(y, kept, casting="same_kind")
@@ -296,6 +310,21 @@ def _join_strip(
         _write_floats(out, kept.astype(np.float64), red, blue, maximum)
     else:
         _write_rgb(out, y, red, blue)
+
+
+def divided(codes: Codes, alpha: Codes | Float) -> Codes:
+    """Codes (H, W[, C]) of uint8 or uint16 that were multiplied by alpha (H, W), as they were
+    before; of what cannot be seen black."""
+    made = np.empty_like(codes)
+    most = max_code(codes.dtype)
+    for start, stop in strips(codes.shape[0], codes.shape[1]):
+        part = codes[start:stop].astype(np.float32)
+        share = (
+            alpha[start:stop].astype(np.float32).reshape(*part.shape[:2], *[1] * (part.ndim - 2))
+        )
+        np.divide(part * np.float32(most), np.maximum(share, 1), out=part)
+        made[start:stop] = np.rint(np.minimum(part, most)) * (share > 0)
+    return made
 
 
 def _rounded(values: Float, dtype: npt.DTypeLike, factor: float = 1, shift: float = 0) -> Codes:

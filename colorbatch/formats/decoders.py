@@ -16,7 +16,15 @@ from PIL import Image
 
 from colorbatch.color import Codes, strips
 from colorbatch.errors import SourceError
-from colorbatch.formats import bmp_header, heif_items, jpeg2000, jpeg_segments, png_chunks, webp
+from colorbatch.formats import (
+    bmp_header,
+    heif_items,
+    jpeg2000,
+    jpeg_segments,
+    png_chunks,
+    unsupported,
+    webp,
+)
 from colorbatch.formats.boxes import CODESTREAM
 from colorbatch.formats.found import Found
 from colorbatch.formats.pillow_modes import samples_of
@@ -48,6 +56,8 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         return _decode_heif(file, max_pixels)
     found = Found()
     if start.startswith(PNG_SIGNATURE):
+        if why := unsupported.reason(file):
+            raise SourceError(why)
         whole = file
         file, chunks = png_chunks.opened(whole)
         found = png_chunks.found_in(whole, chunks)
@@ -56,14 +66,20 @@ def decode(file: IO[bytes], max_pixels: int, at_least: int) -> Still:
         image = Image.open(file, formats=PILLOW_FORMATS)
     except OSError as error:
         if start.startswith(STARTS):
-            raise SourceError("the file is truncated or broken") from error
+            why = unsupported.reason(file)
+            raise SourceError(why or "the file is truncated or broken") from error
         raise SourceError(f"not a {in_words(READ, 'or')} picture") from error
     with image:
         check_size(image.height, image.width, max_pixels)
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise SourceError("it is animated; only single pictures are supported")
         if image.format in ("JPEG", "MPO"):
-            return _decode_jpeg(image, file, (at_least, at_least) if at_least else image.size)
+            try:
+                return _decode_jpeg(image, file, (at_least, at_least) if at_least else image.size)
+            except OSError as error:
+                if why := unsupported.reason(file):
+                    raise SourceError(why) from error
+                raise
         if image.format == "JPEG2000":
             return _decode_jpeg2000(image, _whole(file))
         if image.format != "PNG":
@@ -92,13 +108,23 @@ def _decode_jpeg(image: Image.Image, file: IO[bytes], at_least: tuple[int, int])
     if image.format == "MPO":
         found.notes.append("only the first of several pictures in the file was colored")
     shared = found.fields()
-    if image.mode == "RGB" and image.info.get("adobe_transform") != 0:
+    if image.mode == "RGB" and not _holds_rgb(image):
         image.draft("YCbCr", at_least)  # the stored Y' itself, not one rounded through RGB
         luma, samples = _luma_and_rgb(image)
         return Still("JPEG", luma, samples, encoding=encoding, **shared)
     samples, shared["icc"], told = samples_of(image, shared["icc"])
     notes = (*told, *shared.pop("notes"))
     return from_samples("JPEG", samples, encoding=encoding, notes=notes, **shared)
+
+
+def _holds_rgb(image: Image.Image) -> bool:
+    """Whether the three components of a JPEG are R, G and B, as libjpeg tells it (jdapimin.c,
+    default_decompress_parms): by JFIF's marker, then Adobe's, then the components' names."""
+    if "jfif" in image.info:
+        return False
+    if "adobe" in image.info:
+        return image.info.get("adobe_transform") == 0
+    return [layer[0] for layer in getattr(image, "layer", [])] == list(b"RGB")
 
 
 def _luma_and_rgb(image: Image.Image) -> tuple[Codes, Codes]:
@@ -133,9 +159,12 @@ def _decode_with_pillow(image: Image.Image, file: IO[bytes], found: Found) -> St
         Image.Image.close(image)  # frees its eight bits of the sixteen, and leaves the file open
         samples: Codes = imagecodecs.png_decode(_whole(file))
     else:
+        few = {"L;2": 2, "L;4": 4}.get(raw_mode, 0) if format_ == "PNG" else 0
+        if few and "transparency" in image.info:  # Pillow scales the samples alone
+            image.info["transparency"] *= 255 // (2**few - 1)
         samples, shared["icc"], notes = samples_of(image, shared["icc"])
-        if format_ == "PNG" and ("L;2" in raw_mode or "L;4" in raw_mode):
-            notes = (f"{'2' if 'L;2' in raw_mode else '4'}-bit picture became 8-bit RGB",)
+        if few:
+            notes = (f"{few}-bit picture became 8-bit RGB",)
     return from_samples(
         format_, samples, encoding=encoding, notes=(*notes, *shared.pop("notes")), **shared
     )
@@ -151,6 +180,8 @@ def _decode_jpeg2000(image: Image.Image, data: bytes) -> Still:
         samples, bits = jpeg2000.samples_of(data)
         if 8 < bits < 16:
             notes = (f"{bits} bits became 16",)
+        elif bits < 8:
+            notes = (f"{bits}-bit picture became 8-bit RGB",)
     notes += shared.pop("notes")
     return from_samples("JPEG2000", samples, encoding=found.encoding, notes=notes, **shared)
 

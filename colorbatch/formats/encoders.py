@@ -87,6 +87,7 @@ class Page:
                 output=output,
                 space=space,
                 dtype=still.dtype,
+                alpha=still.alpha_codes(first, last),
             )
             made[top:bottom, :, :3] = (
                 part * still.dtype.type(still.white) if still.is_float else part

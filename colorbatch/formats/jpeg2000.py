@@ -13,14 +13,16 @@ import imagecodecs
 import numpy as np
 
 from colorbatch.color import Codes, widened
-from colorbatch.errors import TargetError
+from colorbatch.errors import SourceError, TargetError
 from colorbatch.formats.boxes import CODESTREAM, boxes_of
 from colorbatch.formats.found import Block, Found
 
 ENCODERS = (b"Kakadu", b"Created by OpenJPEG", b"Creator: JasPer", b"Kdu-")
 """How the comments begin in which encoders name themselves."""
 SSIZ = 42
-"""Where in a codestream the first component's depth stands, less 1; the sign is the highest bit."""
+"""Where in a codestream the first component's depth stands, less 1; the sign is the highest bit.
+Three bytes on the next one's does; their number stands ahead of the first (ISO/IEC 15444-1:2019,
+section A.5.1)."""
 UUIDS = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
@@ -38,17 +40,29 @@ ALSO = {
 
 def samples_of(data: bytes) -> tuple[Codes, int]:
     """Samples (H, W[, C]) of grey or RGB, uint8 or uint16 with white as the highest code, and how
-    many bits they had in the file."""
+    many bits they had in the file; neither library scales them. Raises SourceError where components
+    have different depths."""
     samples = np.asarray(imagecodecs.jpeg2k_decode(data))
-    if samples.dtype == np.uint8:
-        return samples, 8
-    if samples.dtype != np.uint16:
+    if samples.dtype not in (np.uint8, np.uint16):
         return samples, samples.dtype.itemsize * 8
-    # neither library tells the depth: it is the first component's in the SIZ marker segment
-    # (ISO/IEC 15444-1:2019, section A.5.1)
+    depths = depths_of(data)
+    if len(set(depths)) > 1:
+        told = ", ".join(map(str, depths))
+        raise SourceError(f"JPEG 2000 of components of different depths ({told} bits)")
+    bits = depths[0] if depths else samples.dtype.itemsize * 8
+    if bits < 8:
+        most = 2**bits - 1
+        scaled = np.rint(np.minimum(samples, most) * (255 / most))
+        return np.asarray(scaled, np.uint8), bits
+    return (widened(samples, bits) if samples.dtype == np.uint16 else samples), bits
+
+
+def depths_of(data: bytes) -> tuple[int, ...]:
+    """The bits of each component of a file or a bare codestream; none where they are not told."""
     codestream = next((box.content for box in boxes_of(data) if box.kind == b"jp2c"), 0)
-    bits = (data[codestream + SSIZ] & 0x7F) + 1
-    return widened(samples, bits), bits
+    count = int.from_bytes(data[codestream + SSIZ - 2 : codestream + SSIZ], "big")
+    first = codestream + SSIZ
+    return tuple((byte & 0x7F) + 1 for byte in data[first : first + 3 * count : 3])
 
 
 def found_in(data: bytes) -> Found:

@@ -25,6 +25,7 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import decoders, tiff
 from colorbatch.formats.still import Still, to_codes, upright
 from colorbatch.fs.atomic import reachable
+from colorbatch.fs.real_paths import leads_nowhere
 from colorbatch.job import MAX_PIXELS
 
 
@@ -49,6 +50,8 @@ def pages(
     """
     with contextlib.ExitStack() as stack:
         with _translated(path):
+            if leads_nowhere(path):
+                raise SourceError("cannot read: a link that leads nowhere")
             mode = reachable(path).stat().st_mode
             if stat.S_ISDIR(mode):
                 os.scandir(reachable(path)).close()  # of one that cannot be listed: why

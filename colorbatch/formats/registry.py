@@ -7,15 +7,26 @@ from typing import Literal
 
 Format = Literal["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000", "HEIC"]
 SUFFIXES: Mapping[Format, tuple[str, ...]] = {
-    "JPEG": (".jpg", ".jpeg"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),
     "PNG": (".png",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "JPEG2000": (".jp2", ".j2k", ".jpx"),
-    "HEIC": (".heic", ".heif"),
+    "BMP": (".bmp", ".dib"),
+    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    "HEIC": (".heic", ".heif", ".hif"),
 }
-"""What is read; the first is the suffix that results have."""
+"""What is read; results have their source's, and the first where they have another format."""
+NOT_READ = frozenset(
+    {
+        *(".3fr", ".ai", ".apng", ".arw", ".avif", ".bpg", ".cr2", ".cr3", ".dcm", ".djvu", ".dng"),
+        *(".dpx", ".emf", ".eps", ".erf", ".exr", ".fff", ".fits", ".gif", ".hdr", ".ico", ".iiq"),
+        *(".jls", ".jng", ".jxl", ".jxr", ".mef", ".mng", ".mos", ".mrw", ".nef", ".nrw", ".orf"),
+        *(".pbm", ".pcd", ".pct", ".pcx", ".pdf", ".pef", ".pgm", ".pict", ".pnm", ".ppm", ".psb"),
+        *(".psd", ".qoi", ".raf", ".raw", ".rw2", ".sgi", ".sr2", ".srw", ".svg", ".tga", ".wdp"),
+        *(".wmf", ".x3f", ".xbm", ".xcf", ".xpm"),
+    }
+)
+"""Suffixes of pictures that are not read; they are counted, so that nobody takes them for done."""
 READ_ONLY: Mapping[Format, Format] = {"HEIC": "JPEG"}
 """What is not written, and what its results are."""
 WITH_QUALITY: tuple[Format, ...] = ("JPEG", "WEBP")

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch import color
-from colorbatch.color import Codes
+from colorbatch.color import Codes, Float
+from colorbatch.color.luma_join import divided
 from colorbatch.errors import SourceError
 from colorbatch.formats.found import Block
 from colorbatch.formats.registry import Format
@@ -78,6 +79,39 @@ class Still:
     def is_float(self) -> bool:
         """Whether its samples are floating point."""
         return self.dtype.kind == "f"
+
+    @property
+    def beside_is_unnamed(self) -> bool:
+        """Whether `alpha` is no transparency, but a sample of TIFF that no tag gives a meaning."""
+        return self.alpha is not None and self.encoding.get("extrasamples") == [0]
+
+    @property
+    def is_premultiplied(self) -> bool:
+        """Whether color was multiplied by alpha (TIFF 6.0, section 18: associated alpha)."""
+        return self.alpha is not None and self.encoding.get("extrasamples") == [1]
+
+    def alpha_codes(self, start: int = 0, stop: int | None = None) -> Codes | Float | None:
+        """Of rows (stop - start, W), in the codes of `luma`, what its color was multiplied by; None
+        where it was not."""
+        if self.alpha is None or not self.is_premultiplied:
+            return None
+        alpha = self.alpha[start:stop]
+        return alpha * np.float32(65535) if alpha.dtype.kind == "f" else alpha
+
+    def shown_luma(self) -> Codes:
+        """`luma` as it would be without alpha: what is to be seen in it."""
+        alpha = self.alpha_codes()
+        return self.luma if alpha is None else divided(self.luma, alpha)
+
+    def straightened(self) -> Still:
+        """The same, of 8 or 16 bits, for formats whose color is not multiplied by alpha."""
+        alpha = self.alpha_codes()
+        if alpha is None:
+            return self
+        encoding = {**self.encoding, "extrasamples": [2]}
+        rgb = None if self.rgb is None else divided(self.rgb, alpha)
+        luma = divided(self.luma, alpha) if rgb is None else color.grey_of(rgb)
+        return replace(self, luma=luma, rgb=rgb, encoding=encoding)
 
     def exact_luma(self, start: int, stop: int) -> npt.NDArray[np.float64] | None:
         """Unrounded Y' of rows (stop - start, W), float64, in codes; None where `luma` is exact.

@@ -127,6 +127,14 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
         had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
         notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")
         still = to_codes(still, np.uint8 if deepest == 1 else np.uint16)
+    if still.beside_is_unnamed and format_ != "TIFF":
+        notes.append(
+            f"{name} holds no sample beside color that is not transparency: it was dropped"
+        )
+        still = replace(still, alpha=None)
+    if still.is_premultiplied and format_ not in ("TIFF", "JPEG"):
+        notes.append(f"{name} holds color apart from alpha: it was divided by it")
+        still = still.straightened()
     if still.alpha is not None and format_ == "JPEG":
         notes.append("JPEG holds no transparency: alpha was dropped")
         still = replace(still, alpha=None)

@@ -116,6 +116,9 @@ def make_folder(folder: Path) -> None:
     try:
         reachable(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        links = (at for at in (folder, *folder.parents) if at.is_symlink())
+        if (link := next(links, None)) is not None and not link.exists():
+            raise TargetError(f"{link}: a link that leads nowhere") from error
         raise _refusal(f"{folder}: cannot make this folder", error, folder) from error
     if not os.access(reachable(folder), os.W_OK):
         raise TargetError(f"{folder}: this folder is not writable")

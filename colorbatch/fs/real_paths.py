@@ -26,6 +26,11 @@ def exists(path: Path) -> bool:
         return False
 
 
+def leads_nowhere(path: Path) -> bool:
+    """Whether it is a link to what is not there."""
+    return path.is_symlink() and not exists(path)
+
+
 def real(path: Path) -> Path:
     """The path without links. Unlike `Path.resolve` it takes links that lead in a circle."""
     return Path(os.path.realpath(path))

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch.errors import UsageError
-from colorbatch.formats.registry import FORMATS, READ_ONLY, SUFFIXES, WRITTEN, in_words
+from colorbatch.formats.registry import (
+    FORMATS,
+    NOT_READ,
+    READ_ONLY,
+    SUFFIXES,
+    WRITTEN,
+    in_words,
+)
 from colorbatch.fs import real_paths
 from colorbatch.fs.atomic import reachable
 from colorbatch.fs.real_paths import exists, real
@@ -29,8 +37,8 @@ RESULT_SUFFIXES: Mapping[str, str] = {
 }
 """What is read only, and the suffix of its results."""
 SOURCE_SUFFIXES = frozenset(FORMATS)
-OTHER_PICTURE_SUFFIXES = frozenset({".avif", ".gif", ".dpx", ".exr", *RESULT_SUFFIXES})
-"""Names of pictures, not of folders: nobody means a folder new.jp2."""
+OTHER_PICTURE_SUFFIXES = (NOT_READ | RESULT_SUFFIXES.keys()) - {".raw"}
+"""Names of pictures, not of folders: nobody means a folder new.jxl."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 DEFAULT_SUFFIX = "_colorized"
 
@@ -57,11 +65,13 @@ def walk(
     suffixes: frozenset[str],
     skip: Path | None = None,
     patterns: Patterns = EVERYTHING,
+    passed_over: Counter[str] | None = None,
 ) -> Iterator[Path]:
     """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
 
-    Junk, links to folders, the folder `skip` and what the patterns leave out are passed over. A
-    folder that cannot be listed is yielded itself: whoever reads it finds out, and reports it.
+    passed_over: counts, by their suffix, pictures of formats that are not read (`NOT_READ`). Junk,
+    links to folders, the folder `skip` and what the patterns leave out are passed over. A folder
+    that cannot be listed is yielded itself: whoever reads it finds out, and reports it.
     """
     unlisted: list[Path] = []
     top = reachable(folder, room=LONGEST_PLAIN)
@@ -81,10 +91,17 @@ def walk(
             and not (skip and real(here / name) == skip)
         )
         for name in sorted(names):
-            if is_junk(name) or os.path.splitext(name)[1].lower() not in suffixes:  # noqa: PTH122
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+            if (
+                is_junk(name)
+                or suffix not in suffixes | NOT_READ
+                or not patterns.take(start + name)
+            ):
                 continue
-            if patterns.take(start + name):
+            if suffix in suffixes:
                 yield here / name
+            elif passed_over is not None:
+                passed_over[suffix] += 1
     yield from unlisted
 
 
@@ -117,6 +134,7 @@ def plan_jobs(
     new_suffix: str | None = None,
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
+    passed_over: Counter[str] | None = None,
 ) -> list[Job]:
     """Name a target for every picture of `sources`: files, folders (recursive) and patterns.
 
@@ -130,6 +148,7 @@ def plan_jobs(
     as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are
     for what folders and lists hold. `listed`: paths below the one folder in `sources`, or else
     below the working directory; their folders are kept below the output. They are not asked for.
+    `passed_over`: as of `walk`.
 
     Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
     one target (also when their names differ only in case or Unicode form).
@@ -148,11 +167,11 @@ def plan_jobs(
         targets.refuse_output(skip, root)
         groups = [_Group(root, pictures)]
     else:
-        groups = list(_groups(wanted, output, skip))
+        groups = list(_groups(wanted, output, skip, passed_over))
     jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
     if single_file and output is not None:
         jobs = [Job(job.source, output, named=True) for job in jobs]
-    targets.refuse_clashes(jobs)
+    targets.refuse_clashes(jobs, left_out=tuple(RESULT_SUFFIXES))
     return jobs
 
 
@@ -177,6 +196,8 @@ def _expanded(
         if exists(source):
             yield source, patterns if source.is_dir() else None
             continue
+        if real_paths.leads_nowhere(source):
+            raise UsageError(f"{source}: a link that leads nowhere")
         if not is_pattern(source):
             raise UsageError(f"{source}: no such file or folder")
         if (parts := split(source)) is not None:
@@ -215,7 +236,10 @@ def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
 
 
 def _groups(
-    wanted: Sequence[tuple[Path, Patterns | None]], output: Path | None, skip: Path | None
+    wanted: Sequence[tuple[Path, Patterns | None]],
+    output: Path | None,
+    skip: Path | None,
+    passed_over: Counter[str] | None,
 ) -> Iterator[_Group]:
     """The pictures of files and folders. Raises UsageError."""
     folders = [path for path, patterns in wanted if patterns is not None]
@@ -228,7 +252,7 @@ def _groups(
             continue
         targets.refuse_output(output, source)
         below = Path(real(source).name) if many else Path()
-        paths = walk(source, SOURCE_SUFFIXES, skip, patterns)
+        paths = walk(source, SOURCE_SUFFIXES, skip, patterns, passed_over)
         yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
 
 
@@ -259,9 +283,9 @@ def _is_beside(path: Path, output: Path | None) -> bool:
 
 
 def _plain_suffix(path: Path) -> str:
-    """The suffix in lower case, with three letters where there are two spellings."""
+    """The suffix in lower case; of several that a format has the first."""
     suffix = path.suffix.lower()
-    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
+    return SUFFIXES[FORMATS[suffix]][0] if suffix in FORMATS else suffix
 
 
 def _refuse_equal_names(folders: Sequence[Path]) -> None:

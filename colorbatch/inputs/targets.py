@@ -80,13 +80,16 @@ def refuse_clashes(
     jobs: Sequence[Job],
     taken: Taken | None = None,
     frames: Mapping[Job, Sequence[Job]] | None = None,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Raises UsageError where a target is a source, or two sources have one target, also when their
     names differ only in case or Unicode form. taken: all sources, where there are more than those
-    of the jobs. frames: of a job that stands for numbered frames, a job for each of them."""
+    of the jobs. frames: of a job that stands for numbered frames, a job for each of them. left_out:
+    which suffixes to leave out, as a way out of two sources for one target."""
     taken, frames = taken or Taken.of(job.source for job in jobs), frames or {}
     sequences = Counter(_key(job.target.parent) for job in jobs if job in frames)
     targets: dict[str, Job] = {}
+    twins: list[tuple[Job, Job]] = []
     for job in jobs:
         if (source := taken.source(job.target)) is not None:
             name = "" if source == job.target else f", {source} by another name"
@@ -99,7 +102,24 @@ def refuse_clashes(
         for one in each:
             other = targets.setdefault(_key(one.target), one)
             if other.source != one.source:
-                raise UsageError(f"{other.source} and {one.source} would both become {one.target}")
+                twins.append((other, one))
+    if twins:
+        raise _two_for_one(twins, left_out)
+
+
+def _two_for_one(twins: Sequence[tuple[Job, Job]], left_out: Sequence[str]) -> UsageError:
+    """The error for pairs of sources that have one target, and where there is one, a way out."""
+    one, other = twins[0]
+    more = f", and so in {len(twins) - 1:,} more pairs" if len(twins) > 1 else ""
+    more = more.removesuffix("s") if len(twins) == 2 else more
+    message = f"{one.source} and {other.source} would both become {one.target}{more}"
+    suffixes = {job.source.suffix.lower() for pair in twins for job in pair}
+    if len(suffixes) < 2 or not left_out:
+        return UsageError(message)
+    without = next((suffix for suffix in left_out if suffix in suffixes), max(suffixes))
+    if any(job.named for pair in twins for job in pair):
+        return UsageError(message, f"name no {without} beside the others")
+    return UsageError(message, f'--exclude "*{without}" leaves one of each out')
 
 
 def _key(target: Path) -> str:

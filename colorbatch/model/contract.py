@@ -6,6 +6,7 @@ live in an ONNX model's `metadata_props`, or in a sidecar NAME.onnx.json for mod
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import json
 import math
@@ -199,11 +200,11 @@ def read_metadata(model: Path, embedded: Mapping[str, str]) -> tuple[ModelContra
     sidecar = model.with_name(model.name + ".json")
     if CONTRACT_KEY not in metadata and sidecar.exists():
         try:
-            found = _object(sidecar.read_text("utf-8"), str(sidecar))
+            found = _object(_text_of(sidecar.read_bytes()), str(sidecar))
         except OSError as error:
             raise ModelError(f"{sidecar}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ModelError(f"{sidecar} is not UTF-8") from error
+            raise ModelError(f"{sidecar} is neither UTF-8 nor UTF-16") from error
         # in a sidecar the two may stand as objects rather than as strings
         metadata |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in found.items()}
     if CONTRACT_KEY not in metadata:
@@ -211,6 +212,16 @@ def read_metadata(model: Path, embedded: Mapping[str, str]) -> tuple[ModelContra
     contract = parse_contract(metadata[CONTRACT_KEY], str(model))
     card = metadata.get(CARD_KEY)
     return contract, parse_card(card, str(model)) if card else ModelCard(name=model.stem)
+
+
+def _text_of(data: bytes) -> str:
+    """JSON as editors and PowerShell save it: UTF-8 with or without a byte order mark, or UTF-16,
+    where of the first two bytes one is zero (RFC 4627, section 3)."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16")
+    if len(data) > 1 and 0 in data[:2]:
+        return data.decode("utf-16-le" if data[1] == 0 else "utf-16-be")
+    return data.decode("utf-8-sig")
 
 
 def find_model(name: str | Path | None) -> Path:

@@ -86,6 +86,9 @@ class Engine:
         self.contract, self.card = read_metadata(self.path, metadata)
         self.size = self.contract.size.choose()
         _check_tensors(self._session, self.contract, self.path)
+        self._fixed_batch = _fixed_batch(self._session, self.contract)
+        if self._fixed_batch is not None:
+            self.batch_size = self._fixed_batch
 
     @property
     def mark(self) -> str:
@@ -130,7 +133,7 @@ class Engine:
             except Exception as error:
                 if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS):
                     raise
-                if len(part) == 1:
+                if len(part) == 1 or self._fixed_batch is not None:
                     raise OutOfMemoryError(
                         f"no memory for one picture of {self.size[0]}x{self.size[1]} "
                         f"on {self.device}"
@@ -152,9 +155,15 @@ class Engine:
         return min(times[1:])
 
     def _run(self, lightness: color.Float) -> color.Float:
+        """One batch; of a graph that takes so many pictures at once and no others it is filled up
+        with the last one."""
+        count = len(lightness)
+        if self._fixed_batch is not None and count < self._fixed_batch:
+            filling = np.repeat(lightness[-1:], self._fixed_batch - count, axis=0)
+            lightness = np.concatenate([lightness, filling])
         feed = {self.contract.input.name: _model_input(lightness, self.contract)}
         [output] = self._session.run([self.contract.output.name], feed)
-        return _chroma(output, self.contract)
+        return _chroma(output[:count], self.contract)
 
 
 def _model_input(lightness: color.Float, contract: ModelContract) -> color.Float:
@@ -202,6 +211,14 @@ def _check_tensors(session: Any, contract: ModelContract, path: Path) -> None:
         for have, wanted in zip(tensor.shape[2:], contract.size.choose(), strict=True):
             if isinstance(have, int) and have != wanted:
                 raise ModelError(f"{path}: its contract says {wanted} pixels, its graph {have}")
+
+
+def _fixed_batch(session: Any, contract: ModelContract) -> int | None:
+    """How many pictures the graph takes at once, where it says a number, as many exports of other
+    origin do; None for any."""
+    tensors = {tensor.name: tensor for tensor in session.get_inputs()}
+    count = tensors[contract.input.name].shape[0]
+    return count if isinstance(count, int) and count > 0 else None
 
 
 def import_runtime() -> Any:

@@ -30,6 +30,8 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     pages: int = 0
     """How many pictures the colored and kept files hold."""
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """How many pictures of other formats lay in the folders, by suffix."""
     noted: int = 0
     """How many outcomes say that something could not be kept."""
     outdated: int = 0
@@ -103,8 +105,10 @@ class Report:
             text += f"; {self.pages_line()}"
         if self.noted:
             text += f"; {self.noted} with notes (-v or --json shows them)"
+        if self.passed_over:
+            text += f"; {self.passed_over_line()}"
         if self.unlogged:
-            text += f"; the log lacks {self.unlogged:,} lines"
+            text += f"; the log lacks {counted(self.unlogged, 'line')}"
         return f"{text}; {duration(self.seconds)}"
 
     def kinds_line(self) -> str:
@@ -124,7 +128,15 @@ class Report:
     def pages_line(self) -> str:
         """How many pages there are in how many files; nothing where each file has one."""
         written = self.statuses["colored"] + self.statuses["kept"]
-        return f"{self.pages:,} pages in {written:,} files" if self.pages > written else ""
+        if self.pages <= written:
+            return ""
+        return f"{counted(self.pages, 'page')} in {counted(written, 'file')}"
+
+    def passed_over_line(self) -> str:
+        """How many pictures were passed over, since their formats are not read."""
+        each = ", ".join(f"{count:,} {name}" for name, count in self.passed_over.most_common(6))
+        more = " and others" if len(self.passed_over) > 6 else ""
+        return f"{self.passed_over.total():,} passed over ({each}{more}: not read)"
 
     def to_json(self) -> str:
         """The summary as one line of JSON."""
@@ -141,6 +153,7 @@ class Report:
                     "kinds": dict(self.kinds),
                     "pages": self.pages,
                     "noted": self.noted,
+                    "passed_over": dict(self.passed_over),
                     "made_by": self.made_by or None,
                     "estimate": self.estimate or None,
                     "dry_run": self.dry_run,
@@ -153,6 +166,11 @@ class Report:
                 }
             }
         )
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 page`, `1,200 pages`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def escaped(text: str) -> str:

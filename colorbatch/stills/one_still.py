@@ -157,7 +157,7 @@ def _view(still: Still, size: tuple[int, int]) -> color.Float:
     """
     profile = icc.for_result(still.icc)
     space = icc.space_of(profile) if profile else None
-    return color.network_view(upright(still.luma, still.orientation), size, space)
+    return color.network_view(upright(still.shown_luma(), still.orientation), size, space)
 
 
 def late_chroma(

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from colorbatch.errors import OutputFullError, UsageError
@@ -22,6 +23,7 @@ from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory
 from colorbatch.run.log import Log, open_log
+from colorbatch.run.report import counted
 from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 from colorbatch.stills import batch
@@ -37,7 +39,7 @@ class PictureRun(Run):
         self.request = request
 
     def _planned(self) -> tuple[Iterator[Outcome], Log | None]:
-        jobs = jobs_of(self.request)
+        jobs = jobs_of(self.request, self.report.passed_over)
         self.report.total = len(jobs)
         log = None
         if self.request.log is not None and not self.request.dry_run:
@@ -87,7 +89,9 @@ class PictureRun(Run):
             ended: list[Outcome] = []
             started = time.monotonic()
             if todo and engine is not None:
-                watch.say(f"{len(todo)} pictures to do; {forecast.before.text}; {engine.told}")
+                watch.say(
+                    f"{counted(len(todo), 'picture')} to do; {forecast.before.text}; {engine.told}"
+                )
                 report.made_by = engine.made_by(model_sha256(), in_clear(settings))
                 watch.begun(report.total, report.finished)
                 for outcome in self._made(todo, engine, journals, model_sha256()):
@@ -144,8 +148,7 @@ class PictureRun(Run):
         if not left.count:
             return "nothing is left to do"
         untimed = "" if ended else "; the sample was finished before, so it has no time"
-        pictures = "picture" if left.count == 1 else "pictures"
-        return f"the rest, {left.count:,} {pictures}: {left.text}{untimed}"
+        return f"the rest, {counted(left.count, 'picture')}: {left.text}{untimed}"
 
     def _foreseen(
         self, todo: Sequence[Job], skipped: Sequence[Outcome], forecast: Forecast
@@ -182,8 +185,9 @@ def foreseen(outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, foreseen=True, plan=plan)
 
 
-def jobs_of(request: PictureRequest) -> list[Job]:
-    """What there is to make, of this part. Raises UsageError."""
+def jobs_of(request: PictureRequest, passed_over: Counter[str] | None = None) -> list[Job]:
+    """What there is to make, of this part; passed_over: as of `plan_jobs`. Raises UsageError."""
+    passed_over = Counter() if passed_over is None else passed_over
     jobs = picture_files.plan_jobs(
         request.sources,
         request.output,
@@ -191,9 +195,12 @@ def jobs_of(request: PictureRequest) -> list[Job]:
         new_suffix=request.new_suffix,
         patterns=Patterns(request.include, request.exclude),
         listed=None if request.listed is None else list(request.listed),
+        passed_over=passed_over,
     )
     if not jobs and (request.include or request.exclude):
         raise UsageError("--include and --exclude leave no pictures")
     if not jobs:
-        raise UsageError("no pictures found", f"{in_words(READ, 'and')} files are looked for")
+        left = ", ".join(f"{count:,} {suffix}" for suffix, count in passed_over.most_common(6))
+        found = f"no pictures found but {left}" if left else "no pictures found"
+        raise UsageError(found, f"{in_words(READ, 'and')} files are looked for")
     return picture_files.shard(jobs, *request.part) if request.part else jobs

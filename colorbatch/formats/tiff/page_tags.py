@@ -62,6 +62,19 @@ def read(file: IO[bytes], page: Any) -> PageTags:
     return PageTags(found, orientation, white)
 
 
+def with_those_of(page: PageTags, over: PageTags) -> PageTags:
+    """A page in a SubIFD with what stands in the directory over it, where it has none of its own:
+    there it is what the file is about (TIFF/EP, section 5.2)."""
+    found, its = page.found, over.found
+    for name in ("exif", "xmp", "icc", "photoshop"):
+        if not getattr(found, name):
+            setattr(found, name, getattr(its, name))
+    found.blocks += its.blocks
+    return PageTags(
+        found, over.orientation if page.orientation == 1 else page.orientation, page.white
+    )
+
+
 def _is_read(tag: int) -> bool:
     return tag not in LAYOUT_TAGS or tag in READ
 

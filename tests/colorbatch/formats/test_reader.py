@@ -668,7 +668,6 @@ def bomb():
         (tiff_of(np.full((8, 8), 200, np.float32)), "SMaxSampleValue"),
         (tiff_of(np.zeros((8, 8), np.uint32)), "32 bits"),
         (tiff_of(np.zeros((8, 8), np.int16)), "int16"),
-        (tiff_of(np.zeros((8, 8, 6), np.uint8), photometric="rgb"), "6 channels"),
         (bomb(), "million"),
     ],
     ids=str,

@@ -493,3 +493,43 @@ def test_a_source_by_another_name_is_never_a_target(tree, tmp_path):
         plan_jobs([source / "IMG.JPG", source / "b.png"], out)
     [job] = plan_jobs([source / "b.png"], out / "other.png")
     assert job.target == out / "other.png"
+
+
+# --- what is passed over, and what cannot be ------------------------------------------------------
+
+
+def test_every_usual_suffix_of_a_read_format_is_taken(tree, tmp_path):
+    """What cameras, phones and browsers call JPEG, HEIC, JPEG 2000 and BMP."""
+    names = ["a.jfif", "b.jpe", "c.jif", "d.mpo", "e.jpf", "f.j2c", "g.jpc", "h.dib", "i.JFIF"]
+    jobs = plan_jobs([tree(*names, "j.hif")], tmp_path / "out")
+    assert targets(jobs, tmp_path / "out") == sorted([*names, "j.jpg"])
+
+
+def test_pictures_that_are_not_read_are_counted(tree, tmp_path):
+    """By their suffix, as far as patterns take them; what is no picture is not."""
+    source = tree("a.png", "b.psd", "deep/c.PSD", "deep/d.avif", "notes.txt", ".e.gif", "f.dng")
+    found = picture_files.Counter()
+    plan_jobs([source], None, patterns=Patterns((), ("*.dng",)), passed_over=found)
+    assert found == {".psd": 2, ".avif": 1}
+
+
+def test_pairs_for_one_target_are_counted_with_a_way_out(tree, tmp_path):
+    """Phones export a picture as HEIC and as JPEG; all is refused, and how to go on is said."""
+    source = tree("I_1.HEIC", "I_1.JPG", "I_2.HEIC", "I_2.JPG", "I_3.heic", "I_3.jpg")
+    with pytest.raises(UsageError) as caught:
+        plan_jobs([source], tmp_path / "out")
+    assert "I_1.HEIC and" in str(caught.value)
+    assert 'so in 2 more pairs; --exclude "*.heic" leaves' in str(caught.value)
+    jobs = plan_jobs([source], tmp_path / "out", patterns=Patterns((), ("*.heic",)))
+    assert targets(jobs, tmp_path / "out") == ["I_1.JPG", "I_2.JPG", "I_3.jpg"]
+    with pytest.raises(UsageError, match=r"1 more pair; name no \.heic beside"):
+        plan_jobs(sorted(source.iterdir())[:4], tmp_path / "out")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_nowhere_is_named_so(tree, tmp_path):
+    """Given as a source it is there, and yet no file."""
+    link = tree("a.png") / "b.png"
+    link.symlink_to("gone.png")
+    with pytest.raises(UsageError, match=r"b\.png: a link that leads nowhere"):
+        plan_jobs([link], tmp_path / "out")

@@ -157,7 +157,17 @@ def test_the_sidecar_speaks_where_the_model_does_not(contract_values, tmp_path):
     assert (found.input.kind, card.name) == ("lab_l", "other")
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"\xff\xfe", b"{}"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_sidecar_may_be_saved_as_editors_do(contract_values, tmp_path, encoding):
+    """With a byte order mark, and in UTF-16, as PowerShell writes it."""
+    sidecar = json.dumps({CONTRACT_KEY: contract_values(), CARD_KEY: {"name": "Café"}},
+                         ensure_ascii=False)  # fmt: skip
+    (tmp_path / "m.onnx.json").write_bytes(sidecar.encode(encoding))
+    _, card = read_metadata(tmp_path / "m.onnx", {})
+    assert card.name == "Café"
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"\xff\xfe", b"{}", b"{\xff}"])
 def test_a_broken_sidecar_is_refused(tmp_path, data):
     """Not JSON, no object, not UTF-8, nothing in it."""
     (tmp_path / "m.onnx.json").write_bytes(data)

@@ -234,3 +234,19 @@ def test_without_a_runtime_the_pip_line_is_given(clean_env, tiny_model):
     assert result.returncode == 1
     assert 'pip install "colorbatch[c' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_model_of_a_fixed_batch_runs(make_model, tmp_path, batch):
+    """Exports of DDColor take one picture at a time; what is asked for in other numbers comes out
+    as of a model that takes any."""
+    onnx = pytest.importorskip("onnx")
+    path = make_model(tmp_path / "any.onnx")
+    model = onnx.load(path)
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.save(model, tmp_path / "fixed.onnx")
+    engine = Engine(tmp_path / "fixed.onnx", "cpu", batch_size=8)
+    found = engine.predict(views(5))
+    assert np.array_equal(found, Engine(path, "cpu", batch_size=1).predict(views(5)))
+    assert engine.time_one() > 0
