@@ -61,10 +61,11 @@ STRONGEST_TONE, STRONG_RESTLESS = 50.0, 0.45
 """From this mean C*ab on one tone is a colored thing (a sunset, a retina) sooner than a toned
 photograph: it has to be quieter than others to be one, as amber lantern slides and strong
 cyanotypes are."""
-VARIED, VARIED_BETWEEN, VARIED_RESTLESS = 0.68, (7.0, 40.0), 0.3
+VARIED, VARIED_BETWEEN, VARIED_RESTLESS = ((12.0, 1.1), (20.0, 0.65)), (7.0, 40.0), 0.3
 """In color is where hue moves across the tone's: what a tenth of the pixels exceeds in ab, of what
 lies between two Gaussian blurs, larger than noise and JPEG's blocks and smaller than a stain.
-Color prints that faded to brown have little else left; but this restless they are."""
+Color prints that faded to brown have little else left; but a strong tone (mean C*ab, and the limit
+for it) they have, while paper that yellowed in spots is paler, and this restless they are."""
 PHOTOGRAPH, PHOTOGRAPH_OWN, LEAST_PHOTOGRAPH = 31, 1.5, 0.02
 """A place with own color of this strength in which a disc of so many pixels of the view fits, over
 this share of it, is a photograph in color beside others; charts are lower than that."""
@@ -121,10 +122,15 @@ class Evidence:
         restless = RESTLESS if self.tone <= STRONGEST_TONE else STRONG_RESTLESS
         return (
             (self.stray / STRAY) ** 2 + (self.restless / restless) ** 2 > 1
-            or (self.varied > VARIED and self.restless > VARIED_RESTLESS)
+            or (self.varied > self._most_varied and self.restless > VARIED_RESTLESS)
             or self.opposed > MOST_OPPOSED
             or self.left_out > MOST_LEFT_OUT
         )
+
+    @property
+    def _most_varied(self) -> float:
+        (pale, most), (strong, least) = VARIED
+        return float(np.interp(self.tone, [pale, strong], [most, least]))
 
     @property
     def kind(self) -> Kind:
@@ -257,7 +263,7 @@ def _judged(lab: Float, area: Mask) -> Evidence:
         print_area=float(area.mean()),
         varied=float(np.quantile(np.abs(near - far)[counted], 0.9)),
         photograph=_photographs_in(_opened((own > PHOTOGRAPH_OWN) & area, 5)),
-        region=_region_of(thick, (own > 1) & area, own > REGION_OWN),
+        region=_region_of(thick, _foreign_color(lab, tone) * area / (OWN + OWN_OF_TONE * chroma)),
     )
 
 
@@ -285,12 +291,21 @@ def _photographs_in(strong: Mask) -> float:
     return float(_opened(padded, PHOTOGRAPH).sum() / strong.size)
 
 
-def _region_of(thick: Mask, own: Mask, strong: Mask) -> Mask | None:
-    """The regions of own color that are thick somewhere and strong there, with a border of what
-    blurring spread; None for none."""
-    count, labels = cv2.connectedComponents(own.astype(np.uint8))
+def _foreign_color(lab: Float, tone: Float) -> Float:
+    """Distance (H, W) in ab of a Lab picture from its tone (H, W, 2); more or less of a clear tone
+    is none of it: a cyanotype's blue is no region in color."""
+    across, chroma = _across(lab, tone), _length(tone)
+    along = ((lab[..., 1:] - tone) * tone).sum(axis=2) / np.maximum(1e-3, chroma)
+    along *= np.clip((3 * STRONGEST_CAST - chroma) / (2 * STRONGEST_CAST), 0, 1)
+    return np.asarray(np.hypot(across, along), np.float32)
+
+
+def _region_of(thick: Mask, own: Float) -> Mask | None:
+    """The regions of own color, 1 is where it begins, that are thick somewhere and strong there,
+    with a border of what blurring spread; None for none."""
+    count, labels = cv2.connectedComponents((own > 1).astype(np.uint8))
     kept = np.zeros(count, np.bool_)
-    kept[labels[thick & strong]] = True
+    kept[labels[thick & (own > REGION_OWN)]] = True
     kept[0] = False  # the background
     if not kept.any():
         return None
