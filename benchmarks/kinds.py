@@ -103,6 +103,32 @@ def cyanotype(grey: Picture, rng: Rng) -> Picture:
     return curve(grey, [tuple(shadow), tuple(middle), tuple(light)])
 
 
+def amber(grey: Picture, rng: Rng) -> Picture:
+    """A lantern slide toned in strong amber: brown shadows, orange lights."""
+    strength = rng.uniform(0.6, 1)
+    shadow = np.array([0.05, 0.02, 0.0]) * rng.uniform(0.5, 1.5)
+    middle = 0.5 + strength * np.array([0.14, -0.12, -0.44])
+    light = np.array([1.0, 0.97, 0.9]) - strength * np.array([0.0, 0.18, 0.6])
+    return curve(grey, [tuple(shadow), tuple(middle), tuple(light)])
+
+
+def strong_cyanotype(grey: Picture, rng: Rng) -> Picture:
+    """Prussian blue up to the lights."""
+    strength = rng.uniform(0.7, 1)
+    shadow = np.array([0.0, 0.05, 0.30]) * (0.8 + 0.6 * strength)
+    middle = 0.5 + strength * np.array([-0.46, -0.16, 0.22])
+    light = np.array([0.95, 0.96, 0.97]) - strength * np.array([0.25, 0.08, 0.0])
+    return curve(grey, [tuple(shadow), tuple(middle), tuple(light)])
+
+
+def red_toned(grey: Picture, rng: Rng) -> Picture:
+    """Red chalk: copper or uranium toning, carbon prints."""
+    strength = rng.uniform(0.5, 1)
+    middle = 0.5 + strength * np.array([0.2, -0.15, -0.22])
+    light = np.array([1.0, 0.95, 0.9]) - strength * np.array([0.0, 0.1, 0.1])
+    return curve(grey, [(0.12, 0.02, 0.02), tuple(middle), tuple(light)])
+
+
 TONES: tuple[Callable[[Picture, Rng], Picture], ...] = (cast, yellowed, sepia, split, cyanotype)
 
 
@@ -240,6 +266,40 @@ def faded(rgb: Picture, rng: Rng) -> Picture:
     return np.asarray(10 ** -(density * dyes + rng.uniform(0.0, 0.08, 3)))
 
 
+def browned(rgb: Picture, rng: Rng) -> Picture:
+    """A color print of which a quarter of the color is left, under brown."""
+    grey = grey_of(rgb)
+    left = 0.08 + 0.9 * (grey + 0.25 * (rgb - grey))
+    strength = rng.uniform(0.6, 1)
+    return left * (1 - strength * np.array([0, 0.16, 0.38])) + strength * np.array([0.06, 0.03, 0])
+
+
+def reddened(rgb: Picture, rng: Rng) -> Picture:
+    """The same under magenta."""
+    grey = grey_of(rgb)
+    left = 0.08 + 0.9 * (grey + 0.25 * (rgb - grey))
+    strength = rng.uniform(0.6, 1)
+    return left * (1 - strength * np.array([0, 0.25, 0.12])) + strength * np.array([0.06, 0, 0.03])
+
+
+def album_page(rgb: Picture, rng: Rng, in_color: int) -> Picture:
+    """A page of an album with four photographs, so many of them in color, the others grey or sepia.
+    They are a photograph and its mirror images."""
+    height, width = rgb.shape[:2]
+    high, wide = int(height * rng.uniform(1.05, 1.3)), int(width * rng.uniform(1.05, 1.3))
+    ground = [(0.08, 0.08, 0.08), (0.85, 0.82, 0.75), (0.95, 0.95, 0.95), (0.35, 0.3, 0.25)]
+    page = ground[rng.integers(4)] + rng.normal(0, 0.01, (2 * high, 2 * wide, 3))
+    tone = (lambda grey: grey) if rng.random() < 0.5 else (lambda grey: sepia(grey, rng))
+    for index, place in enumerate(rng.permutation(4)):
+        view = rgb[:: 1 - 2 * (index // 2), :: 1 - 2 * (index % 2)]
+        top = place // 2 * high + (high - height) // 2
+        left = place % 2 * wide + (wide - width) // 2
+        page[top : top + height, left : left + width] = (
+            view if index < in_color else tone(grey_of(view))
+        )
+    return np.asarray(page)
+
+
 def night(rgb: Picture, rng: Rng) -> Picture:
     """The same place four to six stops darker, with the noise of that."""
     linear = np.clip(rgb, 0, 1) ** 2.2 * 2 ** -rng.uniform(3, 5)
@@ -280,6 +340,10 @@ SETS: dict[str, tuple[str, Callable[[Picture, Rng], Picture]]] = {
     "sepia": ("toned", lambda rgb, rng: sepia(grey_of(rgb), rng)),
     "split-toned": ("toned", lambda rgb, rng: split(grey_of(rgb), rng)),
     "cyanotype": ("toned", lambda rgb, rng: cyanotype(grey_of(rgb), rng)),
+    "amber lantern slide": ("toned", lambda rgb, rng: amber(grey_of(rgb), rng)),
+    "strong cyanotype": ("toned", lambda rgb, rng: strong_cyanotype(grey_of(rgb), rng)),
+    "red-toned": ("toned", lambda rgb, rng: red_toned(grey_of(rgb), rng)),
+    "album page without color": ("toned", lambda rgb, rng: album_page(rgb, rng, 0)),
     "print with a chart": ("print", with_chart),
     "print with a stamp": ("print", with_stamp),
     "print with blue ink or a date": ("print", with_ink),
@@ -291,6 +355,11 @@ SETS: dict[str, tuple[str, Callable[[Picture, Rng], Picture]]] = {
     "color, a dark night": ("color", night),
     "color of nearly one hue": ("color", lambda rgb, rng: rgb),
     "hand-tinted": ("color", hand_tinted),
+    "color faded to brown": ("color", browned),
+    "color faded to magenta": ("color", reddened),
+    "album page, one of four in color": ("color", lambda rgb, rng: album_page(rgb, rng, 1)),
+    "album page, two of four in color": ("color", lambda rgb, rng: album_page(rgb, rng, 2)),
+    "album page, three of four in color": ("color", lambda rgb, rng: album_page(rgb, rng, 3)),
 }
 """Name of a set -> what it is, and how a photograph becomes a member."""
 

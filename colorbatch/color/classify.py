@@ -12,9 +12,13 @@ them on tables. So the decision is made in four steps, on a view of 192 pixels:
    opening; own color in regions that do not reach the picture's middle (a chart, a ruler, a
    mount's label) is left out of the account.
 3. The picture's area. Where the whole is not of one tone, but its margin is one colored ground
-   that encloses a rectangle (a print on a table or a mount), the rectangle is judged instead.
-4. Color has own color over a part of its area, or a little of it everywhere (`STRAY, RESTLESS`).
-   Otherwise the tone's own mean chroma says grey or toned.
+   that encloses rectangles (a print on a table or a mount, an album's page), they are judged
+   instead, each by itself: one in color is enough.
+4. Color has own color over a part of its area, or a little of it everywhere (`STRAY, RESTLESS`),
+   or hues that vary from thing to thing (`VARIED`), or a place in it as large as a photograph
+   (`PHOTOGRAPH`). Otherwise the tone's own mean chroma says grey or toned.
+
+A picture that is not in color may still hold a region that is: `Evidence.region`.
 
 The limits were chosen on one set of photographs and are reported on another by
 `benchmarks/kinds.py` (docs/photographs.md).
@@ -22,7 +26,7 @@ The limits were chosen on one set of photographs and are reported on another by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import cv2
@@ -49,12 +53,26 @@ tone, the more of it JPEG's subsampling spills over edges."""
 ALONG = 0.7
 """How much own color along the tone's hue counts beside own color across it: more or less of the
 same tone is mostly paper and toning that no polynomial follows."""
-STRAY, RESTLESS = 0.10, 0.60
+STRAY, RESTLESS = 0.10, 0.70
 """In color is what lies outside of this ellipse: the share of the area with own color, and the
 upper quartile of own color in units of where it begins. A stamp makes the first large and leaves
 the second; a photograph in muted color has a little own color everywhere."""
-STRONGEST_TONE = 50.0
-"""Mean C*ab from which one tone is a colored thing (a sunset, a retina) and no toned photograph."""
+STRONGEST_TONE, STRONG_RESTLESS = 50.0, 0.45
+"""From this mean C*ab on one tone is a colored thing (a sunset, a retina) sooner than a toned
+photograph: it has to be quieter than others to be one, as amber lantern slides and strong
+cyanotypes are."""
+VARIED, VARIED_BETWEEN, VARIED_RESTLESS = ((12.0, 1.1), (20.0, 0.65)), (7.0, 40.0), 0.3
+"""In color is where hue moves across the tone's: what a tenth of the pixels exceeds in ab, of what
+lies between two Gaussian blurs, larger than noise and JPEG's blocks and smaller than a stain.
+Color prints that faded to brown have little else left; but a strong tone (mean C*ab, and the limit
+for it) they have, while paper that yellowed in spots is paler, and this restless they are."""
+PHOTOGRAPH, PHOTOGRAPH_OWN, LEAST_PHOTOGRAPH = 31, 1.5, 0.02
+"""A place with own color of this strength in which a disc of so many pixels of the view fits, over
+this share of it, is a photograph in color beside others; charts are lower than that."""
+LEAST_PRINT = 0.04
+"""Share of the view from which on a rectangle beside the largest one is a print as well."""
+REGION_OWN = 2.0
+"""A region keeps its own color if its own color is this strong anywhere."""
 MOST_OPPOSED = 4.0
 """Mean C*ab from which two opposite hues are no split toning, though lightness divides them."""
 MARGIN = 0.22
@@ -84,16 +102,35 @@ class Evidence:
     """Share of the area that was left out as chart, ruler or label."""
     print_area: float = 1.0
     """Share of the view that was judged: less than 1 for a print on a ground."""
+    varied: float = 0.0
+    """What a tenth of the pixels exceeds of the hue's moves from thing to thing, in ab."""
+    photograph: float = 0.0
+    """Share of the view in places as large as a photograph."""
+    mixed: bool = False
+    """Whether photographs in color and others lie side by side."""
+    region: Mask | None = field(default=None, compare=False, repr=False)
+    """Where (h, w) a picture that is not in color has own color; None for nowhere. Its pixels lie
+    over the picture's at any size."""
 
     @property
     def is_color(self) -> bool:
         """Whether one tone does not explain the picture."""
+        return self._is_all_color or self.photograph > LEAST_PHOTOGRAPH
+
+    @property
+    def _is_all_color(self) -> bool:
+        restless = RESTLESS if self.tone <= STRONGEST_TONE else STRONG_RESTLESS
         return (
-            (self.stray / STRAY) ** 2 + (self.restless / RESTLESS) ** 2 > 1
-            or self.tone > STRONGEST_TONE
+            (self.stray / STRAY) ** 2 + (self.restless / restless) ** 2 > 1
+            or (self.varied > self._most_varied and self.restless > VARIED_RESTLESS)
             or self.opposed > MOST_OPPOSED
             or self.left_out > MOST_LEFT_OUT
         )
+
+    @property
+    def _most_varied(self) -> float:
+        (pale, most), (strong, least) = VARIED
+        return float(np.interp(self.tone, [pale, strong], [most, least]))
 
     @property
     def kind(self) -> Kind:
@@ -115,11 +152,14 @@ def evidence_of(rgb: Codes) -> Evidence:
     lab = lab * np.float32(min(MOST_LIGHTENED, FULL_LIGHTNESS / lights))
     whole = np.ones(lab.shape[:2], np.bool_)
     found = _judged(lab, whole)
-    if found.is_color and (area := _print_on_a_ground(lab)) is not None:
-        inside = _judged(lab, area)
-        if not inside.is_color:
-            return inside
-    return found
+    if not found.is_color:
+        return found
+    prints = [_judged(lab, area) for area in _prints_on_a_ground(lab)]
+    in_color = [one.is_color for one in prints]
+    if prints and not any(in_color):
+        return prints[0]
+    mixed = any(in_color) and not all(in_color)
+    return replace(found, mixed=mixed or not found._is_all_color, region=None)
 
 
 def _view_of(rgb: Codes) -> Codes:
@@ -211,6 +251,8 @@ def _judged(lab: Float, area: Mask) -> Evidence:
     if not counted.any():
         return Evidence(0.0, 1.0, 0.0)
     along = (tone * _main_axis(tone[counted])).sum(axis=2)[counted]
+    calm = np.asarray(np.where(thick | ~area, np.float32(0), _across(lab, tone)), np.float32)
+    near, far = (cv2.GaussianBlur(calm, (0, 0), width) for width in VARIED_BETWEEN)
     quiet = counted & (own <= 1)  # the tone is what it is where the picture shows nothing else
     return Evidence(
         tone=float(chroma[quiet].mean()) if quiet.any() else 0.0,
@@ -219,6 +261,9 @@ def _judged(lab: Float, area: Mask) -> Evidence:
         opposed=float(min(np.maximum(along, 0).mean(), np.maximum(-along, 0).mean())),
         left_out=float(left_out.sum() / area.sum()),
         print_area=float(area.mean()),
+        varied=float(np.quantile(np.abs(near - far)[counted], 0.9)),
+        photograph=_photographs_in(_opened((own > PHOTOGRAPH_OWN) & area, 5)),
+        region=_region_of(thick, _foreign_color(lab, tone) * area / (OWN + OWN_OF_TONE * chroma)),
     )
 
 
@@ -228,6 +273,44 @@ def _own_color(lab: Float, tone: Float) -> Float:
     along = (rest * tone).sum(axis=2) / np.maximum(1, _length(tone))
     square = (rest**2).sum(axis=2) - np.float32(1 - ALONG**2) * along**2
     return np.asarray(np.sqrt(np.maximum(0, square)), np.float32)
+
+
+def _across(lab: Float, tone: Float) -> Float:
+    """How far (H, W) a Lab picture's ab lie from their tone (H, W, 2), across the tone's hue."""
+    rest = lab[..., 1:] - tone
+    turned = rest[..., 0] * tone[..., 1] - rest[..., 1] * tone[..., 0]
+    return np.asarray(turned / np.maximum(1e-3, _length(tone)), np.float32)
+
+
+def _photographs_in(strong: Mask) -> float:
+    """Share of a view in which a disc of PHOTOGRAPH pixels lies on strong own color, small gaps
+    filled; a border's strip is as narrow as it looks."""
+    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    filled = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_CLOSE, closing)
+    padded = np.pad(filled, PHOTOGRAPH).astype(np.bool_)
+    return float(_opened(padded, PHOTOGRAPH).sum() / strong.size)
+
+
+def _foreign_color(lab: Float, tone: Float) -> Float:
+    """Distance (H, W) in ab of a Lab picture from its tone (H, W, 2); more or less of a clear tone
+    is none of it: a cyanotype's blue is no region in color."""
+    across, chroma = _across(lab, tone), _length(tone)
+    along = ((lab[..., 1:] - tone) * tone).sum(axis=2) / np.maximum(1e-3, chroma)
+    along *= np.clip((3 * STRONGEST_CAST - chroma) / (2 * STRONGEST_CAST), 0, 1)
+    return np.asarray(np.hypot(across, along), np.float32)
+
+
+def _region_of(thick: Mask, own: Float) -> Mask | None:
+    """The regions of own color, 1 is where it begins, that are thick somewhere and strong there,
+    with a border of what blurring spread; None for none."""
+    count, labels = cv2.connectedComponents((own > 1).astype(np.uint8))
+    kept = np.zeros(count, np.bool_)
+    kept[labels[thick & (own > REGION_OWN)]] = True
+    kept[0] = False  # the background
+    if not kept.any():
+        return None
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    return np.asarray(cv2.dilate(kept[labels].astype(np.uint8), around), np.bool_)
 
 
 def _length(ab: Float) -> Float:
@@ -261,15 +344,16 @@ def _in_the_margin(mask: Mask) -> Mask:
 # --- a print on a ground -----------------------------------------------------------------------
 
 
-def _print_on_a_ground(lab: Float) -> Mask | None:
-    """The area of a rectangle that lies on a ground of one color, a little shrunk; None without.
+def _prints_on_a_ground(lab: Float) -> list[Mask]:
+    """The areas of the rectangles that lie on a ground of one color, a little shrunk, the largest
+    first; none where that is not large enough to be what was photographed.
 
     The ground is what has the tone of the picture's margin and touches it.
     """
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 25)
     if min(height, width) < 8 * rim:
-        return None
+        return []
     margin = np.ones((height, width), np.bool_)
     margin[rim:-rim, rim:-rim] = False
     tone = _tone_of(lab, margin.astype(np.float32))
@@ -277,20 +361,30 @@ def _print_on_a_ground(lab: Float) -> Mask | None:
     near = _length(lab[..., 1:] - tone) < 1.6 * (OWN + OWN_OF_TONE * _length(tone))
     ground = near & (lab[..., 0] > low - 4) & (lab[..., 0] < high + 4)
     if ground[margin].mean() < 0.7:
-        return None
+        return []
     _, labels = cv2.connectedComponents(_opened(ground, 3).astype(np.uint8), connectivity=4)
     touching = np.unique(labels[margin])
     enclosed = ~np.isin(labels, touching[touching > 0])
     shape = _opened(enclosed, 7).astype(np.uint8)
     outlines, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not outlines:
-        return None
-    outline = max(outlines, key=cv2.contourArea)
-    size = cv2.contourArea(outline)
+    largest_first = sorted(outlines, key=cv2.contourArea, reverse=True)
+    shares = [cv2.contourArea(outline) / (height * width) for outline in largest_first]
+    if not shares or not 0.12 < shares[0] < 0.95 or not _is_rectangle(largest_first[0]):
+        return []
+    prints = [_filled(largest_first[0], (height, width))]
+    for outline, share in zip(largest_first[1:], shares[1:], strict=True):
+        if share > LEAST_PRINT and _is_rectangle(outline):
+            prints.append(_filled(outline, (height, width)))
+    return [area for area in prints if area.any()]
+
+
+def _is_rectangle(outline: npt.NDArray[Any]) -> bool:
     (_, sides, _) = cv2.minAreaRect(outline)
-    if not 0.12 < size / (height * width) < 0.95 or size < 0.88 * sides[0] * sides[1]:
-        return None
-    inside: npt.NDArray[Any] = np.zeros((height, width), np.uint8)
+    return bool(cv2.contourArea(outline) >= 0.88 * sides[0] * sides[1])
+
+
+def _filled(outline: npt.NDArray[Any], size: tuple[int, int]) -> Mask:
+    """What an outline encloses in a picture of `size`, without its border."""
+    inside: npt.NDArray[Any] = np.zeros(size, np.uint8)
     cv2.drawContours(inside, [outline], -1, 1, cv2.FILLED)
-    inside = cv2.erode(inside, np.ones((7, 7), np.uint8), borderValue=0)
-    return inside.astype(np.bool_) if inside.any() else None
+    return np.asarray(cv2.erode(inside, np.ones((7, 7), np.uint8), borderValue=0), np.bool_)

@@ -20,7 +20,7 @@ from PIL import Image
 from colorbatch import color
 from colorbatch.color import Codes, icc, luma_join
 from colorbatch.errors import TargetError
-from colorbatch.formats import jpeg2000, metadata, png, tiff
+from colorbatch.formats import jpeg2000, metadata, own_color, png, tiff
 from colorbatch.formats.metadata import EXIF_START
 from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Still
@@ -62,6 +62,12 @@ class Page:
 
     def rows(self, start: int, stop: int, output: luma_join.Output = "rgb") -> Codes:
         """Samples (stop - start, W, 3 or 4) of `still.dtype`; "ycc" is for pages without alpha."""
+        made = self._colored_rows(start, stop, output)
+        if self.ab is not None and self.still.own_region is not None:
+            own_color.put_back(made, self.still, start, stop, output)
+        return made
+
+    def _colored_rows(self, start: int, stop: int, output: luma_join.Output) -> Codes:
         still = self.still
         height, width = still.size
         made = np.empty((stop - start, width, self.channels), still.dtype)

@@ -38,6 +38,9 @@ class Still:
     rgb: Codes | None = None
     float_grey: Codes | None = None
     alpha: Codes | None = None
+    own_region: Codes | None = None
+    """Where (h, w) of booleans, at any size, its own color stays though the rest is colored; None
+    for nowhere. Such a picture has `rgb`."""
     white: float = 1.0
     """The floating-point sample that is white; of other sources nothing."""
     orientation: int = 1
@@ -128,7 +131,8 @@ class Still:
 
     def for_coloring(self) -> Still:
         """The same without what only its own color needs."""
-        return replace(self, rgb=None) if self.dtype == np.uint8 else self
+        spare = self.dtype == np.uint8 and self.own_region is None
+        return replace(self, rgb=None) if spare else self
 
     def rgb_codes(self) -> Codes | None:
         """Codes (h, w, 3), uint8 or uint16, for telling what kind of picture it is; None for grey.

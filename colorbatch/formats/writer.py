@@ -147,6 +147,9 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
     if style.upright and orientation != 1:
         ab = None if ab is None else upright(ab, orientation)
         still, orientation = _turned(still), 1
+    if ab is not None and still.own_region is not None:
+        share = max(0.01, float(still.own_region.mean()))
+        notes.append(f"a region in color, {share:.0%} of the picture, kept its own color")
     if ab is not None and style.saturation != 1:
         ab = ab * np.float32(style.saturation)
     profile = icc.for_result(still.icc)
@@ -213,6 +216,7 @@ def _turned(still: Still) -> Still:
         rgb=turned(still.rgb),
         float_grey=turned(still.float_grey),
         alpha=turned(still.alpha),
+        own_region=turned(still.own_region),
         orientation=1,
         dpi=dpi,
         encoding=encoding,

@@ -11,7 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
@@ -48,6 +48,10 @@ class Judged:
     kinds: tuple[classify.Kind, ...]
     """None for a picture that bears our mark."""
     fates: tuple[Fate, ...]
+    regions: tuple[classify.Mask | None, ...] = ()
+    """Of each page where it keeps its own color though it is colored; None for nowhere."""
+    mixed: int = 0
+    """How many pages hold photographs in color beside others."""
 
     @property
     def fate(self) -> Fate:
@@ -64,12 +68,21 @@ class Judged:
         """Each kind that a page has, with spaces between."""
         return " ".join(sorted(set(self.kinds)))
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What there is to say of what it is."""
+        if not self.mixed or "kept" not in self.fates:
+            return ()
+        which = "it holds" if len(self.fates) == 1 else f"{self.mixed} of its pages hold"
+        return (f"{which} photographs in color beside others: kept whole",)
+
     def outcome(self, job: Job, notes: tuple[str, ...] = ()) -> Outcome:
         """The source's end, if all goes well."""
         reason = ""
         if self.fate == "skipped":
             reason = {"": OURS, "color": "in color"}.get(self.kind, self.kind)
         pages = max(1, len(self.kinds))
+        notes = (*self.told, *notes)
         return Outcome(job.source, job.target, self.fate, reason, self.kind, notes, pages)
 
 
@@ -119,7 +132,8 @@ def read(
         held = held if held.nbytes <= HELD_BYTES and len(judged.kinds) == 1 else None
         del still  # before the next page is read
     lightness = np.stack(views) if views else None
-    return Held(judged.kinds, judged.fates, held, format_), lightness
+    found = (judged.kinds, judged.fates, judged.regions, judged.mixed)
+    return Held(*found, held, format_), lightness
 
 
 def sha256(job: Job) -> str:
@@ -137,16 +151,26 @@ def _judged(job: Job, settings: ImageSettings, at_least: int = 0) -> Iterator[tu
         if is_marked(still.xmp):
             yield still, NOTHING
             return
-        kind = _kind_of(still)
+        found = _evidence_of(still)
+        kind = "grey" if found is None else found.kind
         fate = settings.fate(kind, job.named)
-        judged = Judged((*judged.kinds, kind), (*judged.fates, fate))
-        yield still, judged
+        region = None if found is None or kind == "color" else found.region
+        mixed = judged.mixed + (found is not None and found.mixed)
+        judged = Judged(
+            (*judged.kinds, kind), (*judged.fates, fate), (*judged.regions, region), mixed
+        )
+        yield _keeping(still, region), judged
         del still  # here too
 
 
-def _kind_of(still: Still) -> classify.Kind:
+def _evidence_of(still: Still) -> classify.Evidence | None:
+    """None for what is stored as grey."""
     codes = still.rgb_codes()
-    return "grey" if codes is None else classify.kind_of(codes)
+    return None if codes is None else classify.evidence_of(codes)
+
+
+def _keeping(still: Still, region: classify.Mask | None) -> Still:
+    return still if region is None else replace(still, own_region=region)
 
 
 def _view(still: Still, size: tuple[int, int]) -> color.Float:
@@ -247,11 +271,11 @@ def _with_chroma(
     SourceError for a file that has other pages than it had."""
     chroma = iter(() if ab is None else ab)
     pages = iter([held.still] if held.still else reader.pages(job.source, settings.max_pixels))
-    for fate in held.fates:
+    for fate, region in zip(held.fates, held.regions, strict=True):
         ready = list(itertools.islice(pages, 1))
         if ready and fate == "colored":
             ab_of = stored(next(chroma), ready[0].orientation)
-            yield ready.pop().for_coloring(), ab_of
+            yield _keeping(ready.pop(), region).for_coloring(), ab_of
         elif ready:
             yield ready.pop(), None
         else:

@@ -55,6 +55,10 @@ LEAST_RIGHT = {
     "sepia": 1.0,
     "split-toned": 0.95,
     "cyanotype": 0.95,
+    "amber lantern slide": 0.75,
+    "strong cyanotype": 0.9,
+    "red-toned": 0.8,
+    "album page without color": 0.7,
     "print with a chart": 0.8,
     "print with a stamp": 0.75,
     "print with blue ink or a date": 0.8,
@@ -65,6 +69,11 @@ LEAST_RIGHT = {
     "faded color": 0.85,
     "color, a dark night": 0.85,
     "hand-tinted": 0.8,
+    "color faded to brown": 0.75,
+    "color faded to magenta": 0.75,
+    "album page, one of four in color": 0.75,
+    "album page, two of four in color": 0.8,
+    "album page, three of four in color": 0.8,
 }
 
 

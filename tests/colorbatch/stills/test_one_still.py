@@ -177,3 +177,29 @@ def test_a_source_that_cannot_be_copied_is_named(source: Any, tmp_path: Path) ->
         with pytest.raises(SourceError, match=r"source/a\.tif: cannot read: Input/output error"):
             finish()
     assert list(job.target.parent.iterdir()) == []
+
+
+def test_an_album_page_with_a_photograph_in_color_is_kept_and_said(
+    photograph: Any, tmp_path: Path, tiny_model: Path
+) -> None:
+    """One of four in color: byte for byte the source, with a note; without it, colored."""
+    names = ("coffee", "chelsea", "astronaut", "rocket")
+    page = np.full((440, 600, 3), 12, np.uint8)
+    for index, name in enumerate(names):
+        view = photograph(name)[:360:2, :480:2][:180, :240]
+        top, left = 20 + 220 * (index // 2), 30 + 300 * (index % 2)
+        grey = np.dstack([view[..., 1]] * 3)
+        room = page[top : top + view.shape[0], left : left + view.shape[1]]
+        room[...] = view if index == 1 else grey
+    folder = tmp_path / "source"
+    folder.mkdir()
+    tifffile.imwrite(folder / "mixed.tif", page, photometric="rgb")
+    only_grey = np.dstack([page[..., 1]] * 3)
+    tifffile.imwrite(folder / "other.tif", only_grey, photometric="rgb")
+    jobs = plan_jobs([folder], tmp_path / "out")
+    mixed, other = colorize_images(jobs, Engine(tiny_model, "cpu"), ImageSettings())
+    assert (mixed.status, mixed.kind, other.status) == ("kept", "color", "colored")
+    assert mixed.notes == ("it holds photographs in color beside others: kept whole",)
+    assert mixed.target.read_bytes() == mixed.source.read_bytes()
+    planned, _ = foresee(jobs, ImageSettings())
+    assert planned.notes == mixed.notes
