@@ -22,10 +22,12 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
     """
     from colorbatch.model import parity
     from colorbatch.model.contract import embedded_models, find_model
-    from colorbatch.model.engine import Engine, usable_devices
+    from colorbatch.model.engine import Engine
+    from colorbatch.model.runtime import import_runtime, usable_devices
 
-    asked = chosen_device(device, gpu_id)
-    devices = usable_devices() if asked == "auto" else [asked]
+    devices = [chosen_device(device, gpu_id)]
+    if devices == ["auto"]:
+        devices = usable_devices(import_runtime().get_available_providers())
     for path in (embedded_models() if model is None else []) or [find_model(model)]:
         record = parity.load_record(path)
         for name in devices:
@@ -90,8 +92,9 @@ def doctor(device: str, gpu_id: int | None) -> None:
     import importlib.metadata
     import platform
 
-    from colorbatch.model import engine as engines
     from colorbatch.model.contract import embedded_models, is_default
+    from colorbatch.model.engine import Engine
+    from colorbatch.model.runtime import PROVIDERS, import_runtime, installed_wheels
 
     click.echo(
         f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
@@ -101,16 +104,18 @@ def doctor(device: str, gpu_id: int | None) -> None:
             click.echo(f"  {name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             click.echo(f"  {name}: not installed as a wheel")
-    wheels = engines.installed_runtimes()
+    wheels = installed_wheels()
     for name, version in wheels.items():
         click.echo(f"  {name} {version}")
     if len(wheels) > 1:
         click.echo(f"  trouble: {' and '.join(wheels)} overwrite each other; uninstall all but one")
-    runtime = engines.import_runtime()
-    click.echo(f"providers offered: {', '.join(runtime.get_available_providers())}")
-    click.echo(f"NVIDIA card: {'yes' if engines.has_nvidia_card() else 'none found'}")
+    click.echo(f"providers offered: {', '.join(import_runtime().get_available_providers())}")
+    for provider in PROVIDERS:
+        if provider.hardware is not None:
+            found = "yes" if provider.is_here else "none found"
+            click.echo(f"{provider.hardware.name}: {found}")
     names = [f"{path.stem}{' (the default)' * is_default(path)}" for path in embedded_models()]
     click.echo(f"embedded models: {', '.join(names) or 'none'}")
-    engine = engines.Engine(None, chosen_device(device, gpu_id), batch_size=1)
+    engine = Engine(None, chosen_device(device, gpu_id), batch_size=1)
     click.echo(f"in use: {engine.told}")
     click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")

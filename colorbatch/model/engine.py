@@ -1,69 +1,43 @@
-"""The engine: one ONNX model on one device. The only file that knows onnxruntime.
+"""The engine: one ONNX model on one device. The only file that opens sessions of onnxruntime.
 
-In: lightness pictures at the model's size. Out: chroma in Lab units. What lies between (providers,
-batches, the model's own input and output kinds, shrinking batches when memory runs out) stays here.
-onnxruntime is imported when the first engine is made, never before: start-up stays fast.
+In: lightness pictures at the model's size. Out: chroma in Lab units. What lies between (batches,
+the model's own input and output kinds, shrinking batches when memory runs out) stays here; what
+there is to run on is told by `runtime`.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import logging
-import os
-import re
-import shutil
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from colorbatch import __version__, color
-from colorbatch.errors import (
-    ColorbatchError,
-    DeviceUnavailableError,
-    ModelError,
-    OutOfMemoryError,
-    UsageError,
-)
+from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError
 from colorbatch.model.contract import ModelCard, ModelContract, find_model, read_metadata
+from colorbatch.model.runtime import (
+    CPU,
+    MEMORY_SIGNS,
+    PROVIDERS,
+    Device,
+    Provider,
+    import_runtime,
+    installed_wheels,
+    remedy,
+    why_not,
+)
 
 logger = logging.getLogger(__name__)
-
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
-RUNTIME_WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino")
-OUT_OF_MEMORY_SIGNS = ("out of memory", "failed to allocate", "alloc_failed", "bad allocation")
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device as asked for: kind is "auto", "cpu" or "cuda"."""
-
-    kind: str
-    index: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Device:
-        """auto, cpu, cuda or cuda:N. Raises UsageError."""
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text, re.ASCII):
-            raise UsageError(f"device is auto, cpu, cuda or cuda:N, not {text!r}")
-        kind, _, index = text.partition(":")
-        return cls(kind, int(index or 0))
-
-    def __str__(self) -> str:
-        return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
 
 
 class Engine:
     """A loaded model, ready to predict. `device` and `provider` say what it really runs on.
 
-    Raises ModelError for a missing, broken or contractless model, DeviceUnavailableError if CUDA
-    was asked for and cannot be used, ColorbatchError if there is no onnxruntime.
+    Raises ModelError for a missing, broken or contractless model, DeviceUnavailableError if
+    the device that was asked for cannot be used, ColorbatchError if there is no onnxruntime.
     """
 
     def __init__(
@@ -77,9 +51,8 @@ class Engine:
         self.path = find_model(model)
         self.batch_size = batch_size
         asked = Device.parse(device)
-        runtime = import_runtime()
-        self._session, self.provider = _open_session(runtime, self.path, asked, threads)
-        self.device = f"cuda:{asked.index}" if self.provider == CUDA else "cpu"
+        self._session, provider = _open_session(self.path, asked, threads)
+        self.provider, self.device = provider.name, provider.named(asked.index)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.contract: ModelContract
         self.card: ModelCard
@@ -131,7 +104,7 @@ class Engine:
             try:
                 chroma[done : done + len(part)] = self._run(part)
             except Exception as error:
-                if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS):
+                if not any(sign in str(error).lower() for sign in MEMORY_SIGNS):
                     raise
                 if len(part) == 1 or self._fixed_batch is not None:
                     raise OutOfMemoryError(
@@ -221,105 +194,45 @@ def _fixed_batch(session: Any, contract: ModelContract) -> int | None:
     return count if isinstance(count, int) and count > 0 else None
 
 
-def import_runtime() -> Any:
-    """onnxruntime with telemetry off and CUDA's libraries preloaded. Raises ColorbatchError."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from 1.29 on its official builds report usage
-    try:
-        import onnxruntime
-    except ImportError as error:
-        if importlib.util.find_spec("onnxruntime") is not None:
-            raise ColorbatchError(f"onnxruntime is installed but broken: {error}") from error
-        extra = "cuda13" if has_nvidia_card() else "cpu"
-        raise ColorbatchError(
-            "onnxruntime is not installed", f'run: pip install "colorbatch[{extra}]"'
-        ) from error
-    onnxruntime.disable_telemetry_events()
-    onnxruntime.set_default_logger_severity(3)
-    return onnxruntime
-
-
-def _open_session(runtime: Any, path: Path, asked: Device, threads: int) -> tuple[Any, str]:
+def _open_session(path: Path, asked: Device, threads: int) -> tuple[Any, Provider]:
     """A session and the provider it really got."""
-    providers: list[Any] = [CPU]
-    if asked.kind != "cpu" and CUDA in runtime.get_available_providers():
-        if hasattr(runtime, "preload_dlls"):
-            runtime.preload_dlls()
-        # one fixed size per run: a heuristic choice of algorithms starts at once and is good enough
-        # TF32 keeps 10 bits of mantissa: too few for the parity limits
-        options = {"device_id": asked.index, "cudnn_conv_algo_search": "HEURISTIC", "use_tf32": 0}
-        providers = [(CUDA, options), CPU]
+    runtime = import_runtime()
+    offered = runtime.get_available_providers()
+    wanted = next((one for one in PROVIDERS if one.device == asked.kind), None)
+    tried = [one for one in PROVIDERS if one.name in offered and wanted in (None, one)]
+    if CPU not in tried:  # what another provider cannot run is run by the CPU
+        tried.append(CPU)
+    for provider in tried:
+        provider.prepare(runtime)
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
     # idle threads sleep: while they spin, those that read and write have no core
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    rows = [(provider.name, provider.options(asked.index)) for provider in tried]
     try:
-        session = runtime.InferenceSession(str(path), settings, providers=providers)
+        session = runtime.InferenceSession(str(path), settings, providers=rows)
     except Exception as error:  # onnxruntime raises many kinds for broken files
         reason = " ".join(str(error).split())
-        if len(providers) > 1 and asked.kind == "cuda":
-            raise DeviceUnavailableError(f"{asked}: {reason[:300]}", _cuda_advice()) from error
+        if wanted is not None and wanted is not CPU and wanted in tried:
+            advice = remedy(wanted, installed_wheels())
+            raise DeviceUnavailableError(f"{asked}: {reason[:300]}", advice) from error
         raise ModelError(f"{path}: not a model that onnxruntime can run: {reason[:300]}") from error
-    provider = str(session.get_providers()[0])
-    if provider != CUDA and asked.kind == "cuda":
-        raise DeviceUnavailableError(
-            f"{asked} cannot be used: {why_no_cuda(runtime)}", _cuda_advice()
-        )
-    if provider != CUDA and asked.kind == "auto" and has_nvidia_card():
-        logger.warning("running on the CPU beside an NVIDIA card: %s", why_no_cuda(runtime))
-    return session, provider
+    first = session.get_providers()[0]
+    got = next(provider for provider in PROVIDERS if provider.name == first)
+    if wanted is not None and wanted is not got:
+        wheels = installed_wheels()
+        reason = why_not(wanted, wheels, offered)
+        raise DeviceUnavailableError(f"{asked} cannot be used: {reason}", remedy(wanted, wheels))
+    if got is CPU and wanted is None:
+        _warn(offered)
+    return session, got
 
 
-def usable_devices() -> list[str]:
-    """The devices that can be asked for here: cpu, and cuda where its provider is offered."""
-    offered = import_runtime().get_available_providers()
-    return ["cpu", "cuda"] if CUDA in offered and has_nvidia_card() else ["cpu"]
-
-
-def why_no_cuda(runtime: Any) -> str:
-    """One clause that says why CUDA is not used here."""
-    wheels = installed_runtimes()
-    if "onnxruntime-gpu" not in wheels:
-        return f"the installed runtime is {_listed(wheels)}, which has no CUDA"
-    if len(wheels) > 1:
-        return f"{_listed(wheels)} are both installed and overwrite each other"
-    if CUDA not in runtime.get_available_providers():
-        return f"{_listed(wheels)} does not offer it on this machine"
-    if not has_nvidia_card():
-        return "no NVIDIA card or driver was found"
-    return "CUDA's or cuDNN's libraries could not be loaded, or their version does not fit"
-
-
-def _cuda_advice() -> str:
-    wheels = installed_runtimes()
-    if "onnxruntime-gpu" in wheels and len(wheels) == 1:
-        return "see `colorbatch doctor`, or use --device cpu"
-    others = " ".join(name for name in wheels if name != "onnxruntime-gpu")
-    return (
-        f'run: pip uninstall -y {others} && pip install "colorbatch[cuda13]", or use --device cpu'
-    )
-
-
-def _listed(wheels: dict[str, str]) -> str:
-    return " and ".join(f"{name} {version}" for name, version in wheels.items()) or "unknown"
-
-
-def installed_runtimes() -> dict[str, str]:
-    """The onnxruntime wheels installed here and their versions; more than one is trouble."""
-    found = {}
-    for name in RUNTIME_WHEELS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def has_nvidia_card() -> bool:
-    """Whether an NVIDIA driver sees a card here, told without loading CUDA."""
-    if sys.platform == "win32":
-        system = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32"
-        return (system / "nvcuda.dll").exists()
-    return Path("/dev/nvidia0").exists() or (
-        Path("/dev/dxg").exists() and shutil.which("nvidia-smi") is not None  # WSL
-    )
+def _warn(offered: Collection[str]) -> None:
+    """Say that there is something faster than the CPU, and why it is not used."""
+    for provider in PROVIDERS:
+        if provider.hardware is not None and provider.is_here:
+            reason = why_not(provider, installed_wheels(), offered)
+            logger.warning("running on the CPU beside %s: %s", provider.hardware.one, reason)
+            return

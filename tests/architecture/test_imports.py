@@ -16,7 +16,7 @@ LIGHT = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
 
 HOMES = {
     "av": {"ffmpeg"},
-    "onnxruntime": {"model.engine"},
+    "onnxruntime": {"model.runtime"},
     "click": {"boundary", "cli"},
     "cloup": {"cli"},
     "filelock": {"fs.locks"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -11,8 +10,9 @@ import numpy as np
 import pytest
 from skimage.color import lab2rgb, rgb2lab
 
-from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError, UsageError
-from colorbatch.model.engine import Device, Engine, import_runtime
+from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError
+from colorbatch.model.engine import Engine
+from colorbatch.model.runtime import import_runtime
 
 
 def views(count=3):
@@ -168,22 +168,6 @@ def test_batches_shrink_when_memory_runs_out(make_model, tiny_model, clean_env, 
     assert float(gap) < 1e-4
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "index"),
-    [("auto", "auto", 0), ("cpu", "cpu", 0), ("cuda", "cuda", 0), ("cuda:3", "cuda", 3)],
-)
-def test_devices_are_parsed(text, kind, index):
-    """auto, cpu, cuda and cuda:N."""
-    assert Device.parse(text) == Device(kind, index)
-
-
-@pytest.mark.parametrize("text", ["", "gpu", "cuda:x", "cuda:-1", "cpu:0", "auto:1", "CUDA "])
-def test_other_devices_are_usage_errors(text):
-    """Refused before anything is loaded."""
-    with pytest.raises(UsageError, match="cuda:N"):
-        Device.parse(text)
-
-
 def test_cuda_is_never_replaced_by_the_cpu(tiny_model):
     """Where CUDA is not offered the engine refuses, with reason and remedy."""
     if "CUDAExecutionProvider" in import_runtime().get_available_providers():
@@ -191,49 +175,6 @@ def test_cuda_is_never_replaced_by_the_cpu(tiny_model):
     with pytest.raises(DeviceUnavailableError, match="has no CUDA") as caught:
         Engine(tiny_model, "cuda")
     assert "pip install" in caught.value.advice
-
-
-def test_telemetry_is_off_before_the_runtime_is_imported(clean_env):
-    """Even where the user's environment asks for it."""
-    code = (
-        "import os, sys\n"
-        "class Spy:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'onnxruntime':\n"
-        "            print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
-        "sys.meta_path.insert(0, Spy())\n"
-        "from colorbatch.model.engine import import_runtime\n"
-        "import_runtime()\n"
-    )
-    for given in ({}, {"ORT_DISABLE_TELEMETRY": "0"}):
-        result = subprocess.run(
-            [sys.executable, "-c", code], env=clean_env | given, capture_output=True,
-            encoding="utf-8", check=False,
-        )  # fmt: skip
-        assert result.stdout.splitlines() == ["1"], result.stderr
-
-
-def test_without_a_runtime_the_pip_line_is_given(clean_env, tiny_model):
-    """No onnxruntime at all: exit 1 with the line to type."""
-    code = (
-        "import sys\n"
-        "from importlib.machinery import PathFinder\n"
-        "class Hide(PathFinder):\n"
-        "    @classmethod\n"
-        "    def find_spec(cls, name, path=None, target=None):\n"
-        "        hidden = name == 'onnxruntime'\n"
-        "        return None if hidden else PathFinder.find_spec(name, path, target)\n"
-        "sys.meta_path[sys.meta_path.index(PathFinder)] = Hide\n"
-        "from colorbatch.cli import main\n"
-        "main()\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, "models", os.fspath(tiny_model)], env=clean_env,
-        capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert result.returncode == 1
-    assert 'pip install "colorbatch[c' in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("batch", [1, 2])
