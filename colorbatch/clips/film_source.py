@@ -48,7 +48,7 @@ class FilmFile:
         return ffmpeg.frames(self.film, start, near=near)
 
     def exists(self) -> bool:
-        return self.film.path.exists()
+        return atomic.reachable(self.film.path).is_file()
 
     def identity(self) -> tuple[int, int, str]:
         return film_journal.sample_of(self.film.path)

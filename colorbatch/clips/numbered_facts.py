@@ -53,7 +53,7 @@ class Wish:
 class Facts:
     """What a sequence is as a film. traits: of its first frame that can be read, which the others
     have to share; marked: whether they are results of ours; notes, losses: in words, see
-    `film_source.Footage`."""
+    `source.Footage`."""
 
     film: Film
     codes: Encoding

@@ -62,7 +62,7 @@ PASSING = (0.2, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Reel:
-    """The footage of a sequence; see `film_source.Footage`. asked: `--transfer`; traits: what the
+    """The footage of a sequence; see `source.Footage`. asked: `--transfer`; traits: what the
     others share with its first frame; marked: whether they are results of ours."""
 
     film: Film
@@ -184,11 +184,13 @@ class ReelFrames(ffmpeg.Reading):
         numbers, first = reel.sequence.numbers, reel.sequence.first
         start = max(0, start or 0)
         begin = bisect.bisect_right(numbers, first + start) - 1
-        self._source = self._read(reel, begin, start)
+        behind = first + start > numbers[-1]
+        self._source = iter(()) if behind else self._read(reel, begin, start)
         self._given = self._corrupt = 0
 
     def close(self) -> None:
         """Reading ends."""
+        self._closed = True
         self._source = iter(())
 
     def __next__(self) -> ffmpeg.Frame:
@@ -196,7 +198,7 @@ class ReelFrames(ffmpeg.Reading):
             self._given += 1
             self._corrupt += frame.corrupt
             return frame
-        if self.ending is None:
+        if self.ending is None and not self._closed:
             self.ending = Ending(self._given, self._corrupt, 0, 0, "")
         raise StopIteration
 

@@ -2,7 +2,7 @@
 
 `Footage` is a film file (`film_source.FilmFile`) or numbered frames (`numbered_source.Reel`). It
 tells its facts as an `ffmpeg.Film`, gives its frames in order from any tick on, and can be known
-again.
+again. What each of them keeps to is tested by `tests/colorbatch/clips/test_source.py`, one suite.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ class Footage(Protocol):
         """What of it is missing or left out, in words: for the plan and the report."""
 
     def frames(self, start: int | None = None, *, near: bool = False) -> ffmpeg.Reading:
-        """Its frames from a tick on, or all; near: about there will do. See `ffmpeg.Frames`. Raises
-        SourceError."""
+        """Its frames from a tick on, or all, as a reading of all gives them; none from a tick on
+        that is behind the last. Of a picture that is shown at that tick and began before it, a
+        film leaves out the rest, and numbered frames, which are one tick long but before a gap,
+        show it. near: about there will do. See `ffmpeg.Frames`. Raises SourceError, here or with
+        the first frame."""
 
     def exists(self) -> bool:
-        """Whether it is still there."""
+        """Whether it is still there, a file or files."""
 
     def identity(self) -> tuple[int, int, str]:
         """Size in bytes, time of change in ns and a SHA-256 by which it is known again. Raises

@@ -34,7 +34,8 @@ from colorbatch.ffmpeg.timeline import Steady, may_jump
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture. pts and duration in ticks of the source's time base (duration 0: not told).
+    """One picture. pts and duration in ticks of the source's time base (duration 0: not told; where
+    the rate varies and pictures are coded in another order, a container may tell that of another).
     corrupt: damaged, the decoder patched it; repeated: the decoder had nothing for this time, the
     picture before stands in (then corrupt as well); key: a key frame; fields: which one is shown
     first, "tff" or "bff", "" where it has none; note: a word on what was done to get it, "" for
@@ -68,10 +69,12 @@ class Ending:
 
 
 class Reading(Iterator[Frame], ABC):
-    """Frames in order; a context manager, whose end is `close`. `ending` is known when the last
-    frame has been taken, None before."""
+    """Frames in order; a context manager, whose end is `close`, behind which there are none.
+    `ending` is known when it was found that no frame is left, None before, and for good where
+    reading was closed earlier."""
 
     ending: Ending | None = None
+    _closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +136,7 @@ class Frames(Reading):
 
     def close(self) -> None:
         """Close the file; reading ends."""
+        self._closed = True
         self._source = iter(())
         self._opened.__exit__(None, None, None)
 
@@ -142,7 +146,7 @@ class Frames(Reading):
                 self._given += 1
                 self._corrupt += frame.corrupt
                 return frame
-        if self.ending is None:
+        if self.ending is None and not self._closed:
             decoder = self._decoder
             self.ending = Ending(
                 self._given,
