@@ -133,6 +133,8 @@ def not_kept(
     """What the pictures carry beside their samples and the result will not, in words. more: what
     was found in them beside what the film's record has."""
     carried = tuple(dict.fromkeys((*film.video.beside, *more)))
+    if not carried:
+        return ()
     params = dict(encoding.options).get("x265-params", "")
     kept = {MASTERING} if "master-display=" in params else set()
     kept |= {LIGHT} if "max-cll=" in params else set()
