@@ -61,7 +61,7 @@ STRONGEST_TONE, STRONG_RESTLESS = 50.0, 0.45
 """From this mean C*ab on one tone is a colored thing (a sunset, a retina) sooner than a toned
 photograph: it has to be quieter than others to be one, as amber lantern slides and strong
 cyanotypes are."""
-VARIED, VARIED_BETWEEN, VARIED_RESTLESS = ((12.0, 1.1), (20.0, 0.65)), (7.0, 40.0), 0.3
+VARIED, VARIED_BETWEEN, VARIED_RESTLESS = ((12.0, 1.1), (20.0, 0.62)), (7.0, 40.0), 0.3
 """In color is where hue moves across the tone's: what a tenth of the pixels exceeds in ab, of what
 lies between two Gaussian blurs, larger than noise and JPEG's blocks and smaller than a stain.
 Color prints that faded to brown have little else left; but a strong tone (mean C*ab, and the limit
