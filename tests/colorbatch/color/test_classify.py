@@ -44,7 +44,7 @@ def right_rate(name, views):
     return np.mean([sets.is_right(name, kind) for kind in told])
 
 
-# What docs/photographs.md reports on 250 other photographs, less what ten pictures of five
+# What docs/photographs.md reports on 100 or 300 other photographs, less what ten pictures of five
 # motifs may differ by. The decision before (mean distance from the tone curve over the whole
 # picture) had 38 % of the yellowed, 28 % of the split-toned, 25 % of the cyanotypes, and at most
 # 16 % of the five sets of prints.
