@@ -119,6 +119,7 @@ def decoded(film: Path) -> list[np.ndarray]:
         return [frame.to_ndarray() for frame in container.decode(video=0)]
 
 
+@pytest.mark.slow
 def test_the_readmes_example(grey_photograph, make_clip, tmp_path, monkeypatch):
     """It runs as it stands, with the embedded model."""
     monkeypatch.chdir(tmp_path)

@@ -136,6 +136,7 @@ def test_a_segment_is_known_by_its_content(folder: Path, tmp_path: Path) -> None
         assert len(book.account.parts) == 3 and not list(book.whole_parts())
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time_and_no_later_version(folder: Path, tmp_path: Path) -> None:
     """The second is refused by the film's name; an unknown version is no empty journal."""
     with FilmBook(folder, tmp_path / "r.mkv") as book:

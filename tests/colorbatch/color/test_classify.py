@@ -77,6 +77,7 @@ LEAST_RIGHT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), LEAST_RIGHT.items())
 def test_sets_are_told_apart(views, name, least):
     """Of each set at least this share is told right."""

@@ -49,6 +49,7 @@ def test_uncompressed_tiff_is_known_to_the_kilobyte(
     assert high - low < 8000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000"])
 @pytest.mark.parametrize(
     "source", ["grey.jpg", "rgb.jpg", "a.png", "1.png", "16.png", "none.tif", "z.tif"]

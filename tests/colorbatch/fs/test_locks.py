@@ -13,6 +13,7 @@ from colorbatch.errors import LockedError, TargetError
 from colorbatch.fs.locks import FolderLock
 
 
+@pytest.mark.slow
 def test_a_lock_is_held_by_one_and_names_it(tmp_path):
     """The second one is told host and process; given back, it is free, and the note is gone."""
     one, other = FolderLock(tmp_path, "a"), FolderLock(tmp_path, "a")
@@ -40,6 +41,7 @@ def test_names_lock_apart(tmp_path):
     other.release()
 
 
+@pytest.mark.slow
 def test_a_torn_note_is_no_crash(tmp_path):
     """A holder that cannot be read is one without a name."""
     one = FolderLock(tmp_path, "a")
@@ -69,6 +71,7 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog,
     lock.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOSPC])
 def test_the_lock_of_one_file_leaves_nothing(tmp_path, monkeypatch, code):
     """After a clean end, where there are no locks, and where its note finds no room."""

@@ -392,6 +392,7 @@ def test_temporaries_of_others_are_left_alone(jobs, tmp_path):
 # --- many, at once, full -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_threads_write_whole_lines(jobs, tmp_path, monkeypatch):
     """Results of eight threads: every line parses, every result is confirmed once, in groups."""
     source = jobs[0].source
@@ -418,6 +419,7 @@ def test_many_threads_write_whole_lines(jobs, tmp_path, monkeypatch):
     assert len(flushes) < 2.5 * len(many)  # one per file, and the journal's shared
 
 
+@pytest.mark.slow
 def test_fifty_thousand_lines_are_read_quickly(jobs, tmp_path):
     """A museum's journal is read in the time of a few pictures."""
     home = tmp_path / "out"
