@@ -73,10 +73,15 @@ def _of_stream(was: StreamInfo, now: StreamInfo) -> Iterator[str]:
     yield from _tags(f"tags of {name}", was.metadata, now.metadata)
     if was.language not in ("", "und") and now.language in ("", "und"):
         yield f"the language of {name}, {was.language}"
-    if flags := [each for each in was.disposition if each not in ("default", *now.disposition)]:
-        yield f"the marks of {name}: {', '.join(flags)}"
+    yield from _marks(name, was, now)
     if lines := _side_data(was) - _side_data(now):
         yield f"side data of {name}: {', '.join(sorted(lines))}"
+
+
+def _marks(what: str, was: StreamInfo, now: StreamInfo) -> Iterator[str]:
+    """Dispositions that are not there any more, but for "default", which is chosen anew."""
+    if flags := [each for each in was.disposition if each not in ("default", *now.disposition)]:
+        yield f"the marks of {what}: {', '.join(flags)}"
 
 
 def _side_data(stream: StreamInfo) -> set[str]:
@@ -103,8 +108,7 @@ def _of_pictures(
     if film.video.index >= 0:
         was, now = film.streams[film.video.index], result.streams[video.index]
         yield from _tags("tags of the pictures", was.metadata, now.metadata)
-        if flags := [each for each in was.disposition if each not in ("default", *now.disposition)]:
-            yield f"the marks of the pictures: {', '.join(flags)}"
+        yield from _marks("the pictures", was, now)
 
 
 def _of_chapters(film: Film, result: Film) -> Iterator[str]:

@@ -28,7 +28,7 @@ READ_BYTES = 1 << 20
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 
 
-class Segment(NamedTuple):
+class MarkerSegment(NamedTuple):
     """A marker segment: the marker's second byte, and what stands behind its length."""
 
     marker: int
@@ -60,7 +60,7 @@ def found_in(file: IO[bytes]) -> Found:
     return found
 
 
-def segments_of(file: IO[bytes]) -> Iterator[Segment]:
+def segments_of(file: IO[bytes]) -> Iterator[MarkerSegment]:
     """Every marker segment up to the picture's end, those between scans too; the file is left
     behind that end. What is cut off ends them."""
     while True:
@@ -79,7 +79,7 @@ def segments_of(file: IO[bytes]) -> Iterator[Segment]:
         content = file.read(max(0, length - 2))
         if length < 2 or len(content) < length - 2:
             return
-        yield Segment(head[1], content)
+        yield MarkerSegment(head[1], content)
         if head[1] == SOS and not _to_marker(file):
             return
 

@@ -37,7 +37,7 @@ LARGEST_BLOCK = 1 << 26
 READ_BYTES = 1 << 20
 
 
-class Chunk(NamedTuple):
+class PngChunk(NamedTuple):
     """A chunk: its name, where its content begins, how long that is, whether its checksum is."""
 
     name: bytes
@@ -46,7 +46,7 @@ class Chunk(NamedTuple):
     sound: bool = True
 
 
-def opened(file: IO[bytes], *, checked: bool = True) -> tuple[IO[bytes], list[Chunk]]:
+def opened(file: IO[bytes], *, checked: bool = True) -> tuple[IO[bytes], list[PngChunk]]:
     """The picture's own chunks as a file for decoders, and all chunks. checked: whether checksums
     are compared, which decoders do not; it takes reading the whole file. Raises SourceError."""
     chunks = chunks_of(file, checked=checked)
@@ -57,12 +57,12 @@ def opened(file: IO[bytes], *, checked: bool = True) -> tuple[IO[bytes], list[Ch
     return io.BufferedReader(_Parts(file, places)), chunks
 
 
-def chunks_of(file: IO[bytes], *, checked: bool = True) -> list[Chunk]:
+def chunks_of(file: IO[bytes], *, checked: bool = True) -> list[PngChunk]:
     """Every chunk of a file, in order (section 5.3). Raises SourceError where it is cut off, and
     for a chunk of the picture whose checksum differs."""
     end = file.seek(0, 2)
     place = len(SIGNATURE)
-    found: list[Chunk] = []
+    found: list[PngChunk] = []
     while not found or found[-1].name != b"IEND":
         file.seek(place)
         head = file.read(8)
@@ -73,7 +73,7 @@ def chunks_of(file: IO[bytes], *, checked: bool = True) -> list[Chunk]:
         sound = not checked or _checksum(file, name, length) == int.from_bytes(file.read(4), "big")
         if not sound and (name in CRITICAL or name == b"tRNS" or not name.isalpha()):
             raise SourceError("the file is truncated or broken: a checksum differs")
-        found.append(Chunk(name, place + 8, length, sound))
+        found.append(PngChunk(name, place + 8, length, sound))
         place += 12 + length
     return found
 
@@ -86,11 +86,11 @@ def _checksum(file: IO[bytes], name: bytes, length: int) -> int:
     return crc
 
 
-def _frames(file: IO[bytes], chunk: Chunk) -> int:
+def _frames(file: IO[bytes], chunk: PngChunk) -> int:
     return int.from_bytes(_content(file, chunk)[:4], "big")
 
 
-def _content(file: IO[bytes], chunk: Chunk) -> bytes:
+def _content(file: IO[bytes], chunk: PngChunk) -> bytes:
     file.seek(chunk.start)
     return file.read(chunk.length)
 
@@ -130,7 +130,7 @@ class _Parts(io.RawIOBase):
 # --- metadata ----------------------------------------------------------------------------------
 
 
-def found_in(file: IO[bytes], chunks: Sequence[Chunk]) -> Found:
+def found_in(file: IO[bytes], chunks: Sequence[PngChunk]) -> Found:
     """Everything but the picture. `encoding["chunks"]`: name, content and whether it stands behind
     the picture, of those that results have as they are."""
     found = Found()
@@ -152,7 +152,7 @@ def found_in(file: IO[bytes], chunks: Sequence[Chunk]) -> Found:
     return found
 
 
-def _take(found: Found, file: IO[bytes], chunk: Chunk) -> str:
+def _take(found: Found, file: IO[bytes], chunk: PngChunk) -> str:
     """What becomes of a chunk: "text", "display" or "chunk" of one that is kept as it is."""
     name = chunk.name
     shown = name.decode("latin-1")
@@ -202,7 +202,7 @@ def _take_iccp(found: Found, content: bytes) -> None:
         found.encoding["iccp"] = content
 
 
-def _take_text(found: Found, file: IO[bytes], chunk: Chunk) -> str:
+def _take_text(found: Found, file: IO[bytes], chunk: PngChunk) -> str:
     """XMP out of its text; blocks in digits wait for `_take_raw_profiles`; others are kept."""
     file.seek(chunk.start)
     key = file.read(min(chunk.length, 80)).partition(b"\0")[0]
@@ -241,7 +241,7 @@ def _unpacked(packed: bytes) -> bytes:
     return data if unpacker.eof else b""
 
 
-def _take_raw_profiles(found: Found, file: IO[bytes], chunks: Sequence[Chunk]) -> None:
+def _take_raw_profiles(found: Found, file: IO[bytes], chunks: Sequence[PngChunk]) -> None:
     """Blocks in hexadecimal digits, as ImageMagick writes them, behind those in their own place."""
     for chunk in chunks:
         if chunk.name not in TEXTS or not chunk.sound:

@@ -11,7 +11,7 @@ PIXELS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH"})
 TAKEN = {b"EXIF": "exif", b"XMP ": "xmp", b"ICCP": "icc"}
 
 
-class Chunk(NamedTuple):
+class RiffChunk(NamedTuple):
     """A chunk: its name, where its content begins, and how long that is."""
 
     name: bytes
@@ -19,7 +19,7 @@ class Chunk(NamedTuple):
     length: int
 
 
-def chunks_of(file: IO[bytes]) -> Iterator[Chunk]:
+def chunks_of(file: IO[bytes]) -> Iterator[RiffChunk]:
     """The chunks one after the other; what is cut off ends them."""
     place, end = 12, file.seek(0, 2)
     file.seek(4)
@@ -28,7 +28,7 @@ def chunks_of(file: IO[bytes]) -> Iterator[Chunk]:
         file.seek(place)
         head = file.read(8)
         length = int.from_bytes(head[4:], "little")
-        yield Chunk(head[:4], place + 8, length)
+        yield RiffChunk(head[:4], place + 8, length)
         place += 8 + length + length % 2
 
 
