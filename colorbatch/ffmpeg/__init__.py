@@ -31,6 +31,7 @@ from colorbatch.ffmpeg.film_facts import (
     VideoInfo,
     of_frames,
 )
+from colorbatch.ffmpeg.glances import Glance, Glances, IrregularError, glances
 from colorbatch.ffmpeg.mux import Muxed, join
 from colorbatch.ffmpeg.output import Nowhere
 from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
@@ -50,6 +51,9 @@ __all__ = [
     "Fit",
     "Frame",
     "Frames",
+    "Glance",
+    "Glances",
+    "IrregularError",
     "Muxed",
     "Nowhere",
     "PixelFormat",
@@ -68,6 +72,7 @@ __all__ = [
     "encoders",
     "formats_of",
     "frames",
+    "glances",
     "join",
     "not_kept",
     "of_frames",

@@ -1,0 +1,203 @@
+"""The list of a clip's shots, and the segments that follow from it: made before any color, by a
+pass that looks at few pictures.
+
+Flows in: a clip at a glance. Flows out: a `Mark` for the first frame of each shot and segment, in
+order; `segments_of` makes of them what is to do. A segment ends at the first cut from its
+`SHORTEST`th second on; a shot that is `LONGEST` long goes on in another segment.
+
+Of a clip whose pictures stand alone every `STRIDE`th is decoded; where two that follow each other
+so are unlike, those between and beside them are decoded as well, and `shots` decides as if it had
+seen all. What is found behind a cut does not depend on what was before it, so that a pass that was
+ended anywhere goes on from the last cut that it has told of.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from colorbatch.clips import shots
+from colorbatch.color import Codes
+from colorbatch.ffmpeg import Glance, Glances, Planes
+
+SHORTEST, LONGEST = 5, 15
+"""Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
+STRIDE = 4
+"""Of pictures that stand alone so many are passed over at a time, less one. A shot shorter than
+that, between two that are alike, is not seen."""
+DOUBT = 0.5
+"""Of `shots.Rule.share`: pictures a stride apart that are so unlike are looked into."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The first frame of a shot, or of a segment, or of both. digest: `Planes.digest` of it, ""
+    where it is damaged, as the first of all may be."""
+
+    pts: int
+    digest: str
+    cut: bool
+    border: bool
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment: its frames from one tick to another, None for the end of all. digest: of the first
+    one; cuts: ticks at which shots begin in it; continues: whether it begins within a shot."""
+
+    number: int
+    begin: int
+    end: int | None
+    digest: str
+    cuts: tuple[int, ...]
+
+    @property
+    def continues(self) -> bool:
+        return self.begin not in self.cuts
+
+
+def segments_of(marks: Sequence[Mark], end: int | None = None) -> tuple[Span, ...]:
+    """The segments that all of a clip's marks make, in order. end: the tick behind the last frame,
+    None for that of the clip."""
+    borders = [at for at, mark in enumerate(marks) if mark.border]
+    found = []
+    for number, at in enumerate(borders):
+        last = number + 1 == len(borders)
+        behind = len(marks) if last else borders[number + 1]
+        until = end if last else marks[behind].pts
+        cuts = tuple(mark.pts for mark in marks[at:behind] if mark.cut)
+        found.append(Span(number, marks[at].pts, until, marks[at].digest, cuts))
+    return tuple(found)
+
+
+def going_on(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """As much of an unfinished list as a pass goes on from: up to the last cut, which the pass then
+    begins with and tells again."""
+    cuts = [at for at, mark in enumerate(marks) if mark.cut]
+    return tuple(marks[: cuts[-1] + 1]) if cuts else ()
+
+
+def marks(
+    glances: Glances,
+    view: Callable[[Planes], Codes],
+    time_base: Fraction,
+    begun: Sequence[Mark] = (),
+    seen: Callable[[int], None] = lambda frames: None,
+) -> Iterator[Mark]:
+    """Where shots and segments begin, in order.
+
+    glances: from the last of `begun` on, which is a cut and is told once more; view: of a picture,
+    as `shots.SEEN`; time_base: seconds of a tick; seen: told how many frames are behind it more.
+    """
+    walk = _Walk(glances, view, STRIDE if glances.sparse else 1)
+    begin = next((mark.pts for mark in reversed(begun[:-1]) if mark.border), None)
+    while True:
+        first = True
+        for look in walk.shot():
+            seen(1)
+            age = None if begin is None else (look.pts - begin) * time_base
+            border = age is None or age >= (SHORTEST if first else LONGEST)
+            if first or (border and look.good):
+                begin = look.pts if border else begin
+                yield Mark(look.pts, look.digest(), first, border)
+            first = False
+        if first:
+            return
+
+
+class _Look:
+    """A frame that was passed; its picture is decoded when its view is asked for."""
+
+    def __init__(self, glance: Glance, view: Callable[[Planes], Codes]) -> None:
+        self._glance, self._of = glance, view
+        self.pts = glance.pts
+        self._view: Codes | None = None
+        self.decoded = False
+
+    @property
+    def view(self) -> Codes | None:
+        """As `shots.SEEN`; None for a damaged frame."""
+        if not self.decoded:
+            planes = self._glance.picture()
+            self._view = None if planes is None else self._of(planes)
+            self.decoded = True
+        return self._view
+
+    @property
+    def good(self) -> bool:
+        """Whether it was decoded, and is not damaged."""
+        return self.decoded and self._view is not None
+
+    def digest(self) -> str:
+        planes = self._glance.picture() if self.view is not None else None
+        return "" if planes is None else planes.digest()
+
+
+class _Walk:
+    """Goes from shot to shot. What was read of the next one stays for it."""
+
+    def __init__(
+        self, glances: Iterable[Glance], view: Callable[[Planes], Codes], stride: int
+    ) -> None:
+        self._rest = (_Look(glance, view) for glance in glances)
+        self._stride = stride
+        self._read: deque[_Look] = deque()
+        """Frames that no shot has yet."""
+        self._at = 0
+        """So many of them are in windows already."""
+
+    def shot(self) -> Iterator[_Look]:
+        """The frames of the next shot, in order; none where there is none."""
+        cuts, self._at = shots.Cuts(), 0
+        for shown in self._views():
+            cut = cuts.add(shown)  # of the first frame that waits
+            if cut:
+                return
+            if cut is not None:
+                yield self._taken()
+        for cut in cuts.end():
+            if cut:
+                return
+            yield self._taken()
+
+    def _taken(self) -> _Look:
+        self._at -= 1
+        return self._read.popleft()
+
+    def _window(self, size: int) -> list[_Look]:
+        """The next frames, at most `size`."""
+        while len(self._read) < self._at + size and (look := next(self._rest, None)) is not None:
+            self._read.append(look)
+        found = [self._read[at] for at in range(self._at, min(len(self._read), self._at + size))]
+        self._at += len(found)
+        return found
+
+    def _views(self) -> Iterator[Codes | None]:
+        """What `shots` is to see of each frame from here on: its own view, or, where nothing
+        happens, that of one before it."""
+        before = self._window(1)
+        if not before:
+            return
+        last = before[0].view
+        yield last
+        doubts, window = False, self._window(self._stride)
+        doubt = self._is_doubtful(last, window)
+        while window:
+            behind = self._window(self._stride)
+            more = self._is_doubtful(window[-1].view, behind) if behind else False
+            for look in window:
+                if doubts or doubt or more or look is window[-1]:
+                    last = look.view
+                yield last
+            doubts, doubt, window = doubt, more, behind
+
+    def _is_doubtful(self, before: Codes | None, window: Sequence[_Look]) -> bool:
+        """Whether something may happen in a window behind a frame."""
+        if self._stride == 1 or not window:
+            return True
+        after = window[-1].view
+        if before is None or after is None:
+            return True
+        return shots.unlike(before, after) >= DOUBT * shots.RULE.share
