@@ -30,7 +30,7 @@ import numpy.typing as npt
 from colorbatch import ffmpeg
 from colorbatch.clips import shot_list, shots
 from colorbatch.color import Codes, network_view, resize_area
-from colorbatch.ffmpeg import Glance, Glances
+from colorbatch.ffmpeg import Glance
 from colorbatch.formats.reader import load_rgb
 from colorbatch.inputs.picture_files import find_pictures
 
@@ -207,7 +207,7 @@ def sparsely(frames: Sequence[Picture]) -> list[int]:
         return np.rint(network_view(planes.luma, shots.SEEN) * 2.55).astype(np.uint8)
 
     passed = (Glance(number, functools.partial(picture, number)) for number in range(len(frames)))
-    found = shot_list.marks(Glances(passed, sparse=True), view, Fraction(1, 24))
+    found = shot_list.marks(passed, view, Fraction(1, 24), sparse=True)
     cuts = [mark.pts for mark in found if mark.cut]
     LOOKED.append(len(looked) / len(frames))
     return cuts[1:]

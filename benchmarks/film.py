@@ -209,20 +209,20 @@ def loop(source: Path, target: Path) -> Work:
 def library(source: Path, target: Path) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
     from colorbatch import ffmpeg
-    from colorbatch.clips import film_plan, render_film
+    from colorbatch.clips import clip, film_clip, film_plan
     from colorbatch.clips.resume import FilmJob
     from colorbatch.job import FilmSettings, Job
     from colorbatch.model.contract import sha256
     from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu")
-    maker = render_film.Maker(engine, sha256(engine.path), FilmSettings())
+    maker = clip.Maker(engine, sha256(engine.path), FilmSettings())
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
     plan = film_plan.plan_film(
         ffmpeg.probe(source), maker.settings, ffmpeg.container_of(target.name)
     )
-    outcome = render_film.color_film(FilmJob(Job(source, target, True), plan), maker)
+    outcome = film_clip.color_film(FilmJob(Job(source, target, True), plan), maker)
     if outcome.status != "colored":
         raise SystemExit(f"{source}: {outcome.status}")
     return clock.stop()

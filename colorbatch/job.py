@@ -154,7 +154,8 @@ class Request:
     patterns for what folders hold. listed: paths that a list names, `listed_as` (a file, or "-");
     None without one. part: (2, 3) for the second of three machines that share the work. log: a file
     to which a line for every outcome is added. model: an ONNX file or an embedded model's name.
-    workers: threads, 0 for one per core.
+    workers: threads, 0 for one per core. memory: bytes to stay within, None for half of what there
+    is.
     """
 
     sources: tuple[Path, ...]
@@ -171,6 +172,7 @@ class Request:
     device: str = "auto"
     batch_size: int = 8
     workers: int = 0
+    memory: int | None = None
     ignore_space: bool = False
     fail_fast: bool = False
 

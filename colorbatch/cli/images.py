@@ -77,12 +77,6 @@ FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in
 @model_options(
     "Pictures",
     "read and write",
-    option(
-        "--memory",
-        metavar="SIZE",
-        help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time "
-        "where they are large. Half of what there is without it.",
-    ),
 )
 @again_options("pictures")
 @before_options(
@@ -113,7 +107,6 @@ def images(**options: Any) -> None:
 def _request(options: Mapping[str, Any]) -> PictureRequest:
     """The options as a request. Raises UsageError."""
     from colorbatch.api import ImageSettings, PictureRequest
-    from colorbatch.run import available_memory
 
     if not math.isfinite(options["max_pixels"]):
         raise UsageError("--max-pixels is a number of megapixels")
@@ -128,12 +121,11 @@ def _request(options: Mapping[str, Any]) -> PictureRequest:
         times=not options["no_times"],
         max_pixels=round(options["max_pixels"] * 1e6),
     )
-    memory, new_format = options["memory"], options["new_format"]
+    new_format = options["new_format"]
     return PictureRequest(
         **common_request(options),
         settings=settings,
         suffix=options["suffix"],
         new_suffix=FORMAT_SUFFIXES[new_format] if new_format else None,
-        memory=None if memory is None else available_memory.parse(memory),
         sample=options["sample"],
     )

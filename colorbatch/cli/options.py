@@ -118,6 +118,12 @@ def model_options(items: str, threads: str, *more: Decorator) -> Decorator:
                 show_default=True,
                 help=f"Threads that {threads}; 0 is one per core.",
             ),
+            option(
+                "--memory",
+                metavar="SIZE",
+                help=f"Memory to stay within, such as 4G: fewer {items.lower()} are worked on at "
+                "the same time where they are large. Half of what there is without it.",
+            ),
             *more,
         )
         return of_model(device_options(command))
@@ -221,6 +227,9 @@ def telling_options(item: str) -> Decorator:
 
 def common_request(options: Mapping[str, Any]) -> dict[str, Any]:
     """What every request has (`colorbatch.job.Request`). Raises UsageError."""
+    from colorbatch.run import available_memory
+
+    memory = options["memory"]
     redo = "all" if options["redo_all"] else "outdated" if options["overwrite"] else "nothing"
     same = ("sources", "output", "include", "exclude", "dry_run", "log", "model", "batch_size")
     return {name: options[name] for name in (*same, "workers", "ignore_space", "fail_fast")} | {
@@ -228,6 +237,7 @@ def common_request(options: Mapping[str, Any]) -> dict[str, Any]:
         "listed_as": options["files_from"] or "",
         "part": _part(options["shard"]),
         "redo": redo,
+        "memory": None if memory is None else available_memory.parse(memory),
         "device": chosen_device(options["device"], options["gpu_id"]),
     }
 

@@ -9,30 +9,18 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from colorbatch.clips import (
-    batch_plan,
-    film_journal,
-    numbered_batch,
-    preview,
-    render_numbered,
-    space,
-)
-from colorbatch.clips.batch_plan import Planned, Work
-from colorbatch.clips.luma_proof import prove_frames, prove_luma
-from colorbatch.clips.numbered_plan import FrameJob
-from colorbatch.clips.render_film import Maker, color_film
+from colorbatch.clips import batch_plan, film_clip, film_journal, numbered_clip, preview
+from colorbatch.clips.batch_plan import Planned
+from colorbatch.clips.clip import Clip, Maker
 from colorbatch.clips.request import ClipRequest
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
-from colorbatch.fs import atomic
 from colorbatch.inputs import clip_files, numbered_files, picture_files
 from colorbatch.job import FilmOutcome, FramesOutcome, Job, Outcome, PreviewOutcome, in_clear
-from colorbatch.journal.append_log import FOLDER
-from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
@@ -41,7 +29,7 @@ from colorbatch.run.estimate import Need
 from colorbatch.run.log import Log, open_log
 from colorbatch.run.report import GOES_ON, Report
 from colorbatch.run.runs import Run
-from colorbatch.run.watch import Watch
+from colorbatch.run.watch import Unit, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +56,7 @@ class ClipRun(Run):
             yield from _foreseen(planned, watch, request.workers)
             return
         for one in () if watch.quiet else planned.todo:
-            watch.say(batch_plan.line_of(one, request.workers))
+            watch.say(one.line(request.workers))
         engine = None
         if planned.todo:
             engine = Engine(request.model, request.device, batch_size=request.batch_size)
@@ -77,15 +65,15 @@ class ClipRun(Run):
             report.preview = True
             yield from _previewed(request, planned, engine, watch)
             return
-        _refuse_locked(planned.todo)
+        for one in planned.todo:  # before any work, as for pictures
+            one.refuse_if_held()
         watch.begun(report.total, report.finished)
         maker, unfit = None, {}
         if engine is not None:
-            anew = request.redo == "all"
-            maker = Maker(engine, model(), request.settings, request.workers, anew, stop=watch.stop)
+            maker = _maker(engine, model(), request, watch)
             report.made_by = engine.made_by(model(), in_clear(request.settings))
             unfit = _make_sure_of_room(planned.todo, maker, request, report, watch)
-        with numbered_batch.journals_of(planned.todo, request) as journals:
+        with numbered_clip.journals_of(planned.todo, request) as journals:
             journals.lock()
             journals.begins(report.made_by)
             homes = frozenset(film_journal.home_of(one.job) for one in planned.todo)
@@ -120,11 +108,24 @@ def _log(request: ClipRequest, planned: Planned) -> Log | None:
 def _foreseen(planned: Planned, watch: Watch, workers: int) -> Iterator[Outcome]:
     """Every plan, and nothing else."""
     for one in planned.todo:
-        outcome = FilmOutcome(one.job.source, one.job.target, "colored", kind=one.kind)
-        outcome = numbered_batch.foreseen(one) if isinstance(one, FrameJob) else outcome
-        line = "" if watch.quiet else batch_plan.line_of(one, workers)
-        yield replace(outcome, foreseen=True, plan=line)
+        line = "" if watch.quiet else one.line(workers)
+        yield replace(one.foreseen(), foreseen=True, plan=line)
     yield from planned.outcomes
+
+
+def _maker(engine: Engine, model_sha256: str, request: ClipRequest, watch: Watch) -> Maker:
+    return Maker(
+        engine,
+        model_sha256,
+        request.settings,
+        request.workers,
+        request.memory,
+        anew=request.redo == "all",
+        fail_fast=request.fail_fast,
+        found=watch.found,
+        failed=lambda line: watch.error(f"failed: {line}"),
+        stop=watch.stop,
+    )
 
 
 def _previewed(
@@ -134,22 +135,22 @@ def _previewed(
     yield from planned.outcomes
     if engine is None:
         return
-    maker = Maker(engine, "", request.settings, request.workers)
+    maker, count = _maker(engine, "", request, watch), request.preview or 1
     for one in planned.todo:
         try:
-            written, each = preview.write_pairs(one, maker, request.preview or 1)
-            expected = estimate.of([space.of_clip(one, maker, each)])
+            written, each = preview.write_pairs(one.job, one.pairs(maker, count), count)
+            expected = estimate.of([one.need(maker, each)])
         except SpaceError:
             raise
         except ColorbatchError as error:
-            yield batch_plan.failed_work(one, error)
+            yield batch_plan.failed_clip(one, error)
             continue
         yield PreviewOutcome(
             one.job.source,
             one.job.target,
             "colored",
             kind=one.kind,
-            plan=space.told(one, expected),
+            plan=one.expected(expected, seen=True),
             stills=tuple(written),
             estimate=expected.to_json(),
         )
@@ -159,7 +160,7 @@ def _previewed(
 
 
 def _make_sure_of_room(
-    todo: Sequence[Work], maker: Maker, request: ClipRequest, report: Report, watch: Watch
+    todo: Sequence[Clip], maker: Maker, request: ClipRequest, report: Report, watch: Watch
 ) -> dict[Path, ColorbatchError]:
     """Estimate all that is to do, by a few frames of each; target -> why one cannot be made, for
     its outcome. The report gets the estimate. Raises SpaceError."""
@@ -169,9 +170,9 @@ def _make_sure_of_room(
         if watch.stop():
             return failed
         try:
-            needs.append(space.of_clip(one, maker))
-            if not isinstance(one, FrameJob):  # whose line has it already
-                watch.say(f"{one.job.source}: {space.told(one, estimate.of(needs[-1:]))}")
+            needs.append(one.need(maker))
+            if told := one.expected(estimate.of(needs[-1:])):
+                watch.say(f"{one.job.source}: {told}")
         except ColorbatchError as error:
             failed[one.job.target] = error
     whole = estimate.of(needs)
@@ -186,13 +187,6 @@ def _make_sure_of_room(
 # --- made ----------------------------------------------------------------------------------------
 
 
-def _refuse_locked(todo: Sequence[Work]) -> None:
-    """Before any work, as for pictures. Raises LockedError for a film that another run makes."""
-    for one in todo:
-        if not isinstance(one, FrameJob):
-            film_journal.refuse_if_held(film_journal.folder_of(one.job), one.job.target)
-
-
 @dataclass
 class _Making:
     """The clips that are made. journals: of sequences that become frames; unfit: target -> why it
@@ -205,7 +199,7 @@ class _Making:
     journals: Journals
     unfit: Mapping[Path, ColorbatchError]
     made_by: Mapping[str, object]
-    homes: Collection[Path]
+    homes: frozenset[Path]
     full: OutputFullError | None = None
     unproved: bool = False
     _ended: bool = field(default=False, init=False)
@@ -233,7 +227,7 @@ class _Making:
         self,
         job: Job,
         make: Callable[[], FilmOutcome],
-        one: Work | None,
+        one: Clip | None,
         cut: Callable[[], FilmOutcome] | None = None,
     ) -> Iterator[FilmOutcome]:
         """What becomes of a clip, if anything; `_ended` says whether it is the last. one: None for
@@ -242,7 +236,7 @@ class _Making:
         begun = time.monotonic()
         failed = functools.partial(batch_plan.failed, job)
         if one is not None:
-            failed = functools.partial(batch_plan.failed_work, one)
+            failed = functools.partial(batch_plan.failed_clip, one)
         try:
             outcome = make()
         except OutputFullError as error:
@@ -265,89 +259,73 @@ class _Making:
         outcome = replace(outcome, kind=kind or outcome.kind, seconds=seconds)
         if outcome.status != "skipped":
             outcome = replace(outcome, made_by=self.made_by)
-            self._tell(job, outcome)
+            tell = one.tell if one is not None else functools.partial(_tell_unplanned, job)
+            tell(outcome, self.journals, self.homes)
         yield outcome
         self._ended |= self.watch.stop()
 
-    def _tell(self, job: Job, outcome: FilmOutcome) -> None:
-        """Record how a clip ended; where no result is or is to be, no folder is made for that."""
-        home = film_journal.home_of(job)
-        if isinstance(outcome, FramesOutcome) and self.journals.is_open(job):
-            self.journals.tell(job, outcome)
-        elif home in self.homes or atomic.reachable(home / FOLDER, room=40).is_dir():
-            film_journal.tell(job, outcome)
-
-    def _made(self, one: Work, maker: Maker) -> FilmOutcome:
+    def _made(self, one: Clip, maker: Maker) -> FilmOutcome:
         if one.job.target in self.unfit:
             raise self.unfit[one.job.target]
         name = one.job.source.name
-        maker = replace(
-            maker,
-            progress=self.watch.stage(name, one.plan.count),
-            found=self.watch.found,
-            read=lambda what, size: self.watch.stage(f"{name}: {what}", size, "B"),
-        )
-        if isinstance(one, FrameJob):
-            outcome = numbered_batch.make(one, maker, self.request, self.journals, self.watch)
-        else:
-            outcome = color_film(one, maker)
+
+        def stage(what: str, total: int | None, unit: Unit) -> Callable[[int], None]:
+            return self.watch.stage(f"{name}: {what}" if what else name, total, unit)
+
+        outcome = one.make(replace(maker, stage=stage), self.journals, self.request)
         is_whole = outcome.status != "unfinished"
         return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
 
-    def _proved(self, one: Work, outcome: FilmOutcome) -> FilmOutcome:
+    def _proved(self, one: Clip, outcome: FilmOutcome) -> FilmOutcome:
         """The outcome with what a comparison of the luma says; a clip is made, whether or not there
         is time for that."""
         try:
             what = f"{one.job.source.name}: luma is compared"
-            return self._compared(one, outcome, self.watch.stage(what, one.plan.count))
+            return self._compared(one, outcome, self.watch.stage(what, one.count))
         except (StoppedError, KeyboardInterrupt):
             self.unproved = True
             return replace(outcome, notes=(*outcome.notes, UNPROVED))
 
     def _compared(
-        self, one: Work, outcome: FilmOutcome, more: Callable[[int], None]
+        self, one: Clip, outcome: FilmOutcome, more: Callable[[int], None]
     ) -> FilmOutcome:
-        if isinstance(one, FrameJob):
-            place, request = one.plan.folder, self.request
-            limits = render_numbered.limits_of(request.batch_size, request.workers)
-            with numbered_batch.journals_of([one], request) as journals:
-                proof = prove_frames(one.plan, journals, limits, self.watch.stop, more)
-        else:
-            place = one.job.target
-            proof = prove_luma(one.plan, place, self.watch.stop, more)
+        proof = one.proof(self.request, self.watch.stop, more)
+        place = one.job.target.parent if one.files else one.job.target
         self.watch.say(f"{place}: {proof.text}")
         if proof.holds:
             return replace(outcome, luma=proof.text)
         reason = f"{outcome.reason}; {proof.text}" if outcome.status == "failed" else proof.text
         return replace(outcome, status="failed", reason=reason, luma=proof.text)
 
-    def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Work]) -> FilmOutcome:
-        """The outcome of a clip that was made before, proved if that is asked for. Frames that are
-        there are compared whatever they were made with; a film that is not as this request would
-        make it cannot be, and that is a failure: a proof was asked for."""
+    def _proved_again(self, outcome: FilmOutcome, finished: dict[Path, Clip]) -> FilmOutcome:
+        """The outcome of a clip that was made before, proved if that is asked for. One that cannot
+        be, because it is not as this request would make it, is a failure: a proof was asked for."""
         one = finished.get(outcome.target)
         if not self.request.prove_luma or one is None:
             return outcome
-        is_there = isinstance(one, FrameJob) and one.done > 0
-        if outcome.reason == FINISHED or (is_there and not one.kind):
-            return self._proved(one, outcome)
-        if not (outcome.outdated or outcome.reason in (RESULT_CHANGED, NOT_OURS)):
+        if (can_be := one.can_be_proved(outcome)) is None:
             return outcome  # left alone: there is no result
+        if can_be:
+            return self._proved(one, outcome)
         luma = f"luma is not proved: {outcome.reason}"
         return replace(outcome, status="failed", reason=luma, luma=luma)
 
 
-def _unfinished(one: Work, maker: Maker, request: ClipRequest) -> FilmOutcome:
+def _tell_unplanned(
+    job: Job, outcome: FilmOutcome, journals: Journals, homes: frozenset[Path]
+) -> None:
+    """Record how the work on a clip ended of which it is not known what it would become."""
+    if isinstance(outcome, FramesOutcome):
+        numbered_clip.tell(job, outcome, journals, homes)
+    else:
+        film_clip.tell(job, outcome, homes)
+
+
+def _unfinished(one: Clip, maker: Maker, request: ClipRequest) -> FilmOutcome:
     """The outcome of a clip in the midst of which the run ends: how much of it is recorded."""
     try:
-        if isinstance(one, FrameJob):
-            return numbered_batch.so_far(one, maker, request)
-        account = film_journal.read(film_journal.folder_of(one.job))
+        return one.unfinished(maker, request)
     except ColorbatchError as error:
-        return batch_plan.failed_work(one, error)
+        return batch_plan.failed_clip(one, error)
     except KeyboardInterrupt:  # nobody waits for a count
         return FilmOutcome(one.job.source, one.job.target, "unfinished", GOES_ON)
-    made = sum(part.segment.frames for part in account.parts)
-    about = f" of about {one.plan.count:,}" if one.plan.count else ""
-    reason = f"{made:,}{about} frames are made; {GOES_ON}"
-    return FilmOutcome(one.job.source, one.job.target, "unfinished", reason, frames=made)

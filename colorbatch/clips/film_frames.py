@@ -1,20 +1,19 @@
 """Frames of a planned film between files and models: batches in order, what a network sees of them,
 and the planes that result.
 
-Flows in: frames, a plan, predicted ab. Flows out: batches with the number of their segment, views,
-planes to encode. No models, nothing is written. One batch is held.
+Flows in: frames, a plan, predicted ab. Flows out: batches of one segment, views, planes to encode.
+No models, nothing is written. One batch is held.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from colorbatch.clips import shots
-from colorbatch.clips.film_plan import LONGEST, SHORTEST, SHOT_SAMPLES, FilmPlan
+from colorbatch.clips.film_plan import SHOT_SAMPLES, FilmPlan
 from colorbatch.color import Codes, Float, resize_area
 from colorbatch.color.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color.ycbcr import Encoding, network_lightness, resample_depth
@@ -23,7 +22,7 @@ from colorbatch.ffmpeg import Frame, Planes
 BATCH_BYTES = 8 << 20
 """Samples of one batch; films with larger pictures get fewer than --batch-size at a time. 64 MiB
 made a film of 1080 lines no faster on two cores, and its peak of memory half as large again. How
-many batches are held at once: `render_film.limits_of`."""
+many batches are held at once: `segment.limits_of`."""
 
 
 # --- frames ------------------------------------------------------------------------------------
@@ -31,71 +30,44 @@ many batches are held at once: `render_film.limits_of`."""
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Frames of one segment, in order. seen: for each the planes whose color it gets: its own, but
-    those of the last good frame where it is damaged. good: tick of the last good frame so far."""
+    """Frames of a segment, in order. seen: for each the planes whose color it gets: its own, but
+    those of the last good frame where it is damaged. begins: whether a shot begins with it; beyond:
+    whether they lie behind the segment's end, and only those in it need their color."""
 
-    segment: int
     frames: tuple[Frame, ...]
     seen: tuple[Planes, ...]
-    good: int | None
+    begins: tuple[bool, ...]
+    beyond: bool = False
 
 
 def batches(
-    frames: Iterable[Frame],
-    plan: FilmPlan,
-    most: int,
-    good: tuple[int, Planes] | None = None,
-    first: int = 0,
+    frames: Iterable[Frame], most: int, cuts: Collection[int], end: int | None = None
 ) -> Iterator[Batch]:
-    """Frames in batches of at most `most`, none of which reaches into another segment, so that what
-    a frame shares a batch with does not depend on where a run began. good: the last good frame
-    before these; first: the number of the segment that they begin."""
-    most = frames_at_once(plan, most)
+    """The frames of a segment in batches of at most `most`, so that what a frame shares a batch
+    with does not depend on where a run began. cuts: ticks at which shots begin; end: the tick from
+    which on frames are beyond."""
     waiting: list[Frame] = []
     seen: list[Planes] = []
-    number = first
-    for segment, frame in segmented(frames, plan, first):
-        if waiting and (len(waiting) == most or segment != number):
-            yield Batch(number, tuple(waiting), tuple(seen), good[0] if good else None)
-            waiting, seen = [], []
-        number = segment
-        if not frame.corrupt:
-            good = frame.pts, frame.planes
-        waiting.append(frame)
-        seen.append(good[1] if good else frame.planes)
-    if waiting:
-        yield Batch(number, tuple(waiting), tuple(seen), good[0] if good else None)
+    good: Planes | None = None
 
+    def batch() -> Batch:
+        begins = tuple(frame.pts in cuts for frame in waiting)
+        made = Batch(tuple(waiting), tuple(seen), begins, is_beyond(waiting[0]))
+        waiting.clear()
+        seen.clear()
+        return made
 
-def segmented(frames: Iterable[Frame], plan: FilmPlan, number: int) -> Iterator[tuple[int, Frame]]:
-    """Each frame with the number of its segment, the first's being `number`.
+    def is_beyond(frame: Frame) -> bool:
+        return end is not None and frame.pts >= end
 
-    A segment ends before the first cut that it is SHORTEST long at, or where it is LONGEST long.
-    That is found with nothing but its own frames and the `shots.FLASH` behind it, which are held:
-    a run that goes on behind a segment finds the same.
-    """
-    cuts, begin = shots.Cuts(), None
-    for frame, cut in _with_cuts(frames, plan, cuts):
-        begin = frame.pts if begin is None else begin
-        age = (frame.pts - begin) * plan.film.video.time_base
-        if age >= LONGEST or (cut and age >= SHORTEST):
-            number, begin = number + 1, frame.pts
-            cuts.begin()
-        yield number, frame
-
-
-def _with_cuts(
-    frames: Iterable[Frame], plan: FilmPlan, cuts: shots.Cuts
-) -> Iterator[tuple[Frame, bool]]:
-    """Each frame with whether it begins a shot."""
-    held: deque[Frame] = deque()
     for frame in frames:
-        held.append(frame)
-        cut = cuts.add(None if frame.corrupt else shot_view(frame.planes, plan))
-        if cut is not None:
-            yield held.popleft(), cut
-    for cut in cuts.end():
-        yield held.popleft(), cut
+        if waiting and (len(waiting) == most or is_beyond(frame) != is_beyond(waiting[0])):
+            yield batch()
+        good = frame.planes if not frame.corrupt else good
+        waiting.append(frame)
+        seen.append(frame.planes if good is None else good)
+    if waiting:
+        yield batch()
 
 
 def frames_at_once(plan: FilmPlan, most: int) -> int:

@@ -1,9 +1,10 @@
 """The account of one film: what is being made of which source and how, and its finished segments.
 
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
-to which lines are only added: `film` (source, settings, model), `segment` for each that is on the
-disk under its name, `read` when there are no more frames, `joined` with the hash of the whole film,
-`finished` with that of its source as well, when it is about to bear the target's name. `outcome`,
+to which lines are only added: `film` (source, settings, model), `shot` for the begin of each shot
+and segment and `shots` when all of them are known, `segment` for each that is on the disk under its
+name, in any order, `read` when all are, `joined` with the hash of the whole film, `finished` with
+that of its source as well, when it is about to bear the target's name. `outcome`,
 when a run's work on it has ended, well or not, is for who looks back, and plays no part in what is
 left to do. A kill at any instant leaves a prefix of that, and a torn last line is ignored. Knows no
 pixels.
@@ -23,13 +24,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from colorbatch.errors import (
-    ColorbatchError,
-    LockedError,
-    OutputFullError,
-    SourceError,
-    TargetError,
-)
+from colorbatch.clips.shot_list import Mark
+from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
@@ -37,7 +33,9 @@ from colorbatch.job import Job, Outcome
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import line_of, outcome_line, source_stamp
 
-VERSION = 1
+VERSION = 2
+"""The first version found the borders of segments while it went; what it has begun cannot be gone
+on with, what it has finished is as good as ever."""
 JOURNAL, LOCK = "journal.jsonl", "film"
 SAMPLE = 4 << 20
 """Bytes at the begin, middle and end of a source by which it is known again."""
@@ -72,20 +70,30 @@ class Head:
 
 @dataclass(frozen=True)
 class Part:
-    """A finished segment. size: of its file; digest: `Planes.digest` of the source's last frame in
-    it; good: tick of the last frame so far that is not damaged, None without one; told: what
-    frames' notes say -> the ticks of these frames; seen: what frames carry (`Frame.beside`, and
-    `Frame.fields`) -> how many of them; sha256: of its file, "" in a journal of before,
-    whose segments are not gone on with."""
+    """A finished segment. number: its place among all; size, sha256: of its file; corrupt: damaged
+    frames; lost: undecodable pictures before the first one; cut_off: why the source ends in it, ""
+    if it does not; told: what frames' notes say -> the ticks of these frames; seen: what frames
+    carry (`Frame.beside`, and `Frame.fields`) -> how many of them; state: SHA-256 of the file with
+    what the next segment of the same shot goes on from, "" without."""
 
+    number: int
     segment: Segment
     size: int
-    digest: str
-    good: int | None
-    corrupt: int
+    sha256: str
+    corrupt: int = 0
+    lost: int = 0
+    cut_off: str = ""
     told: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    sha256: str = ""
     seen: Mapping[str, int] = field(default_factory=dict)
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """How the pass over a film ended that found its shots. retimed, jumps: as `ffmpeg.Ending`."""
+
+    retimed: int = 0
+    jumps: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,20 +121,30 @@ class Finish:
 
 @dataclass
 class Account:
-    """What a journal tells. replaces: whether there was a file of the target's name when the film
-    was begun; ending: notes on how reading the source ended, None before it has; made_by: with what
-    the run made it that finished it (`Outcome.made_by`); torn: whether a
-    segment's line is missing, so that what lies behind it is not known to be all."""
+    """What a journal tells. version: of who began it; replaces: whether there was a file of the
+    target's name when the film was begun; dense: whether all its pictures have to be decoded for
+    the list of shots; marks: that list, as far as it is known; passed: how it ended, None before it
+    is complete; parts: segments by their number; ending: notes on how reading the source ended,
+    None before all segments are there; made_by: with what the run made it that finished it
+    (`Outcome.made_by`)."""
 
     head: Head | None = None
+    version: int = VERSION
     owners: tuple[str, ...] = ()
     replaces: bool = False
-    parts: tuple[Part, ...] = ()
+    dense: bool = False
+    marks: tuple[Mark, ...] = ()
+    passed: Passed | None = None
+    parts: dict[int, Part] = field(default_factory=dict)
     ending: tuple[str, ...] | None = None
     joined: Joined | None = None
     finish: Finish | None = None
     made_by: Mapping[str, object] = field(default_factory=dict)
-    torn: bool = False
+
+    @property
+    def in_order(self) -> list[Part]:
+        """The segments from first to last."""
+        return [self.parts[number] for number in sorted(self.parts)]
 
 
 def sample_of(path: Path) -> tuple[int, int, str]:
@@ -166,40 +184,43 @@ def read(folder: Path) -> Account:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError):
-            account.torn = True
             continue
         # a line of other values than ours tells nothing
         with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError, ArithmeticError):
-            _tell(account, values, folder)
+            if values["state"] == "film":
+                account = _begun(account, values, folder)
+            else:
+                _tell(account, values, folder)
     return account
+
+
+def _begun(before: Account, values: dict[str, Any], folder: Path) -> Account:
+    """The account of a film that is begun, anew where there was one before."""
+    version = values.pop("version")
+    if not 1 <= version <= VERSION:
+        raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
+    owner, replaces = values.pop("owner"), values.pop("replaces")
+    del values["state"]
+    return Account(Head(**values), version, (*before.owners, owner), replaces)
 
 
 def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
     """Add what one line says."""
-    state = values.pop("state", "")
-    if state == "film":
-        if values.pop("version") != VERSION:
-            raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
-        account.owners = (*account.owners, values.pop("owner"))
-        account.replaces = values.pop("replaces")
-        account.head = Head(**values)
-        account.parts, account.ending, account.finish = (), None, None
-        account.joined, account.torn, account.made_by = None, False, {}
+    state = values.pop("state")
+    if state == "dense":
+        account.dense, account.marks, account.passed = True, (), None
+    elif state == "shot":
+        number = values.pop("number")
+        if 0 <= number <= len(account.marks):  # of what was told twice the later word holds
+            account.marks = (*account.marks[:number], Mark(**values))
+            account.passed = None
+    elif state == "shots" and values.pop("count") == len(account.marks):
+        account.passed = Passed(**values)
     elif state == "segment":
-        account.torn = True  # unless this line tells the next one, or one that is made once more
-        number = int(Path(values["name"]).stem)
-        segment = Segment(
-            path=folder / values.pop("name"),
-            time_base=Fraction(*values.pop("time_base")),
-            **{name: values.pop(name) for name in _SEGMENT},
-        )
-        part = Part(segment, **values)
-        account.joined = None
-        if segment.time_base > 0 and 0 <= number <= len(account.parts):
-            # of segments that were made once more the later word holds, what came behind is gone
-            account.parts, account.ending = (*account.parts[:number], part), None
-            account.torn = False
-    elif state == "read" and not account.torn:
+        part = _part_of(values, folder)
+        account.parts[part.number] = part
+        account.joined = account.ending = None
+    elif state == "read":
         account.ending = tuple(values["notes"])
     elif state == "joined":
         account.joined = Joined(**values | {"notes": tuple(values.get("notes", ()))})
@@ -209,6 +230,21 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
 
+def _part_of(values: dict[str, Any], folder: Path) -> Part:
+    """The segment that a line tells of."""
+    name = values.pop("name")
+    segment = Segment(
+        path=folder / name,
+        time_base=Fraction(*values.pop("time_base")),
+        **{each: values.pop(each) for each in _SEGMENT},
+    )
+    if segment.time_base <= 0:
+        raise ValueError
+    kept = {each: values[each] for each in _PART if each in values}
+    return Part(int(Path(name).stem), segment, values["size"], values.get("sha256", ""), **kept)
+
+
+_PART = ("corrupt", "lost", "cut_off", "told", "seen", "state")
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
 
 
@@ -275,34 +311,37 @@ class FilmBook:
         self._append(line_of(values | dataclasses.asdict(head)))
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             atomic.sync_folder(folder)
-        self.account = Account(head, (*self.account.owners, self.owner), replaces)
+        owners = (*self.account.owners, self.owner)
+        self.account = Account(head, VERSION, owners, replaces)
 
-    def add(
-        self,
-        segment: Segment,
-        digest: str,
-        good: int | None,
-        corrupt: int,
-        told: Mapping[str, Sequence[int]] | None = None,
-        seen: Mapping[str, int] | None = None,
-    ) -> None:
-        """Record a segment that bears its name; see `Part`. Raises TargetError."""
+    def dense(self) -> None:
+        """Record that the list of shots needs all pictures, and is begun anew."""
+        self._append(line_of({"state": "dense"}))
+        self.account.dense, self.account.marks, self.account.passed = True, (), None
+
+    def mark(self, number: int, mark: Mark) -> None:
+        """Record the begin of a shot or segment."""
+        self._append(line_of({"state": "shot", "number": number, **dataclasses.asdict(mark)}))
+        self.account.marks = (*self.account.marks[:number], mark)
+
+    def marked(self, passed: Passed) -> None:
+        """Record that the list of shots is complete."""
+        count = len(self.account.marks)
+        self._append(line_of({"state": "shots", "count": count, **dataclasses.asdict(passed)}))
+        self.account.passed = passed
+
+    def add(self, part: Part) -> None:
+        """Record a segment that bears its name."""
         atomic.sync_folder(self.folder)
-        try:
-            size = atomic.reachable(segment.path).stat().st_size
-            sha256 = atomic.sha256(segment.path)
-        except OSError as error:
-            raise TargetError(f"{segment.path}: {error.strerror or error}") from error
-        part = Part(segment, size, digest, good, corrupt, told or {}, sha256, seen or {})
+        segment = part.segment
         own = {name: getattr(segment, name) for name in _SEGMENT}
         base = segment.time_base.as_integer_ratio()
-        more = {"size": size, "digest": digest, "good": good, "corrupt": corrupt}
-        more |= {"sha256": sha256, **({"told": told} if told else {})}
-        more |= {"seen": seen} if seen else {}
+        more = {name: value for name in _PART if (value := getattr(part, name))}
         first = {"state": "segment", "name": segment.path.name, "time_base": base}
-        self._append(line_of({**first, **own, **more}))
-        before = [each for each in self.account.parts if each.segment.first < segment.first]
-        self.account.parts, self.account.joined = (*before, part), None
+        sums = {"size": part.size, "sha256": part.sha256}
+        self._append(line_of({**first, **own, **sums, **more}))
+        self.account.parts[part.number] = part
+        self.account.joined = self.account.ending = None
 
     def end(self, notes: tuple[str, ...]) -> None:
         """Record that the source has no more frames."""
@@ -340,16 +379,15 @@ class FilmBook:
                     path.unlink()
 
     def whole_parts(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Part]:
-        """The recorded segments, up to the first whose file is not as it was left: by its SHA-256,
-        for which all of it is read. stop: asked often; then raises StoppedError."""
-        for part in self.account.parts:
-            try:
-                size = atomic.reachable(part.segment.path).stat().st_size
-                if size != part.size or atomic.sha256(part.segment.path, stop) != part.sha256:
-                    return
-            except OSError:
-                return
-            yield part
+        """The recorded segments whose files are as they were left: by their SHA-256, for which all
+        of them are read. stop: asked often; then raises StoppedError."""
+        for part in self.account.in_order:
+            with contextlib.suppress(OSError):
+                place = atomic.reachable(part.segment.path)
+                if place.stat().st_size != part.size:
+                    continue
+                if atomic.sha256(part.segment.path, stop) == part.sha256 and part.sha256:
+                    yield part
 
     def _append(self, line: bytes) -> None:
         """Add a line and bring it to the disk. Raises OutputFullError."""

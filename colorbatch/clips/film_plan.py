@@ -14,6 +14,7 @@ from fractions import Fraction
 from colorbatch import ffmpeg
 from colorbatch.clips import shots
 from colorbatch.clips.film_source import FilmFile
+from colorbatch.clips.shot_list import LONGEST, SHORTEST
 from colorbatch.clips.source import Footage
 from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
@@ -21,8 +22,6 @@ from colorbatch.ffmpeg import Film, Frame, Refusal
 from colorbatch.job import FilmSettings
 from colorbatch.journal.settings_digest import settings_digest
 
-SHORTEST, LONGEST = 5, 15
-"""Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
 SHOT_SAMPLES = 4
 """Averaging 16 takes grain to a quarter; averaging all samples takes 24 times as long at 1080p."""
 MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}

@@ -48,7 +48,7 @@ def join(
         sha256=joined.sha256,
         source_sha256=one.plan.footage.sha256(stop, read("the source is hashed", size)),
         frames=joined.frames,
-        corrupt=sum(part.corrupt for part in account.parts),
+        corrupt=sum(part.corrupt for part in account.in_order),
         notes=joined.notes,
     )
 
@@ -57,7 +57,7 @@ def _joined(
     one: FilmJob, mark: str, book: FilmBook, made: Path, stop: Callable[[], bool]
 ) -> ffmpeg.Muxed:
     """Join the segments; what came of it."""
-    plan, parts = one.plan, book.account.parts
+    plan, parts = one.plan, book.account.in_order
     used = {key.lower() for key in plan.film.metadata}
     tag = next((key for key in MARK_TAGS if key not in used), MARK_TAGS[-1])
     return ffmpeg.join(
@@ -78,7 +78,7 @@ def _joined(
 def seen_in(account: Account) -> Counter[str]:
     """What the film's pictures carry, and how many of them; see `Part.seen`."""
     found = Counter[str]()
-    for part in account.parts:
+    for part in account.in_order:
         found.update(part.seen)
     return found
 
@@ -145,7 +145,7 @@ def outcome(one: FilmJob, finish: Finish, account: Account) -> FilmOutcome:
 def _told(one: FilmJob, account: Account) -> tuple[str, ...]:
     """What was done to single frames, in words, with how many they are and the first of them."""
     ticks: dict[str, list[int]] = {}
-    for part in account.parts:
+    for part in account.in_order:
         for note, found in part.told.items():
             ticks.setdefault(note, []).extend(found)
     lines = []

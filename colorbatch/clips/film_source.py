@@ -47,6 +47,9 @@ class FilmFile:
     def frames(self, start: int | None = None, *, near: bool = False) -> ffmpeg.Reading:
         return ffmpeg.frames(self.film, start, near=near)
 
+    def glances(self, start: int | None = None, *, dense: bool = False) -> ffmpeg.Glances:
+        return ffmpeg.glances(self.film, start, dense=dense)
+
     def exists(self) -> bool:
         return atomic.reachable(self.film.path).is_file()
 

@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_frames, film_plan, numbered_frame, render_numbered
+from colorbatch.clips import film_frames, film_plan, numbered_frame, numbered_plan
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_plan import FramePlan, ours
 from colorbatch.color import Codes, Float
@@ -221,7 +221,7 @@ def prove_frames(
         return held
 
     largest, failed, compared, any_lossy = 0.0, [], 0, False
-    cost = render_numbered.cost(plan, more_planes=3)
+    cost = numbered_plan.cost(plan, more_planes=3)
     for done in pipeline.run(
         jobs, read, lambda lightness: lightness, finish, limits, stop, cost=lambda job: cost
     ):

@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from colorbatch import color, scans
 from colorbatch.color import Codes, Float, Space, chroma, floating, icc, ycbcr
+from colorbatch.color.luma_join import enlarge_rows
 from colorbatch.color.transfer import CINEON_BLACK, Transfer, value_table
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats import reader, writer
@@ -301,6 +302,19 @@ def transfer_space(transfer: Transfer) -> Space:
 
 
 # --- results -----------------------------------------------------------------------------------
+
+
+def placed(ab: Float, size: tuple[int, int], region: ycbcr.Region | None) -> Float:
+    """Chroma (h, w, 2) of a region as chroma of the whole upright picture of `size`: (H, W, 2),
+    nothing outside of it. Without a region it comes back as it is."""
+    if region is None:
+        return ab
+    whole = np.zeros((*size, 2), np.float32)
+    small = min(ab.shape[0], region.height), min(ab.shape[1], region.width)
+    ab = color.resize_area(ab, small).reshape(*small, 2)
+    part = enlarge_rows(ab, (region.height, region.width), 0, region.height)
+    whole[region.y : region.y + region.height, region.x : region.x + region.width] = part
+    return whole
 
 
 @dataclass(frozen=True)

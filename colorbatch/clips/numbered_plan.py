@@ -23,11 +23,16 @@ from colorbatch.clips.sampling import JUDGED_FRAMES
 from colorbatch.color import classify
 from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
+from colorbatch.formats import memory_need
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
 from colorbatch.job import FilmSettings, Job, Redo
 from colorbatch.journal.records import Made, Record, source_stamp, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.journal.settings_digest import settings_digest
+
+PIXEL_BYTES = 8
+"""Bytes that a pixel takes for each byte of a sample while a frame is read, waits and is written:
+R, G and B of source and result, the file's words, luma, and strips of floating point."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,14 @@ def kind_of_frames(plan: FramePlan, settings: FilmSettings) -> classify.Kind:
         elif codes.max() >= np.iinfo(codes.dtype).max // 8:  # a black frame says nothing
             found[classify.kind_of(codes)] += 1
     return found.most_common(1)[0][0] if found else "grey"
+
+
+def cost(plan: FramePlan, more_planes: int = 0) -> int:
+    """Bytes that a frame takes while it is at work. more_planes: of float64, beside it."""
+    height, width = plan.traits.size
+    # chroma of the picture's size is made where a region is
+    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + (3 + more_planes + 2 * bool(plan.region)) * 8
+    return height * width * each + memory_need.PICTURE_BYTES
 
 
 # --- what is left ------------------------------------------------------------------------------

@@ -78,6 +78,17 @@ class Reel:
         """Its frames from a tick on, or all; see `ReelFrames`."""
         return ReelFrames(self, start)
 
+    def glances(self, start: int | None = None, *, dense: bool = False) -> ffmpeg.Glances:
+        """Its frames from a tick on, each read only if it is asked for."""
+        numbers, first = self.sequence.numbers, self.sequence.first
+        begin = max(0, bisect.bisect_right(numbers, first + (start or 0)) - 1)
+
+        def glance(number: int) -> ffmpeg.Glance:
+            pts = max(start or 0, number - first)
+            return ffmpeg.Glance(pts, lambda: self.frame(number)[0])
+
+        return ffmpeg.Glances(map(glance, numbers[begin:]), sparse=not dense)
+
     def exists(self) -> bool:
         """Whether its first and last frame are there."""
         ends = (self.sequence.first, self.sequence.last)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from colorbatch.clips import film_frames, numbered_frame, render_numbered, sampling
+from colorbatch.clips import film_frames, numbered_frame, sampling
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_frame import NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob
-from colorbatch.clips.render_film import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.color import Codes, to_codes, ycbcr
 from colorbatch.color.floating import rgb_view, space_of
@@ -31,6 +30,8 @@ from colorbatch.formats import png
 from colorbatch.formats.still import upright
 from colorbatch.fs import atomic
 from colorbatch.inputs.numbered_files import spread
+from colorbatch.job import FilmSettings, Job
+from colorbatch.model.engine import Engine
 
 STILL_TEXT = b"Software\0colorbatch preview"
 """A text of PNG (ISO/IEC 15948:2004, section 11.3.4.3), in which our stills say what they are."""
@@ -50,32 +51,28 @@ class Pair:
     seconds: float
 
 
-def write_pairs(one: FilmJob | FrameJob, maker: Maker, count: int) -> tuple[list[Path], float]:
-    """Write `count` frames, spread over a clip, as NAME-before.png and NAME-after.png where results
+def write_pairs(job: Job, pairs: Iterable[Pair], count: int) -> tuple[list[Path], float]:
+    """Write pairs, `count` at most, as NAME-before.png and NAME-after.png where results of a clip
     go, and return them with the seconds that one frame takes. Names have the suffix of the result
     or the frame, so that no two clips have the same stills. Raises SourceError where there are no
     frames that can be read, TargetError."""
-    folder = one.job.target.parent
+    folder = job.target.parent
     atomic.make_folder(folder)
     written, took = [], []
-    if isinstance(one, FrameJob):
-        pairs = _of_frames(one, maker, count)
-    else:
-        pairs = _of_film(one, maker, count)
     for pair in pairs:
         written += write_pair(folder, pair.name, pair.before, pair.after)
         took.append(pair.seconds)
     if not took:
-        raise SourceError(f"{one.job.source}: none of {count} frames can be read")
+        raise SourceError(f"{job.source}: none of {count} frames can be read")
     return written, float(np.median(took))
 
 
-def _of_film(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
+def of_film(one: FilmJob, model: Engine, settings: FilmSettings, count: int) -> Iterator[Pair]:
     """Of a film the name is the result's with the time in seconds from the film's begin."""
     plan, size = one.plan, one.plan.film.video.size
     for frame in sampling.spread(plan.footage, count, plan.span):
         started = time.perf_counter()
-        after = colored(frame, plan, maker)
+        after = colored(frame, plan, model, settings)
         took = time.perf_counter() - started
         at = (frame.pts - plan.film.video.start) * plan.film.video.time_base
         yield Pair(
@@ -86,14 +83,14 @@ def _of_film(one: FilmJob, maker: Maker, count: int) -> Iterator[Pair]:
         )
 
 
-def colored(frame: Frame, plan: FilmPlan, maker: Maker) -> Planes:
+def colored(frame: Frame, plan: FilmPlan, model: Engine, settings: FilmSettings) -> Planes:
     """A frame of a film, colored as all of them are."""
-    view = film_frames.lightness(frame.planes, plan, maker.engine.size)
-    [ab] = maker.engine.predict(view[None])
-    return film_frames.colored(frame.planes, ab, plan, maker.settings.saturation, frame.fields)
+    view = film_frames.lightness(frame.planes, plan, model.size)
+    [ab] = model.predict(view[None])
+    return film_frames.colored(frame.planes, ab, plan, settings.saturation, frame.fields)
 
 
-def _of_frames(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
+def of_frames(one: FrameJob, model: Engine, settings: FilmSettings, count: int) -> Iterator[Pair]:
     """Of a sequence the name is the frame's; those that cannot be read are passed over."""
     plan, warm = one.plan, False
     with tempfile.TemporaryDirectory() as folder:
@@ -101,9 +98,9 @@ def _of_frames(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
             path = plan.sequence.path(number)
             try:
                 if not warm:  # the first run of a model takes longer
-                    _made(path, Path(folder), one, maker)
+                    _made(path, Path(folder), one, model, settings)
                 warm, started = True, time.perf_counter()
-                frame, target = _made(path, Path(folder), one, maker)
+                frame, target = _made(path, Path(folder), one, model, settings)
             except (SourceError, UsageError):
                 continue
             took = time.perf_counter() - started
@@ -111,17 +108,20 @@ def _of_frames(one: FrameJob, maker: Maker, count: int) -> Iterator[Pair]:
             yield Pair(plan.sequence.name(number), srgb(frame), srgb(after), took)
 
 
-def _made(path: Path, folder: Path, one: FrameJob, maker: Maker) -> tuple[NumberedFrame, Path]:
+def _made(
+    path: Path, folder: Path, one: FrameJob, model: Engine, settings: FilmSettings
+) -> tuple[NumberedFrame, Path]:
     """A frame, and where its result is."""
     plan = one.plan
-    frame = numbered_frame.read(path, maker.settings.transfer)
+    frame = numbered_frame.read(path, settings.transfer)
     if unlike := frame.unlike(plan.traits):
         raise SourceError(f"{path}: {unlike}")
-    view = numbered_frame.view(frame, maker.engine.size, plan.region)
-    [ab] = maker.engine.predict(view[None])
-    ab = render_numbered.placed(ab, frame.traits.upright, plan.region)
+    view = numbered_frame.view(frame, model.size, plan.region)
+    [ab] = model.predict(view[None])
+    ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
     target = folder / path.name
-    numbered_frame.write(frame, ab, target, render_numbered.style_of(maker))
+    style = numbered_frame.FrameStyle(model.mark, settings.saturation)
+    numbered_frame.write(frame, ab, target, style)
     return frame, target
 
 

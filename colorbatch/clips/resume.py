@@ -79,7 +79,7 @@ def verdict(
 def _is_under_way(one: FilmJob, account: Account) -> bool:
     """Whether there is work of an earlier run that can be gone on with."""
     if account.finish is None:
-        return any(part.sha256 for part in account.parts)
+        return any(part.sha256 for part in account.in_order)
     # recorded, and not named before a kill
     return atomic.reachable(joined(film_journal.folder_of(one.job), one.plan)).exists()
 

@@ -13,6 +13,7 @@ ended anywhere goes on from the last cut that it has told of.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,21 +21,19 @@ from fractions import Fraction
 
 from colorbatch.clips import shots
 from colorbatch.color import Codes
-from colorbatch.ffmpeg import Glance, Glances, Planes
+from colorbatch.ffmpeg import Glance, Planes
 
 SHORTEST, LONGEST = 5, 15
 """Seconds of a segment: from the one on it ends at the next cut, at the other it ends anyway."""
 STRIDE = 4
 """Of pictures that stand alone so many are passed over at a time, less one. A shot shorter than
 that, between two that are alike, is not seen."""
-DOUBT = 0.5
-"""Of `shots.Rule.share`: pictures a stride apart that are so unlike are looked into."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The first frame of a shot, or of a segment, or of both. digest: `Planes.digest` of it, ""
-    where it is damaged, as the first of all may be."""
+    """The first frame of a shot, or of a segment, or of both; of the first of all, the first one
+    that is not damaged. digest: `Planes.digest` of it, "" where all of a clip is damaged."""
 
     pts: int
     digest: str
@@ -44,17 +43,20 @@ class Mark:
 
 @dataclass(frozen=True)
 class Span:
-    """A segment: its frames from one tick to another, None for the end of all. digest: of the first
-    one; cuts: ticks at which shots begin in it; continues: whether it begins within a shot."""
+    """A segment: its frames from one tick to another; the first has all that come before, and end
+    is None for the end of all. digest: of the frame at begin; cuts: ticks at which shots begin in
+    it; shot_end: the tick of the next cut from its end on, None where there is none."""
 
     number: int
     begin: int
     end: int | None
     digest: str
     cuts: tuple[int, ...]
+    shot_end: int | None
 
     @property
     def continues(self) -> bool:
+        """Whether it begins within a shot."""
         return self.begin not in self.cuts
 
 
@@ -63,12 +65,11 @@ def segments_of(marks: Sequence[Mark], end: int | None = None) -> tuple[Span, ..
     None for that of the clip."""
     borders = [at for at, mark in enumerate(marks) if mark.border]
     found = []
-    for number, at in enumerate(borders):
-        last = number + 1 == len(borders)
-        behind = len(marks) if last else borders[number + 1]
-        until = end if last else marks[behind].pts
+    for number, (at, behind) in enumerate(itertools.pairwise((*borders, len(marks)))):
+        until = marks[behind].pts if behind < len(marks) else end
         cuts = tuple(mark.pts for mark in marks[at:behind] if mark.cut)
-        found.append(Span(number, marks[at].pts, until, marks[at].digest, cuts))
+        shot_end = next((mark.pts for mark in marks[behind:] if mark.cut), end)
+        found.append(Span(number, marks[at].pts, until, marks[at].digest, cuts, shot_end))
     return tuple(found)
 
 
@@ -80,31 +81,41 @@ def going_on(marks: Sequence[Mark]) -> tuple[Mark, ...]:
 
 
 def marks(
-    glances: Glances,
+    glances: Iterable[Glance],
     view: Callable[[Planes], Codes],
     time_base: Fraction,
+    *,
+    sparse: bool,
     begun: Sequence[Mark] = (),
     seen: Callable[[int], None] = lambda frames: None,
 ) -> Iterator[Mark]:
     """Where shots and segments begin, in order.
 
     glances: from the last of `begun` on, which is a cut and is told once more; view: of a picture,
-    as `shots.SEEN`; time_base: seconds of a tick; seen: told how many frames are behind it more.
+    as `shots.SEEN`; time_base: seconds of a tick; sparse: whether few of them are to be decoded;
+    seen: told how many frames are behind it more.
     """
-    walk = _Walk(glances, view, STRIDE if glances.sparse else 1)
+    walk = _Walk(glances, view, STRIDE if sparse else 1)
     begin = next((mark.pts for mark in reversed(begun[:-1]) if mark.border), None)
+    damaged: int | None = None
     while True:
-        first = True
+        told, any_left = False, False
         for look in walk.shot():
+            any_left = True
             seen(1)
+            if not look.good:
+                damaged = look.pts if damaged is None else damaged
+                continue
             age = None if begin is None else (look.pts - begin) * time_base
-            border = age is None or age >= (SHORTEST if first else LONGEST)
-            if first or (border and look.good):
+            border = age is None or age >= (LONGEST if told else SHORTEST)
+            if border or not told:
                 begin = look.pts if border else begin
-                yield Mark(look.pts, look.digest(), first, border)
-            first = False
-        if first:
-            return
+                yield Mark(look.pts, look.digest(), not told, border)
+            told = True
+        if not any_left:
+            break
+    if begin is None and damaged is not None:
+        yield Mark(damaged, "", True, True)
 
 
 class _Look:
@@ -200,4 +211,4 @@ class _Walk:
         after = window[-1].view
         if before is None or after is None:
             return True
-        return shots.unlike(before, after) >= DOUBT * shots.RULE.share
+        return shots.unlike(before, after) >= shots.RULE.share

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from colorbatch import ffmpeg
 from colorbatch.color.ycbcr import Encoding
-from colorbatch.ffmpeg import Film
+from colorbatch.ffmpeg import Film, Glances
 
 
 def nothing(count: int) -> None:
@@ -47,6 +47,10 @@ class Footage(Protocol):
         film leaves out the rest, and numbered frames, which are one tick long but before a gap,
         show it. near: about there will do. See `ffmpeg.Frames`. Raises SourceError, here or with
         the first frame."""
+
+    def glances(self, start: int | None = None, *, dense: bool = False) -> Glances:
+        """The same frames, each decoded only if it is asked for, where that can be; see
+        `ffmpeg.glances`. A damaged frame has no picture."""
 
     def exists(self) -> bool:
         """Whether it is still there, a file or files."""

@@ -15,12 +15,13 @@ from colorbatch import ffmpeg, scans
 from colorbatch.clips import film_journal, preview, sampling
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_plan import FrameJob
-from colorbatch.clips.render_film import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import SegmentWriter
 from colorbatch.formats import headers, registry, sizes
 from colorbatch.inputs.numbered_files import spread
+from colorbatch.job import FilmSettings
+from colorbatch.model.engine import Engine
 from colorbatch.run import estimate
 from colorbatch.run.estimate import Amount, Need, exactly
 
@@ -30,24 +31,17 @@ INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo"
 """Encoders that code each picture by itself: single frames tell the size of all."""
 
 
-def of_clip(one: FilmJob | FrameJob, maker: Maker, each: float | None = None) -> Need:
-    """What a clip takes. each: seconds of a frame, of sequences."""
-    if isinstance(one, FrameJob):
-        return of_sequence(one, maker.workers, each)
-    return of_film(one, maker)
-
-
-def of_film(one: FilmJob, maker: Maker) -> Need:
+def of_film(one: FilmJob, model: Engine, settings: FilmSettings) -> Need:
     """What a film takes, by a few frames of it, beside its segments that are there already: the
     disk has two films on it while segments are joined. Where pictures depend on each other, that is
     any number of bytes up to those of single ones. seconds: of frames that are made here one after
     the other, without decoding. Nothing of a film that does not tell how long it is. Raises
     UsageError where the encoder refuses its settings, SourceError."""
-    each, seconds = _of_frame(one.plan, maker)
+    each, seconds = _of_frame(one.plan, model, settings)
     count = _count(one.plan)
     size, exact = round(each * count), one.plan.encoding.codec in INTRA
     account = film_journal.read(film_journal.folder_of(one.job))
-    done = sum(part.size for part in account.parts)
+    done = sum(part.size for part in account.parts.values())
     old = estimate.size_of(one.job.target)
     stays = size - done - old
     return Need(
@@ -61,19 +55,20 @@ def of_film(one: FilmJob, maker: Maker) -> Need:
     )
 
 
-def _of_frame(plan: FilmPlan, maker: Maker) -> tuple[float, float]:
+def _of_frame(plan: FilmPlan, model: Engine, settings: FilmSettings) -> tuple[float, float]:
     """Bytes and seconds of a frame."""
     frames = sorted(sampling.spread(plan.footage, FRAMES, plan.span), key=lambda frame: frame.pts)
     if not frames:
         raise SourceError(f"{plan.film.path}: has no pictures in this part")
-    preview.colored(frames[0], plan, maker)  # the first run of a model takes longer
+    preview.colored(frames[0], plan, model, settings)  # the first run of a model takes longer
     started = time.perf_counter()
     sample = ffmpeg.Nowhere()  # only its size is asked for: nothing is kept, in memory or on a disk
     with SegmentWriter(plan.film.path, plan.encoding, file=sample) as writer:
         # as if one followed the other: what lies between them may be more than a segment can tell
         step = max(1, frames[0].duration)
         for number, frame in enumerate(frames):
-            writer.write(preview.colored(frame, plan, maker), number * step, step, frame.fields)
+            made = preview.colored(frame, plan, model, settings)
+            writer.write(made, number * step, step, frame.fields)
     return sample.size / len(frames), (time.perf_counter() - started) / len(frames)
 
 
@@ -115,10 +110,13 @@ def _result(path: Path) -> Amount:
     return exactly(size) if exact else Amount(size / 1.5, size, size * 1.5)
 
 
-def told(one: FilmJob | FrameJob, expected: estimate.Estimate) -> str:
-    """What a clip takes, in words."""
-    if isinstance(one, FrameJob):
-        return f"{len(one.todo):,} frames to do, one after the other: {expected.text}"
+def told_of_sequence(one: FrameJob, expected: estimate.Estimate) -> str:
+    """What a sequence takes, in words."""
+    return f"{len(one.todo):,} frames to do, one after the other: {expected.text}"
+
+
+def told_of_film(expected: estimate.Estimate) -> str:
+    """What a film takes, in words."""
     if not expected.count:
         return "how long it is, it does not tell: space and time are unknown"
     return (

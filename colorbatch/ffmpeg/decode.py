@@ -71,9 +71,10 @@ class Ending:
 class Reading(Iterator[Frame], ABC):
     """Frames in order; a context manager, whose end is `close`, behind which there are none.
     `ending` is known when it was found that no frame is left, None before, and for good where
-    reading was closed earlier."""
+    reading was closed earlier; `lost` as of `Ending`, when the first frame is there."""
 
     ending: Ending | None = None
+    lost = 0
     _closed = False
 
     def __enter__(self) -> Self:
@@ -145,6 +146,7 @@ class Frames(Reading):
             if self._start is None or frame.pts >= self._start:
                 self._given += 1
                 self._corrupt += frame.corrupt
+                self.lost = self._decoder.lost
                 return frame
         if self.ending is None and not self._closed:
             decoder = self._decoder

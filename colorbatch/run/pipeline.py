@@ -7,6 +7,10 @@ item, in the order of the items. At most `in_flight` items are held between bein
 yielded, whatever their number; and of a budget of memory each item has its cost from before it is
 read until it is finished, so that what is at work at the same time never costs more. An item that
 costs more than the budget is at work alone. A step that fails ends its own item and no other.
+
+Between prediction and finishing there may be a step that sees the items in their order, one after
+the other, and that may want to see some that follow before it gives one back: `Ordered`. What waits
+for it counts to the budget, and not to what is in flight.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,6 +29,7 @@ from colorbatch.color import Float
 Item = TypeVar("Item")
 Held = TypeVar("Held")
 Result = TypeVar("Result")
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class Limits:
     memory: int | None = None
 
 
+class Ordered(Protocol[Item_contra]):
+    """Sees every item that was predicted, in order, on the caller's thread."""
+
+    def add(self, item: Item_contra, lightness: Float, ab: Float) -> list[Float]:
+        """Take the next item; the chroma of those that are ready now, oldest first."""
+
+    def end(self) -> list[Float]:
+        """There are no more: the chroma of those that still wait."""
+
+
 @dataclass(frozen=True)
 class _Step(Generic[Item, Result]):
     """A step of an item that is asked for, and what the item costs, in bytes."""
@@ -66,6 +81,19 @@ class _Step(Generic[Item, Result]):
     item: Item
     future: Future[Result]
     cost: int = 0
+
+
+@dataclass(eq=False)
+class _Seen(Generic[Item, Held]):
+    """An item that was read and, where it has lightness, predicted. failure: why it is not; ready:
+    whether its chroma is what it is to be finished with."""
+
+    item: Item
+    cost: int
+    loaded: Loaded[Held] | None = None
+    ab: Float | None = None
+    failure: BaseException | None = None
+    ready: bool = True
 
 
 def run(
@@ -76,6 +104,7 @@ def run(
     limits: Limits,
     stop: Callable[[], bool] = lambda: False,
     cost: Callable[[Item], int] = lambda item: 0,
+    ordered: Ordered[Item] | None = None,
 ) -> Iterator[Done[Item, Result]]:
     """Take every item through the three steps; see the module's docstring.
 
@@ -86,10 +115,15 @@ def run(
     pending = iter(items)
     weighing: deque[_Step[Item, int]] = deque()
     reading: deque[_Step[Item, Loaded[Held]]] = deque()
+    ordering: deque[_Seen[Item, Held]] = deque()
     finishing: deque[_Step[Item, Result]] = deque()
 
     def held() -> int:
         return len(weighing) + len(reading) + len(finishing)
+
+    def finish_ready() -> None:
+        while ordering and ordering[0].ready:
+            finishing.append(_finishing(ordering.popleft(), finish, pool))
 
     pool = ThreadPoolExecutor(limits.workers, "colorbatch")
     scales = ThreadPoolExecutor(1, "colorbatch-cost")  # of its own: no cost waits for a picture
@@ -108,12 +142,19 @@ def run(
                     step.future.cancel()
                 reading.clear()
                 weighing.clear()
-            while weighing and _fits(weighing[0], reading, finishing, limits.memory):
+                ordering.clear()
+            waits = sum(one.cost for one in ordering)
+            while weighing and _fits(weighing[0], reading, finishing, waits, limits.memory):
                 reading.append(_begun(weighing.popleft(), read, pool))
             if reading:
                 # no name for the batch here: it would hold its pictures until the next one
-                ready = _infer(_ready_batch(reading, limits.batch_size), predict, finish, pool)
-                finishing.extend(ready)
+                for seen in _infer(_ready_batch(reading, limits.batch_size), predict):
+                    _in_order(seen, ordering, ordered)
+                    finish_ready()
+                    del seen
+            elif ordered is not None and exhausted and not weighing and ordering:
+                _released(ordered.end(), ordering)
+                finish_ready()
             wait = not weighing and (not reading or held() >= limits.in_flight)
             if weighing and not reading:  # for room, which any that is finished makes
                 working = [step.future for step in finishing if not step.future.done()]
@@ -121,7 +162,7 @@ def run(
             while finishing and (wait or finishing[0].future.done()):
                 yield _done(finishing.popleft())
                 wait = False
-            if not held() and (exhausted or stop()):
+            if not held() and not ordering and (exhausted or stop()):
                 return
     finally:  # also when the caller gives up: what has not begun never does
         scales.shutdown(cancel_futures=True)
@@ -132,14 +173,16 @@ def _fits(
     step: _Step[Item, int],
     reading: Iterable[_Step[Item, Any]],
     finishing: Iterable[_Step[Item, Any]],
+    waits: int,
     memory: int | None,
 ) -> bool:
-    """Whether the budget has room for an item beside those that are begun and not finished."""
+    """Whether the budget has room for an item beside those that are begun and not finished. waits:
+    the cost of those that wait for others to follow."""
     if memory is None or step.future.exception() is not None:
         return True
     taken = sum(one.cost for one in reading)
     taken += sum(one.cost for one in finishing if not one.future.done())
-    return taken == 0 or taken + step.future.result() <= memory
+    return taken == 0 or taken + waits + step.future.result() <= memory
 
 
 def _begun(
@@ -163,12 +206,9 @@ def _ready_batch(
 
 
 def _infer(
-    batch: list[_Step[Item, Loaded[Held]]],
-    predict: Callable[[Float], Float],
-    finish: Callable[[Item, Held, Float | None], Result],
-    pool: ThreadPoolExecutor,
-) -> Iterator[_Step[Item, Result]]:
-    """Predict a batch and start finishing it."""
+    batch: list[_Step[Item, Loaded[Held]]], predict: Callable[[Float], Float]
+) -> Iterator[_Seen[Item, Held]]:
+    """Predict a batch."""
     seen = [
         loaded.lightness
         for step in batch
@@ -185,20 +225,51 @@ def _infer(
     used = 0
     for step in batch:
         if (unread := step.future.exception()) is not None:
-            yield _Step(step.item, _failed(unread))
+            yield _Seen(step.item, step.cost, failure=unread)
             continue
         loaded = step.future.result()
         ab: Float | None = None
         if loaded.lightness is not None:
             if failure is not None or chroma is None:
-                yield _Step(step.item, _failed(failure or RuntimeError("no chroma")))
+                failed = failure or RuntimeError("no chroma")
+                yield _Seen(step.item, step.cost, failure=failed)
                 continue
             single = loaded.lightness.ndim == 2
             count = 1 if single else len(loaded.lightness)
             ab = chroma[used] if single else chroma[used : used + count]
             used += count
-        finished = pool.submit(finish, step.item, loaded.held, ab)
-        yield _Step(step.item, finished, step.cost)
+        yield _Seen(step.item, step.cost, loaded, ab)
+
+
+def _in_order(
+    seen: _Seen[Item, Held], ordering: deque[_Seen[Item, Held]], ordered: Ordered[Item] | None
+) -> None:
+    """Add an item to those that wait, and tell the step between of it."""
+    ordering.append(seen)
+    if ordered is None or seen.ab is None:
+        return
+    assert seen.loaded is not None and seen.loaded.lightness is not None
+    seen.ready = False
+    _released(ordered.add(seen.item, seen.loaded.lightness, seen.ab), ordering)
+
+
+def _released(ready: Iterable[Float], ordering: Iterable[_Seen[Item, Held]]) -> None:
+    """Give the oldest items that wait the chroma that they are finished with."""
+    waiting = (one for one in ordering if not one.ready)
+    for ab, one in zip(ready, waiting, strict=False):
+        one.ab, one.ready = ab, True
+
+
+def _finishing(
+    seen: _Seen[Item, Held],
+    finish: Callable[[Item, Held, Float | None], Result],
+    pool: ThreadPoolExecutor,
+) -> _Step[Item, Result]:
+    """Start finishing an item that was predicted."""
+    if seen.failure is not None or seen.loaded is None:
+        return _Step(seen.item, _failed(seen.failure or RuntimeError("was not read")))
+    finished = pool.submit(finish, seen.item, seen.loaded.held, seen.ab)
+    return _Step(seen.item, finished, seen.cost)
 
 
 def _failed(error: BaseException) -> Future[Result]:

@@ -13,12 +13,11 @@ class PictureRequest(Request):
 
     settings: what decides the results. suffix: added to each result's name, None for `_colorized`
     beside the sources and nothing elsewhere. new_suffix: of results in another format, ".png"; None
-    for each source's own. memory: bytes to stay within, None for half of what there is. sample: do
-    only so many, spread over the folders and always the same ones.
+    for each source's own. sample: do only so many, spread over the folders and always the same
+    ones.
     """
 
     settings: ImageSettings = field(default_factory=ImageSettings)
     suffix: str | None = None
     new_suffix: str | None = None
-    memory: int | None = None
     sample: int | None = None

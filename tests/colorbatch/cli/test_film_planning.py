@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from colorbatch.cli.video import video
 from colorbatch.clips import space
+from colorbatch.clips.clip import Maker
+from colorbatch.clips.film_clip import color_film
 from colorbatch.clips.film_plan import plan_film
-from colorbatch.clips.render_film import Maker, color_film
 from colorbatch.clips.resume import FilmJob
 from colorbatch.ffmpeg import probe
 from colorbatch.job import FilmSettings, Job

@@ -28,60 +28,10 @@ def frame(pts: int, value: int, corrupt: bool = False) -> Frame:
     return Frame(pts, 24, planes, True, corrupt, "")
 
 
-def looking(looks: str, damaged: str = "") -> list[Frame]:
-    """A frame a second for each letter, patches of other lightness for each other letter; damaged:
-    the numbers of damaged frames, as letters from a on."""
-    made = []
-    for number, look in enumerate(looks):
-        patches = np.random.default_rng(ord(look)).integers(16, 220, (6, 8), np.uint8)
-        luma = patches.repeat(16, 0).repeat(16, 1)
-        corrupt = chr(ord("a") + number) in damaged
-        made.append(Frame(number * 1000, 1000, Planes(luma=luma), True, corrupt, ""))
-    return made
-
-
 @pytest.fixture
 def plan(make_clip: Callable[..., Path]) -> FilmPlan:
     """Of a film whose ticks are milliseconds."""
     return plan_film(probe(make_clip("s.mkv", **TICKS)), FilmSettings())
-
-
-@pytest.mark.parametrize(
-    ("frames", "borders"),
-    [
-        (looking("a" * 40), [0, 15, 30]),  # no cut
-        (looking("a" * 7 + "b" * 9 + "c" * 9), [0, 7, 16]),
-        (looking("a" * 4 + "b" * 9 + "c" * 9), [0, 13]),  # too early
-        (looking("a" * 14 + "b" * 9), [0, 14]),
-        (looking("a" * 17 + "b" * 9), [0, 15]),  # too late, and early in the next
-        (looking("a" * 8 + "x" + "a" * 8), [0, 15]),  # flashes
-        (looking("a" * 8 + "xy" + "a" * 8), [0, 15]),
-        (looking("a" * 8 + "b" * 8, damaged="i"), [0, 9]),  # the new shot's first frame
-        (looking("a" * 8 + "b" * 8, damaged="gh"), [0, 8]),  # the old one's last
-        (looking("a" * 8 + "x" + "a" * 8, damaged="i"), [0, 15]),
-        (looking("a" * 8 + "b" * 2), [0, 8]),
-        (looking("a" * 8 + "b"), [0]),  # nothing behind it tells a cut from a flash
-        (looking("abcdefghijklmnop"), [0, 15]),  # nothing holds still
-        ([frame(tick, 9) for tick in (0, 14999, 15000, 61000, 61001)], [0, 2, 3]),
-        ([], []),
-    ],
-)
-def test_segments_end_at_cuts(plan: FilmPlan, frames: list[Frame], borders: list[int]) -> None:
-    """From 5 s on at the first cut, else at 15 s; a run that begins at any border finds the same,
-    and batches end there."""
-    told = list(film_frames.segmented(frames, plan, 0))
-    assert [each for _, each in told] == frames
-    numbers = [number for number, _ in told]
-    assert [numbers.index(number) for number in sorted(set(numbers))] == borders
-    assert numbers == sorted(numbers)
-    for number, begin in enumerate(borders):
-        assert list(film_frames.segmented(frames[begin:], plan, number)) == told[begin:]
-        of: dict[int, list[Frame]] = {}
-        for batch in film_frames.batches(frames[begin:], plan, 4, first=number):
-            own = of.setdefault(batch.segment, [])
-            assert len(own) % 4 == 0 and len(batch.frames) <= 4
-            own.extend(batch.frames)
-        assert [(key, each) for key, group in of.items() for each in group] == told[begin:]
 
 
 def test_a_view_of_a_shot_shows_the_lightness_that_is_seen(make_clip: Callable[..., Path]) -> None:
@@ -107,24 +57,23 @@ def test_a_view_of_a_shot_shows_the_lightness_that_is_seen(make_clip: Callable[.
     assert film_frames.shot_view(planes, part).max() < 90
 
 
-def test_damaged_frames_are_seen_as_the_good_one_before(make_clip: Callable[..., Path]) -> None:
-    """Over batches and from before the begin; with none before it a damaged frame is its own."""
-    plan = plan_film(probe(make_clip("s.mkv", **TICKS)), FilmSettings())
+def test_damaged_frames_are_seen_as_the_good_one_before() -> None:
+    """Over batches; with none before it a damaged frame is its own. Batches end where the segment
+    does, and know where shots begin."""
     frames = [
         frame(1000, 1, corrupt=True),
         frame(2000, 2),
         frame(3000, 3, corrupt=True),
         frame(4000, 4, corrupt=True),
         frame(5000, 5),
+        frame(6000, 6),
     ]
-
-    def values(good: Any) -> list[int]:
-        found = film_frames.batches(frames, plan, 2, good)
-        return [int(planes.luma[0, 0]) for batch in found for planes in batch.seen]
-
-    assert values(None) == [1, 2, 2, 2, 5]
-    assert values((0, frame(0, 77).planes)) == [77, 2, 2, 2, 5]
-    assert [batch.good for batch in film_frames.batches(frames, plan, 2)] == [2000, 2000, 5000]
+    found = list(film_frames.batches(frames, 2, {1000, 4000}, 5000))
+    assert [int(seen.luma[0, 0]) for batch in found for seen in batch.seen] == [1, 2, 2, 2, 5, 6]
+    assert [batch.begins for batch in found] == [(True, False), (False, True), (False, False)]
+    assert [batch.beyond for batch in found] == [False, False, True]
+    parts = film_frames.batches(frames, 4, (), 3000)
+    assert [len(batch.frames) for batch in parts] == [2, 4]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 from av.filter import Graph
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_plan, render_film
-from colorbatch.clips.render_film import Maker
+from colorbatch.clips import film_clip, film_plan
+from colorbatch.clips.clip import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.ffmpeg.fields import FieldMarker, FieldReader
 from colorbatch.job import FilmSettings, Job
@@ -42,7 +42,7 @@ def color(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
         settings, target = FilmSettings(codec=codec), tmp_path / name
         plan = film_plan.plan_film(ffmpeg.probe(source), settings, ffmpeg.container_of(name))
         maker = Maker(engine, sha256(tiny_model), settings)
-        return render_film.color_film(FilmJob(Job(source, target, named=True), plan, "grey"), maker)
+        return film_clip.color_film(FilmJob(Job(source, target, named=True), plan, "grey"), maker)
 
     return make
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_journal, film_plan, render_film
-from colorbatch.clips.render_film import Maker
+from colorbatch.clips import film_clip, film_journal, film_plan
+from colorbatch.clips.clip import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import StoppedError
 from colorbatch.ffmpeg.timeline import Followers, Steady, Stretch
@@ -96,7 +96,7 @@ def color(tiny_model: Path, tmp_path: Path) -> Callable[..., Any]:
         target = tmp_path / name
         plan = film_plan.plan_film(ffmpeg.probe(source), settings, ffmpeg.container_of(name))
         maker = Maker(engine, sha256(tiny_model), settings, **more)
-        return render_film.color_film(FilmJob(Job(source, target, named=True), plan, "grey"), maker)
+        return film_clip.color_film(FilmJob(Job(source, target, named=True), plan, "grey"), maker)
 
     return make
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from colorbatch import scans
-from colorbatch.clips import render_numbered, space
+from colorbatch.clips import numbered_frame, space
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, plan_frames
 from colorbatch.color.ycbcr import Region
 from colorbatch.inputs.numbered_files import of_pattern
@@ -80,12 +80,12 @@ def test_chroma_of_a_region_is_placed(size: tuple[int, int]) -> None:
     """Constant chroma fills the region, whether it is larger or smaller than what the model gives,
     and nothing else."""
     ab = np.broadcast_to(np.array([20, -7], np.float32), (*size, 2))
-    whole = render_numbered.placed(ab, (30, 40), Region(17, 9, 3, 5))
+    whole = numbered_frame.placed(ab, (30, 40), Region(17, 9, 3, 5))
     inside = np.zeros((30, 40), bool)
     inside[5:14, 3:20] = True
     np.testing.assert_allclose(whole[inside], [[20, -7]] * inside.sum(), rtol=1e-5)
     assert (whole[~inside] == 0).all()
-    assert render_numbered.placed(ab, (30, 40), None) is ab
+    assert numbered_frame.placed(ab, (30, 40), None) is ab
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])

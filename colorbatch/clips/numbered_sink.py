@@ -1,14 +1,13 @@
-"""Numbered frames to numbered frames: where a sequence, the model and the journal meet.
+"""Numbered frames to numbered frames, as the conductor takes them: read, seen, written, recorded.
 
-Flows in: what is left of a sequence, an engine. Flows out: frames on the disk, each complete and
-recorded before the next is told of, and one `FramesOutcome`. Reading, inference and writing overlap
-(`pipeline`); what is held at once is bounded by memory, whatever the number of frames. A frame that
-cannot be made is named and stops no other; the same call later tries it again.
+Flows in: what is left of a sequence, a model, journals. Flows out: frames on the disk, each
+complete and recorded before the next is told of, and one `FramesOutcome`. What is held at once is
+bounded by memory, whatever the number of frames. A frame that cannot be made is named and stops no
+other; the same call later tries it again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import time
@@ -18,16 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
 from colorbatch import color
-from colorbatch.clips import numbered_frame
+from colorbatch.clips import numbered_frame, numbered_plan
+from colorbatch.clips.clip import Maker, Told
 from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
-from colorbatch.clips.render_film import Maker
+from colorbatch.clips.render import Way, render
 from colorbatch.color import Float
-from colorbatch.color.luma_join import enlarge_rows
-from colorbatch.color.ycbcr import Region
 from colorbatch.errors import OutputFullError, SourceError, reason_of
 from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
@@ -39,48 +35,33 @@ from colorbatch.journal.results import Journals
 from colorbatch.run import available_memory, pipeline
 from colorbatch.run.report import GOES_ON
 
-PIXEL_BYTES = 8
-"""Bytes that a pixel takes for each byte of a sample while a frame is read, waits and is written:
-R, G and B of source and result, the file's words, luma, and strips of floating point."""
 Stamp = tuple[int, int]
 
 
-def style_of(maker: Maker) -> FrameStyle:
-    """How results are written, and what they say of their origin."""
-    return FrameStyle(maker.engine.mark, maker.settings.saturation)
-
-
-def color_frames(
-    one: FrameJob,
-    maker: Maker,
-    journals: Journals,
-    *,
-    fail_fast: bool = False,
-    told: Callable[[str], None] = lambda line: None,
-) -> FramesOutcome:
-    """Make the frames of a sequence that are left. journals: locked; told: of each frame that
-    failed, in a line.
+def color_frames(one: FrameJob, maker: Maker, journals: Journals) -> FramesOutcome:
+    """Make the frames of a sequence that are left. journals: locked.
 
     A stop ends it with the status unfinished. Raises OutputFullError where nothing can be written
     any more, and SourceError where all sources have gone; what is finished is kept and recorded,
     and the same call goes on from there.
     """
     make_folder(one.plan.folder)
-    work, tally = _SequenceWork(one, maker, journals, style_of(maker)), _Tally(one.plan, told)
+    tally = _Tally(one.plan, maker.failed, maker.stage("", one.plan.count, "frame"))
+    work = _SequenceWork(
+        one, maker, journals, FrameStyle(maker.engine.mark, maker.settings.saturation)
+    )
+
+    def take(done: pipeline.Done[Job, tuple[str, ...]]) -> None:
+        work.ended(done.item, tally.take(done))
+
+    def ends() -> bool:
+        return maker.stop() or tally.ends or bool(maker.fail_fast and tally.failures)
+
+    bytes_each = numbered_plan.cost(one.plan)
+    way = Way(iter(one.todo), work.read, work.finish, take, lambda job: bytes_each)
+    limits = limits_of(maker.engine.batch_size, maker.workers, maker.memory)
     with color.single_threaded():
-        results = pipeline.run(
-            one.todo,
-            work.read,
-            maker.engine.predict,
-            work.finish,
-            limits_of(maker.engine.batch_size, maker.workers),
-            lambda: maker.stop() or tally.ends or bool(fail_fast and tally.failures),
-            cost=lambda job: cost(one.plan),
-        )
-        with contextlib.closing(results):  # type: ignore[type-var]
-            for done in results:
-                work.ended(done.item, tally.take(done))
-                maker.progress(1)
+        render(way, maker.engine, limits, ends)
     there = one.done + tally.made
     if tally.full is not None:
         raise tally.full
@@ -123,6 +104,7 @@ class _Tally:
 
     plan: FramePlan
     told: Callable[[str], None]
+    progress: Told
     made: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
@@ -136,6 +118,7 @@ class _Tally:
 
     def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> str:
         """Count the end of a frame, and tell of one that failed; why, if it is its own failure."""
+        self.progress(1)
         if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
             self.full = done.error
         elif done.error is None:
@@ -196,19 +179,12 @@ def unfinished(one: FrameJob, outcome: FramesOutcome) -> FramesOutcome:
     return replace(outcome, status="unfinished", reason=f"{made}; {GOES_ON}{failed}")
 
 
-def limits_of(batch_size: int, workers: int = 0) -> pipeline.Limits:
-    """Threads and memory: half of the machine's, as for stills."""
+def limits_of(batch_size: int, workers: int = 0, memory: int | None = None) -> pipeline.Limits:
+    """Threads and memory. memory: bytes of the whole process, None for half of the machine's."""
     threads = workers or os.cpu_count() or 1
-    memory = max(0, available_memory.default() - memory_need.BASE_BYTES)
-    return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, memory)
-
-
-def cost(plan: FramePlan, more_planes: int = 0) -> int:
-    """Bytes that a frame takes while it is at work. more_planes: of float64, beside it."""
-    height, width = plan.traits.size
-    # chroma of the picture's size is made where a region is
-    each = PIXEL_BYTES * -(-plan.traits.bits // 8) + (3 + more_planes + 2 * bool(plan.region)) * 8
-    return height * width * each + memory_need.PICTURE_BYTES
+    whole = available_memory.default() if memory is None else memory
+    room = max(0, whole - memory_need.BASE_BYTES)
+    return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, room)
 
 
 @dataclass(frozen=True)
@@ -269,7 +245,7 @@ class _SequenceWork:
 
             return self.journals.writing(job, made, told=told)
 
-        ab = placed(ab, frame.traits.upright, plan.region)
+        ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
         return numbered_frame.write(frame, ab, job.target, self.style, writing)
 
     def seconds(self, job: Job) -> float:
@@ -285,16 +261,3 @@ class _SequenceWork:
             )
             self.journals.tell(job, ended)
         self.begun.pop(job, None)
-
-
-def placed(ab: Float, size: tuple[int, int], region: Region | None) -> Float:
-    """Chroma (h, w, 2) of a region as chroma of the whole upright picture of `size`: (H, W, 2),
-    nothing outside of it. Without a region it comes back as it is."""
-    if region is None:
-        return ab
-    whole = np.zeros((*size, 2), np.float32)
-    small = min(ab.shape[0], region.height), min(ab.shape[1], region.width)
-    ab = color.resize_area(ab, small).reshape(*small, 2)
-    part = enlarge_rows(ab, (region.height, region.width), 0, region.height)
-    whole[region.y : region.y + region.height, region.x : region.x + region.width] = part
-    return whole

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_journal, film_plan, render_film
-from colorbatch.clips.render_film import Maker
+from colorbatch.clips import film_clip, film_journal, film_plan, segment
+from colorbatch.clips.clip import Maker
 from colorbatch.clips.resume import FilmJob
 from colorbatch.errors import StoppedError
 from colorbatch.job import FilmSettings, Job
@@ -58,12 +58,12 @@ def test_a_stop_while_segments_are_joined_or_hashed(
     folder = film_journal.folder_of(one.job)
     folder.mkdir(parents=True)
     with pytest.raises(StoppedError):
-        render_film.color_film(one, dataclasses.replace(maker, stop=lambda: when(folder)))
+        film_clip.color_film(one, dataclasses.replace(maker, stop=lambda: when(folder)))
     assert not one.job.target.exists()
     assert not [path for path in folder.iterdir() if "-" in path.name]
     parts = film_journal.read(folder).parts
     assert len(parts) == 3
-    assert render_film.color_film(one, maker).status == "colored"
+    assert film_clip.color_film(one, maker).status == "colored"
     assert len(decoded(one.job.target)) == 35
     assert film_journal.read(folder).parts == parts
 
@@ -81,11 +81,11 @@ def test_a_damaged_segment_is_made_again(
     it are made once more, and the film is that of a run that nobody disturbed. Segments without a
     SHA-256 are all made again."""
     whole = dataclasses.replace(one, job=Job(one.job.source, tmp_path / "whole.mkv", named=True))
-    render_film.color_film(whole, maker)
+    film_clip.color_film(whole, maker)
     folder = film_journal.folder_of(one.job)
     folder.mkdir(parents=True)
     with pytest.raises(StoppedError):
-        render_film.color_film(one, dataclasses.replace(maker, stop=lambda: is_joining(folder)))
+        film_clip.color_film(one, dataclasses.replace(maker, stop=lambda: is_joining(folder)))
     path = folder / "journal.jsonl"
     before = path.read_bytes()
     if at is None:
@@ -98,7 +98,7 @@ def test_a_damaged_segment_is_made_again(
         data[at] ^= 255
         segment.write_bytes(data)
     made = path.stat().st_size
-    assert render_film.color_film(one, maker).status == "colored"
+    assert film_clip.color_film(one, maker).status == "colored"
     again = [json.loads(each) for each in path.read_bytes()[made:].splitlines()]
     assert sum(each["state"] == "segment" for each in again) == 3 - kept
     assert decoded(one.job.target) == decoded(tmp_path / "whole.mkv")
@@ -114,12 +114,12 @@ def test_what_an_earlier_run_made_is_told_as_such(
         stopped = dataclasses.replace(
             maker, engine=single, workers=1, stop=lambda: bool(film_journal.read(folder).parts)
         )
-        render_film.color_film(one, stopped)
+        film_clip.color_film(one, stopped)
     there = sum(part.segment.frames for part in film_journal.read(folder).parts)
     found: list[int] = []
     made: list[int] = []
     again = dataclasses.replace(maker, found=found.append, progress=made.append)
-    assert render_film.color_film(one, again).status == "colored"
+    assert film_clip.color_film(one, again).status == "colored"
     assert 0 < sum(found) == there < 35 and sum(made) == 35 - there
 
 
@@ -141,7 +141,7 @@ def test_what_is_held_at_once_fits_into_memory(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
     source = make_clip("s.mkv", "ffv1", "gbrp16le", size=size, times=(0, 1001))
     plan = film_plan.plan_film(ffmpeg.probe(source), FilmSettings())
-    limits = render_film.limits_of(plan, 8, 64)
+    limits = segment.limits_of(plan, 8, 64)
     assert (limits.workers, limits.in_flight) == (held - 1, held)
     if held > 2 and size == (2160, 3840):
         assert (held + 8) * 4 * 2160 * 3840 * 6 <= memory * 2**29  # 8 beside, 4 bytes a byte
@@ -153,13 +153,13 @@ def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
     folder = film_journal.folder_of(one.job)
     stop = dataclasses.replace(maker, stop=lambda: film_journal.read(folder).joined is not None)
     with pytest.raises(StoppedError):
-        render_film.color_film(one, stop)
+        film_clip.color_film(one, stop)
     place = (folder / "joined.mkv").stat().st_ino
     told: dict[tuple[str, int], list[int]] = {}
     again = dataclasses.replace(
         maker, read=lambda what, size: told.setdefault((what, size), []).append
     )
-    outcome = render_film.color_film(one, again)
+    outcome = film_clip.color_film(one, again)
     assert one.job.target.stat().st_ino == place
     assert outcome.target_sha256 == sha256(one.job.target)
     assert outcome.source_sha256 == sha256(one.job.source)

@@ -1,0 +1,141 @@
+"""What a batch knows of a clip, a film or numbered frames: `Clip`, and who makes them: `Maker`.
+
+`film_clip.FilmClip` and `numbered_clip.FramesClip` are the two there are. A planned clip is a
+value; it is judged, told of, previewed, made and proved by its own methods, so that no batch has to
+ask which of them it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
+
+from colorbatch.clips.luma_proof import Proof
+from colorbatch.clips.preview import Pair
+from colorbatch.clips.request import ClipRequest
+from colorbatch.job import FilmOutcome, FilmSettings, Job
+from colorbatch.journal.results import Journals
+from colorbatch.model.engine import Engine
+from colorbatch.run.estimate import Estimate, Need
+from colorbatch.run.watch import Unit
+
+IN_COLOR, TONED = "in color already", "toned"
+Told = Callable[[int], None]
+"""Who is told how many are done more."""
+
+
+def _nobody(what: str, total: int | None, unit: Unit) -> Told:
+    return lambda more: None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What colors the clips of a run. workers: threads that make chroma; memory: bytes of the whole
+    process, None for half of the machine's; anew: do not go on with segments of before; stage: the
+    next stage of the work, in words ("" for color itself), how many frames or bytes it has ->
+    who is told how many of them are done; found: how many frames an earlier run had made; failed:
+    told of a frame that failed, in a line; stop: asked often."""
+
+    engine: Engine
+    model_sha256: str
+    settings: FilmSettings
+    workers: int = 0
+    memory: int | None = None
+    anew: bool = False
+    fail_fast: bool = False
+    stage: Callable[[str, int | None, Unit], Told] = _nobody
+    found: Told = lambda frames: None
+    failed: Callable[[str], None] = lambda line: None
+    stop: Callable[[], bool] = lambda: False
+
+
+class Clip(Protocol):
+    """A clip and what it becomes. kind: grey, toned or color, "" before it is judged; of: the class
+    of its outcomes."""
+
+    of: ClassVar[type[FilmOutcome]]
+
+    @property
+    def job(self) -> Job: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def count(self) -> int | None:
+        """How many frames the result has, about; None if nothing tells."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is a result of ours, which is never a source."""
+
+    @property
+    def files(self) -> Sequence[Job]:
+        """One for each file that it becomes, where it becomes several."""
+
+    # --- before the work ---
+
+    def judged(
+        self, request: ClipRequest, journals: Journals, model: Callable[[], str]
+    ) -> tuple[Self, FilmOutcome | None]:
+        """With its kind and what is left of it, and its outcome where it is not to be made. Raises
+        SourceError."""
+
+    def wrong(self, request: ClipRequest) -> Sequence[Wrong]:
+        """Why nothing can be begun as it is asked for."""
+
+    def foreseen(self) -> FilmOutcome:
+        """What a run would make of it, without a line."""
+
+    def line(self, workers: int) -> str:
+        """The plan, in one line."""
+
+    def refuse_if_held(self) -> None:
+        """Raises LockedError where another run makes it, as far as it has a lock of its own."""
+
+    def need(self, maker: Maker, each: float | None = None) -> Need:
+        """What it takes in space and time. each: seconds of a frame, where that was measured.
+        Raises SourceError, UsageError."""
+
+    def expected(self, expected: Estimate, *, seen: bool = False) -> str:
+        """That in words; "" where its line has it, unless it is asked for."""
+
+    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
+        """So many of its frames, before and after. Raises SourceError."""
+
+    # --- the work ---
+
+    def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
+        """Make it, or go on with it. journals: locked. Raises ColorbatchError and StoppedError;
+        what is finished is kept, and the same call goes on from there."""
+
+    def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:
+        """Its outcome where the run ends in the midst of it. Raises ColorbatchError."""
+
+    def tell(self, outcome: FilmOutcome, journals: Journals, homes: frozenset[Path]) -> None:
+        """Record how the work on it ended. homes: folders that keep an account already."""
+
+    def proof(self, request: ClipRequest, stop: Callable[[], bool], more: Told) -> Proof:
+        """A comparison of the luma of source and result. more: told how many frames are compared.
+        Raises StoppedError, SourceError, TargetError."""
+
+    def can_be_proved(self, outcome: FilmOutcome) -> bool | None:
+        """Whether a proof has something to say of what was made before, as `outcome` says; None
+        where nothing was."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Why nothing is begun. kind: of the stream that a container does not hold, such as "audio", ""
+    where it is no stream."""
+
+    line: str
+    kind: str = ""
+    container: str = ""
+
+
+def left_alone(kind: str) -> str:
+    """Why a clip of a kind is not colored."""
+    return IN_COLOR if kind == "color" else TONED

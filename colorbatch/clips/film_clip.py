@@ -1,0 +1,383 @@
+"""A film as a clip: judged, told of, made segment by segment, and joined.
+
+Flows in: a planned film and a `Maker`. Flows out: one `FilmOutcome`. First the list of shots is
+made (`shot_list`) and recorded, from which the segments follow; each is a job (`segment`), several
+of them at work side by side, complete on the disk and then recorded here; a run that ended anywhere
+is gone on with where segments are missing. What a segment holds does not depend on any of that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from colorbatch import color
+from colorbatch.clips import (
+    film_frames,
+    film_journal,
+    film_sink,
+    luma_proof,
+    preview,
+    resume,
+    segment,
+    shot_list,
+    space,
+)
+from colorbatch.clips.clip import Maker, Told, Wrong, left_alone
+from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part, Passed
+from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.film_source import MARKED_AS, sha256_of
+from colorbatch.clips.luma_proof import Proof
+from colorbatch.clips.preview import Pair
+from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.resume import FilmJob, head_of, joined
+from colorbatch.clips.sampling import kind_of_film
+from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
+from colorbatch.clips.shot_list import Mark, Span
+from colorbatch.errors import SourceError, StoppedError
+from colorbatch.ffmpeg import Glance, IrregularError, tick
+from colorbatch.fs import atomic
+from colorbatch.job import FilmOutcome, FilmSettings, Job
+from colorbatch.journal.append_log import FOLDER
+from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
+from colorbatch.journal.results import Journals
+from colorbatch.run import chains
+from colorbatch.run.estimate import Estimate, Need
+from colorbatch.run.report import GOES_ON, escaped
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FilmClip(FilmJob):
+    """A film in one file, whether its source is one or numbered frames; see `clip.Clip`."""
+
+    of: ClassVar[type[FilmOutcome]] = FilmOutcome
+
+    @property
+    def count(self) -> int | None:
+        return self.plan.count
+
+    @property
+    def marked(self) -> bool:
+        return self.plan.footage.marked
+
+    @property
+    def files(self) -> Sequence[Job]:
+        return ()
+
+    def judged(
+        self, request: ClipRequest, journals: Journals, model: Callable[[], str]
+    ) -> tuple[FilmClip, FilmOutcome | None]:
+        reason, outdated, account = resume.verdict(self, request.settings, model)
+        again = request.redo == "outdated" or request.preview is not None
+        anyway = request.redo == "all" or (outdated and again)
+        if reason and not anyway:
+            skipped = replace(self._skipped(reason), outdated=outdated)
+            if (made := account.finish) is not None and reason != RESULT_CHANGED:
+                skipped = replace(
+                    skipped,
+                    source_sha256=made.source_sha256,
+                    target_sha256=made.sha256,
+                    made_by=account.made_by,
+                )
+            return self, skipped
+        film = replace(self, kind=kind_of_film(self.plan.footage))
+        if request.settings.fate(film.kind, film.job.named) == "skip":
+            return film, replace(self._skipped(left_alone(film.kind)), kind=film.kind)
+        return film, None
+
+    def _skipped(self, reason: str) -> FilmOutcome:
+        return FilmOutcome(self.job.source, self.job.target, "skipped", reason)
+
+    def wrong(self, request: ClipRequest) -> Sequence[Wrong]:
+        """What the container cannot hold."""
+        plan = self.plan
+        kinds = {stream.index: stream.kind for stream in plan.film.others}
+        return [
+            Wrong(
+                f"{plan.film.path}: {plan.container} cannot hold its {each.what}: {each.reason}",
+                "" if each.index is None else kinds[each.index],
+                plan.container,
+            )
+            for each in plan.refusals
+            if each.index is None or not request.settings.drop_unsupported
+        ]
+
+    def foreseen(self) -> FilmOutcome:
+        return FilmOutcome(self.job.source, self.job.target, "colored", kind=self.kind)
+
+    def line(self, workers: int) -> str:
+        kind = f" ({self.kind})" if self.kind else ""
+        told = "; ".join(_told(self.plan))
+        return escaped(f"{self.job.source} -> {self.job.target}{kind}: {told}")
+
+    def refuse_if_held(self) -> None:
+        film_journal.refuse_if_held(film_journal.folder_of(self.job), self.job.target)
+
+    def need(self, maker: Maker, each: float | None = None) -> Need:
+        return space.of_film(self, maker.engine, maker.settings)
+
+    def expected(self, expected: Estimate, *, seen: bool = False) -> str:
+        return space.told_of_film(expected)
+
+    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
+        return preview.of_film(self, maker.engine, maker.settings, count)
+
+    def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
+        return color_film(self, maker)
+
+    def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:
+        account = film_journal.read(film_journal.folder_of(self.job))
+        made = sum(part.segment.frames for part in account.in_order)
+        about = f" of about {self.count:,}" if self.count else ""
+        reason = f"{made:,}{about} frames are made; {GOES_ON}"
+        return FilmOutcome(self.job.source, self.job.target, "unfinished", reason, frames=made)
+
+    def tell(self, outcome: FilmOutcome, journals: Journals, homes: frozenset[Path]) -> None:
+        tell(self.job, outcome, homes)
+
+    def proof(self, request: ClipRequest, stop: Callable[[], bool], more: Told) -> Proof:
+        return luma_proof.prove_luma(self.plan, self.job.target, stop, more)
+
+    def can_be_proved(self, outcome: FilmOutcome) -> bool | None:
+        """A film that is not as this request would make it cannot be."""
+        if outcome.reason == FINISHED:
+            return True
+        is_there = outcome.outdated or outcome.reason in (RESULT_CHANGED, NOT_OURS)
+        return False if is_there else None
+
+
+def tell(job: Job, outcome: FilmOutcome, homes: frozenset[Path]) -> None:
+    """Record how the work on a clip ended; where no result is or is to be, no folder is made for
+    that. homes: folders that keep an account already."""
+    home = film_journal.home_of(job)
+    if home in homes or atomic.reachable(home / FOLDER, room=40).is_dir():
+        film_journal.tell(job, outcome)
+
+
+# --- told of -----------------------------------------------------------------------------------
+
+
+def _told(plan: FilmPlan) -> list[str]:
+    """What a plan says, in parts."""
+    video, encoding = plan.film.video, plan.encoding
+    rate = encoding.rate
+    told = f"{rate} frames/s" if rate else "variable rate"
+    if rate and rate.denominator == 1:
+        told = f"{rate.numerator} frames/s"
+    parts = [
+        f"{video.codec} {video.pixels.name} -> {encoding.codec} {encoding.pix_fmt} in "
+        f"{plan.container}",
+        f"{video.size[1]}x{video.size[0]} at {told}"
+        + (f", about {plan.count:,} frames" if plan.count else ""),
+    ]
+    copied = [each for each in plan.film.others if each.index not in plan.drop]
+    streams = ", ".join(f"{each.kind} ({each.codec})" for each in copied)
+    if plan.film.sound is not None:
+        parts.append(f"sound of {plan.film.sound}: {streams or 'nothing'}")
+    else:
+        parts.append(f"copied: {streams or 'no other streams'}")
+    parts += [*plan.footage.losses, *plan.footage.notes]
+    return parts + _warnings(plan)
+
+
+def _warnings(plan: FilmPlan) -> list[str]:
+    found = [f"left out: {each.what}: {each.reason}" for each in plan.refusals]
+    if plan.not_kept:
+        found.append(f"not kept: {', '.join(plan.not_kept)}")
+    fit, base = plan.fit, plan.encoding.time_base
+    step = tick(plan.container, base)
+    if (base / step).denominator != 1:
+        found.append(f"times are rounded to {float(step * 1000):g} ms, as {plan.container} counts")
+    if plan.made.levels == "full" and plan.encoding.codec.startswith("prores"):
+        found.append("its levels are full, which ProRes cannot tell: players show it otherwise")
+    if fit.bits_lost:
+        found.append(f"{fit.bits_lost} bits of depth are lost")
+    if fit.chroma_lost:
+        found.append("chroma is coarser than the source's")
+    if fit.alpha_lost:
+        found.append("transparency is lost")
+    return found
+
+
+# --- made --------------------------------------------------------------------------------------
+
+
+def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
+    """Make one film, or go on with it. Raises ColorbatchError and StoppedError; what is finished is
+    kept, and the same call goes on from there."""
+    head = head_of(one, maker.settings, maker.model_sha256)
+    with FilmBook(film_journal.folder_of(one.job), one.job.target) as book, color.single_threaded():
+        made = joined(book.folder, one.plan)
+        published = None if maker.anew else _published(book, head, made, maker.stop)
+        if published is not None:
+            return film_sink.outcome(one, published, book.account)
+        _begun(book, head, maker.anew)
+        try:
+            _make_segments(one, maker, book)
+        except OtherPicturesError:
+            logger.warning("%s: gives other pictures than before; begun anew", one.plan.film.path)
+            book.begin(head)
+            _make_segments(one, maker, book)
+        _unchanged(one, maker.settings, head)
+
+        def read(what: str, size: int) -> Told:
+            return maker.stage(what, size, "B")
+
+        mark = f"{MARKED_AS}{maker.engine.mark}"
+        finish = film_sink.join(one, mark, book, made, maker.stop, read)
+        book.finish(made, finish)
+        return film_sink.outcome(one, finish, book.account)
+
+
+def _begun(book: FilmBook, head: Head, anew: bool) -> None:
+    """Begin a film, unless what there is of it can be gone on with."""
+    account, old = book.account, book.account.head
+    same = old is not None and old.is_as(head) and account.finish is None
+    if same and account.version < film_journal.VERSION and account.parts and not anew:
+        logger.warning(
+            "%s: begun by an earlier version, which cut it elsewhere; begun anew", head.source
+        )
+    if anew or not same or account.version < film_journal.VERSION:
+        book.begin(head)
+
+
+def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool]) -> Finish | None:
+    """A film that a killed run had recorded and not named yet, named."""
+    finish = book.account.finish
+    place = atomic.reachable(made)
+    old = book.account.head
+    if finish is None or old is None or not old.is_as(head) or not place.is_file():
+        return None
+    if place.stat().st_size != finish.size or sha256_of(made, stop) != finish.sha256:
+        return None
+    book.publish(made)
+    return finish
+
+
+def _unchanged(one: FilmJob, settings: FilmSettings, head: Head) -> None:
+    """Raises SourceError for a source that is not what it was when work began."""
+    if not head_of(one, settings, head.model).is_as(head):
+        raise SourceError(f"{one.job.source}: was changed while it was read")
+
+
+def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
+    """Make the segments that are missing, and record how the source ended."""
+    plan = one.plan
+    marks, passed = _shots(plan, maker, book)
+    spans = shot_list.segments_of(marks, plan.span[1])
+    if not spans:
+        raise SourceError(f"{one.job.source}: has no pictures in this part")
+    whole = _whole(book, maker.stop)
+    maker.found(sum(part.segment.frames for part in whole.values()))
+    told, lock = maker.stage("", plan.count, "frame"), threading.Lock()
+
+    def progress(frames: int) -> None:  # told from several segments
+        with lock:
+            told(frames)
+
+    def work(job: SegmentJob, source: Open, stop: Callable[[], bool]) -> Part:
+        return segment.work(
+            job, maker.settings, maker.engine, source=source, stop=stop, progress=progress
+        )
+
+    batch_size, workers, memory = maker.engine.batch_size, maker.workers, maker.memory
+    lanes = segment.lanes_of(plan, batch_size, workers, memory)
+    lanes = 1 if passed.jumps else lanes  # there no tick tells a place, and all is read in order
+    limits = segment.limits_of(plan, batch_size, workers, memory, lanes)
+
+    def job(span: Span) -> SegmentJob:
+        return SegmentJob(plan, span, book.folder, book.owner, limits, sought=not passed.jumps)
+
+    todo = [[job(span) for span in chain] for chain in _chains(spans, whole)]
+    with contextlib.closing(chains.run(todo, work, Open, lanes, maker.stop)) as results:
+        for _, part in results:
+            book.add(part)
+    if maker.stop() and len(book.account.parts) < len(spans):
+        raise StoppedError
+    if not plan.footage.exists():
+        raise SourceError(f"{one.job.source}: has gone while it was read")
+    if book.account.ending is None:
+        book.end(_notes(book.account.in_order, passed))
+
+
+def _shots(plan: FilmPlan, maker: Maker, book: FilmBook) -> tuple[Sequence[Mark], Passed]:
+    """The list of shots, as it is recorded, or made as far as it is not. Raises StoppedError."""
+    while (passed := book.account.passed) is None:
+        known = shot_list.going_on(book.account.marks)
+        told = maker.stage("shots are found", plan.count, "frame")
+        start = known[-1].pts if known else plan.span[0]
+        try:
+            with plan.footage.glances(start, dense=book.account.dense) as glances:
+                found = shot_list.marks(
+                    _until(glances, plan.span[1], maker.stop),
+                    lambda planes: film_frames.shot_view(planes, plan),
+                    plan.film.video.time_base,
+                    sparse=glances.sparse,
+                    begun=known,
+                    seen=told,
+                )
+                for number, mark in enumerate(found, max(0, len(known) - 1)):
+                    if number < len(known) and mark.digest != known[number].digest:
+                        raise OtherPicturesError(f"{plan.film.path}: gives other pictures")
+                    book.mark(number, mark)
+                ending = glances.ending
+        except IrregularError:
+            book.dense()
+            continue
+        book.marked(Passed(ending.retimed, ending.jumps) if ending else Passed())
+    return book.account.marks, passed
+
+
+def _until(
+    glances: Iterable[Glance], end: int | None, stop: Callable[[], bool]
+) -> Iterator[Glance]:
+    """Those before a tick. Raises StoppedError."""
+    for glance in glances:
+        if stop():
+            raise StoppedError
+        if end is not None and glance.pts >= end:
+            return
+        yield glance
+
+
+def _whole(book: FilmBook, stop: Callable[[], bool]) -> dict[int, Part]:
+    """The segments that are there as they were left; the others are forgotten."""
+    whole = {part.number: part for part in book.whole_parts(stop)}
+    for number, part in sorted(book.account.parts.items()):
+        if number not in whole:
+            logger.warning("%s: not as it was left; it is made again", part.segment.path)
+            del book.account.parts[number]
+            book.account.ending = None
+    return whole
+
+
+def _chains(spans: Sequence[Span], whole: dict[int, Part]) -> list[list[Span]]:
+    """What is to be made, in order: segments of one shot follow each other."""
+    found: list[list[Span]] = []
+    for span in spans:
+        if span.number in whole:
+            continue
+        if span.continues and found and found[-1][-1].number == span.number - 1:
+            found[-1].append(span)
+        else:
+            found.append([span])
+    return found
+
+
+def _notes(parts: Sequence[Part], passed: Passed) -> tuple[str, ...]:
+    """How reading the source ended, in words."""
+    cut_off, lost = parts[-1].cut_off, parts[0].lost
+    told = (
+        (cut_off, f"the source {cut_off}"),
+        (lost, f"{lost} undecodable pictures at the start"),
+        (passed.retimed, f"{passed.retimed} frames without a time of their own"),
+        (passed.jumps, f"{passed.jumps} jumps of the source's clock are closed"),
+    )
+    return tuple(words for is_so, words in told if is_so)

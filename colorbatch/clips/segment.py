@@ -1,0 +1,300 @@
+"""One segment of a film as a job: a value, and the work on it.
+
+Flows in: a `SegmentJob`, settings, a model. Flows out: a `Part`, whose file is complete under its
+name; who asked for it writes the journal. What a segment holds depends on the job alone, whatever
+else is at work and wherever a run began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from colorbatch import ffmpeg
+from colorbatch.clips import film_frames, film_plan
+from colorbatch.clips.film_frames import Batch
+from colorbatch.clips.film_journal import Part
+from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.render import Model, Way, render
+from colorbatch.clips.shot_list import Span
+from colorbatch.color import Float
+from colorbatch.errors import SourceError, StoppedError, TargetError
+from colorbatch.ffmpeg import Frame, Planes, SegmentWriter
+from colorbatch.formats import memory_need
+from colorbatch.fs import atomic
+from colorbatch.job import FilmSettings
+from colorbatch.run import available_memory
+from colorbatch.run.pipeline import Done, Limits, Loaded
+
+BATCH_COST = 4
+"""Bytes that a batch takes for each byte of its source's samples: these, the result's, and floating
+point while chroma is made. (Two cores show 2; more of them make more at the same time.)"""
+BESIDE = 8
+"""Batches beside those that are at work: decoded ahead, waiting for the encoder, and the encoder's
+own frames. Of RGB with 16 bits at 2160 lines these are 1.5 GB."""
+
+
+class OtherPicturesError(SourceError):
+    """A source gives other pictures than it did when its list of shots was made."""
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """A segment to make. folder: where its file goes; owner: marks its temporary; sought: whether a
+    tick tells a place in the source, so that reading may begin there (see `ffmpeg.Frames`)."""
+
+    plan: FilmPlan
+    span: Span
+    folder: Path
+    owner: str
+    limits: Limits
+    sought: bool = True
+
+
+def work(
+    job: SegmentJob,
+    settings: FilmSettings,
+    model: Model,
+    *,
+    source: Open | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Part:
+    """Make a segment. source: what the one before left open; progress: told how many frames are
+    done more, on another thread. Raises SourceError, TargetError, StoppedError; there is no file
+    then."""
+    plan, span = job.plan, job.span
+    with contextlib.ExitStack() as stack:
+        own = source or stack.enter_context(Open())
+        sink = _Sink(job, progress)
+        stack.push(sink.abandon)
+        frames = own.frames(job, stop)
+        items = film_frames.batches(
+            frames, film_frames.frames_at_once(plan, model.batch_size), span.cuts, span.end
+        )
+        way = Way(items, _viewing(plan, model.size), _finishing(plan, settings), sink.add)
+        render(way, model, job.limits, stop)
+        if stop():
+            raise StoppedError
+        return sink.close(own)
+
+
+def _viewing(plan: FilmPlan, size: tuple[int, int]) -> Callable[[Batch], Loaded[None]]:
+    def view(batch: Batch) -> Loaded[None]:
+        views = [film_frames.lightness(planes, plan, size) for planes in batch.seen]
+        return Loaded(None, np.stack(views))
+
+    return view
+
+
+@dataclass(frozen=True, eq=False)
+class Colored:
+    """A batch's planes to encode."""
+
+    batch: Batch
+    planes: tuple[Planes, ...]
+
+
+def _finishing(
+    plan: FilmPlan, settings: FilmSettings
+) -> Callable[[Batch, None, Float | None], Colored]:
+    def finish(batch: Batch, held: None, ab: Float | None) -> Colored:
+        assert ab is not None
+        planes = tuple(
+            film_frames.colored(frame.planes, one, plan, settings.saturation, frame.fields)
+            for frame, one in zip(batch.frames, ab, strict=True)
+        )
+        return Colored(batch, planes)
+
+    return finish
+
+
+def limits_of(
+    plan: FilmPlan, batch_size: int, workers: int = 0, memory: int | None = None, lanes: int = 1
+) -> Limits:
+    """Threads that make chroma, and batches between decoding and encoding, of each of so many
+    segments at a time: one batch for each thread and one more, but no more than fit into memory,
+    bytes of the whole process, or half of the machine's."""
+    threads = workers or os.cpu_count() or 1
+    room = _room(memory) // lanes
+    held = max(2, min(-(-threads // lanes) + 1, room // _batch_bytes(plan, batch_size) - BESIDE))
+    return Limits(held - 1, held, 1)
+
+
+def lanes_of(plan: FilmPlan, batch_size: int, workers: int = 0, memory: int | None = None) -> int:
+    """How many segments are made side by side: one for every `LANE_CORES` cores, but no more than
+    there is memory for."""
+    threads = workers or os.cpu_count() or 1
+    least = (BESIDE + 2) * _batch_bytes(plan, batch_size)
+    return max(1, min(-(-threads // LANE_CORES), _room(memory) // least))
+
+
+LANE_CORES = 4
+"""Cores that one segment keeps busy: decoding and encoding, which do not go beyond a few, and what
+is done beside them."""
+
+
+def _room(memory: int | None) -> int:
+    whole = available_memory.default() if memory is None else memory
+    return max(0, whole - memory_need.BASE_BYTES)
+
+
+def _batch_bytes(plan: FilmPlan, batch_size: int) -> int:
+    at_once = film_frames.frames_at_once(plan, batch_size)
+    return BATCH_COST * at_once * film_frames.frame_bytes(plan)
+
+
+# --- the source --------------------------------------------------------------------------------
+
+
+class Open:
+    """A source that stays open from one segment to the next; a context manager."""
+
+    def __init__(self) -> None:
+        self._reading: ffmpeg.Reading | None = None
+        self._next: Frame | None = None
+
+    def __enter__(self) -> Open:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+        self._reading = self._next = None
+
+    @property
+    def ending(self) -> ffmpeg.Ending | None:
+        """How the reading ended; None where it did not."""
+        return self._reading.ending if self._reading else None
+
+    @property
+    def lost(self) -> int:
+        """Undecodable pictures before the first one of the reading."""
+        return self._reading.lost if self._reading else 0
+
+    def frames(self, job: SegmentJob, stop: Callable[[], bool]) -> Iterator[Frame]:
+        """The frames of a segment, the last as long as the plan's span lets it. Raises SourceError,
+        and StoppedError while they are sought."""
+        if not self._is_at(job):
+            self._seek(job, stop)
+        assert self._reading is not None
+        first, self._next = self._next, None
+        ahead = [] if first is None else [first]
+        wanted = itertools.chain(ahead, self._reading)
+        for frame in film_plan.within(wanted, job.plan.span, job.plan.step):
+            if job.span.end is not None and frame.pts >= job.span.end:
+                self._next = frame
+                return
+            yield frame
+
+    def _is_at(self, job: SegmentJob) -> bool:
+        """Whether the frame that comes next is the segment's first."""
+        return job.span.number > 0 and self._next is not None and _is_first(self._next, job.span)
+
+    def _seek(self, job: SegmentJob, stop: Callable[[], bool]) -> None:
+        """Open the source before the segment. It is sought; where another frame is there, it is
+        read from the start. Raises OtherPicturesError where that does not help."""
+        plan, span = job.plan, job.span
+        self._close()
+        if span.number == 0:
+            self._reading = plan.footage.frames(plan.span[0])
+            return
+        for sought in (True, False):
+            start = span.begin if sought else plan.span[0]
+            self._reading = plan.footage.frames(start, near=sought and job.sought)
+            for frame in self._reading:
+                if stop():
+                    raise StoppedError
+                if frame.pts >= span.begin:
+                    self._next = frame
+                    break
+            if self._next is not None and _is_first(self._next, span):
+                return
+            self._close()
+        raise OtherPicturesError(f"{plan.film.path}: gives other pictures than before")
+
+
+def _is_first(frame: Frame, span: Span) -> bool:
+    if frame.pts != span.begin:
+        return False
+    return not span.digest or frame.planes.digest() == span.digest
+
+
+# --- the result --------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Sink:
+    """The file of a segment that is being written; used by one thread at a time."""
+
+    job: SegmentJob
+    progress: Callable[[int], None]
+    writer: SegmentWriter | None = None
+    corrupt: int = 0
+    told: dict[str, list[int]] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add(self, done: Done[Batch, Colored]) -> None:
+        """Encode a batch. Raises what failed of it."""
+        if done.error is not None:
+            raise done.error
+        assert done.result is not None
+        if done.item.beyond:
+            return
+        if self.writer is None:
+            encoding = self.job.plan.encoding
+            name = f"{self.job.span.number:06d}.{encoding.segment_container}"
+            self.writer = SegmentWriter(self.job.folder / name, encoding, owner=self.job.owner)
+        for frame, planes in zip(done.item.frames, done.result.planes, strict=True):
+            self.writer.write(planes, frame.pts, frame.duration, frame.fields)
+            self.seen.update((*frame.beside, *([frame.fields] if frame.fields else ())))
+            self.corrupt += frame.corrupt
+            if frame.note:
+                self.told.setdefault(frame.note, []).append(frame.pts)
+        self.progress(len(done.item.frames))
+
+    def close(self, source: Open) -> Part:
+        """Complete the file, and tell what it is. Raises SourceError where there were no frames."""
+        if self.writer is None:
+            raise SourceError(f"{self.job.plan.film.path}: has no pictures in this part")
+        segment = self.writer.close()
+        self.writer = None
+        try:
+            size = atomic.reachable(segment.path).stat().st_size
+            sha256 = atomic.sha256(segment.path)
+        except OSError as error:
+            raise TargetError(f"{segment.path}: {error.strerror or error}") from error
+        ending = source.ending
+        return Part(
+            self.job.span.number,
+            segment,
+            size,
+            sha256,
+            self.corrupt,
+            source.lost if self.job.span.number == 0 else 0,
+            ending.cut_off if ending else "",
+            self.told,
+            self.seen,
+        )
+
+    def abandon(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drop what is not complete."""
+        if self.writer is not None and error is not None:
+            with contextlib.suppress(Exception):
+                self.writer.__exit__(kind, error, trace)
