@@ -73,8 +73,8 @@ class Part:
     """A finished segment. number: its place among all; size, sha256: of its file; corrupt: damaged
     frames; lost: undecodable pictures before the first one; cut_off: why the source ends in it, ""
     if it does not; told: what frames' notes say -> the ticks of these frames; seen: what frames
-    carry (`Frame.beside`, and `Frame.fields`) -> how many of them; state: SHA-256 of the file with
-    what the next segment of the same shot goes on from, "" without."""
+    carry (`Frame.beside`, and `Frame.fields`) -> how many of them; handed_on: SHA-256 of the file
+    with what the next segment of the same shot goes on from, "" without."""
 
     number: int
     segment: Segment
@@ -85,7 +85,7 @@ class Part:
     cut_off: str = ""
     told: Mapping[str, Sequence[int]] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
-    state: str = ""
+    handed_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def _part_of(values: dict[str, Any], folder: Path) -> Part:
     return Part(int(Path(name).stem), segment, values["size"], values.get("sha256", ""), **kept)
 
 
-_PART = ("corrupt", "lost", "cut_off", "told", "seen", "state")
+_PART = ("corrupt", "lost", "cut_off", "told", "seen", "handed_on")
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
 
 

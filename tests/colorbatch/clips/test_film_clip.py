@@ -21,6 +21,7 @@ from colorbatch.errors import StoppedError
 from colorbatch.job import FilmSettings, Job
 from colorbatch.model.contract import sha256
 from colorbatch.model.engine import Engine
+from colorbatch.run.watch import Unit
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_stop_while_segments_are_joined_or_hashed(
     assert film_journal.read(folder).parts == parts
 
 
-@pytest.mark.parametrize(("at", "kept"), [(200, 1), (-20, 1), (None, 0)])
+@pytest.mark.parametrize(("at", "kept"), [(200, 2), (-20, 2), (None, 0)])
 def test_a_damaged_segment_is_made_again(
     one: FilmJob,
     maker: Maker,
@@ -77,8 +78,8 @@ def test_a_damaged_segment_is_made_again(
     at: int | None,
     kept: int,
 ) -> None:
-    """Of the same size, damaged in its pictures or its index: the second segment and what is behind
-    it are made once more, and the film is that of a run that nobody disturbed. Segments without a
+    """Of the same size, damaged in its pictures or its index: the second segment alone is
+    made once more, and the film is that of a run that nobody disturbed. Segments without a
     SHA-256 are all made again."""
     whole = dataclasses.replace(one, job=Job(one.job.source, tmp_path / "whole.mkv", named=True))
     film_clip.color_film(whole, maker)
@@ -115,10 +116,14 @@ def test_what_an_earlier_run_made_is_told_as_such(
             maker, engine=single, workers=1, stop=lambda: bool(film_journal.read(folder).parts)
         )
         film_clip.color_film(one, stopped)
-    there = sum(part.segment.frames for part in film_journal.read(folder).parts)
+    there = sum(part.segment.frames for part in film_journal.read(folder).in_order)
     found: list[int] = []
     made: list[int] = []
-    again = dataclasses.replace(maker, found=found.append, progress=made.append)
+
+    def stage(what: str, total: int | None, unit: Unit) -> Callable[[int], None]:
+        return made.append if not what else lambda more: None
+
+    again = dataclasses.replace(maker, found=found.append, stage=stage)
     assert film_clip.color_film(one, again).status == "colored"
     assert 0 < sum(found) == there < 35 and sum(made) == 35 - there
 
@@ -155,9 +160,9 @@ def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
     with pytest.raises(StoppedError):
         film_clip.color_film(one, stop)
     place = (folder / "joined.mkv").stat().st_ino
-    told: dict[tuple[str, int], list[int]] = {}
+    told: dict[tuple[str, int | None, str], list[int]] = {}
     again = dataclasses.replace(
-        maker, read=lambda what, size: told.setdefault((what, size), []).append
+        maker, stage=lambda what, size, unit: told.setdefault((what, size, unit), []).append
     )
     outcome = film_clip.color_film(one, again)
     assert one.job.target.stat().st_ino == place
@@ -166,5 +171,6 @@ def test_a_stop_while_the_source_is_hashed(one: FilmJob, maker: Maker) -> None:
     assert outcome.frames == 35
     size = one.job.source.stat().st_size
     assert {key: sum(sizes) for key, sizes in told.items()} == {
-        ("the source is hashed", size): size
+        ("", 35, "frame"): 0,
+        ("the source is hashed", size, "B"): size,
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from colorbatch.clips import film_journal
-from colorbatch.clips.film_journal import FilmBook, Finish, Head
+from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part, Passed
+from colorbatch.clips.shot_list import Mark
 from colorbatch.errors import ColorbatchError, LockedError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.job import Job
@@ -18,10 +22,22 @@ from colorbatch.job import Job
 HEAD = Head("s.mkv", 10, 123456789, "a" * 64, "settings", "model", "library")
 
 
-def segment(folder: Path, number: int) -> Segment:
+MARKS = [Mark(number * 10, str(number) * 64, True, True) for number in range(3)]
+
+
+def part(folder: Path, number: int, **more: Any) -> Part:
+    """A segment whose file is there."""
     path = folder / f"{number:06d}.mp4"
     path.write_bytes(b"x" * (number + 1))
-    return Segment(path, 10, number * 10, number * 10 + 9, 1, Fraction(1, 24), 2, "header")
+    made = Segment(path, 10, number * 10, number * 10 + 9, 1, Fraction(1, 24), 2, "header")
+    return Part(number, made, number + 1, hashlib.sha256(b"x" * (number + 1)).hexdigest(), **more)
+
+
+def listed(book: FilmBook, marks: Sequence[Mark] = MARKS) -> None:
+    """Record a list of shots."""
+    for number, mark in enumerate(marks):
+        book.mark(number, mark)
+    book.marked(Passed(retimed=1))
 
 
 @pytest.fixture
@@ -30,17 +46,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_read(folder: Path, tmp_path: Path) -> None:
-    """Head, segments, end and finish come back as they were."""
+    """Head, shots, segments in any order, end and finish come back as they were."""
     finish = Finish(7, "b" * 64, "c" * 64, 20, 1)
+    told = {"told": {"repeated": [3]}, "seen": {"tff": 10}, "handed_on": "s" * 64}
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
-        book.add(segment(folder, 0), "d" * 64, None, 0)
-        book.add(segment(folder, 1), "e" * 64, 17, 3)
+        listed(book)
+        book.add(part(folder, 1, corrupt=3, lost=1, cut_off="ends", **told))
+        book.add(part(folder, 0))
         book.end(("cut off",))
         account = film_journal.read(folder)
         assert account.head == HEAD and account.ending == ("cut off",)
-        assert account.parts == book.account.parts == tuple(book.whole_parts())
-        assert [part.good for part in account.parts] == [None, 17]
+        assert list(account.marks) == MARKS and account.passed == Passed(retimed=1)
+        assert account.in_order == book.account.in_order == list(book.whole_parts())
+        assert [each.number for each in account.in_order] == [0, 1]
         (folder / "joined.mkv").write_bytes(b"film")
         book.finish(folder / "joined.mkv", finish)
     assert film_journal.read(folder).finish == finish
@@ -52,9 +71,10 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
     """Cut anywhere, a journal tells a prefix of what it told; the next line stands by itself."""
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
-        book.add(segment(folder, 0), "d" * 64, None, 0)
-        first = segment(folder, 1)
-        book.add(first, "e" * 64, 17, 3)
+        listed(book)
+        book.add(part(folder, 0))
+        second = part(folder, 1)
+        book.add(second)
     path = folder / film_journal.JOURNAL
     whole = path.read_bytes()
     ends = [at for at in range(len(whole)) if whole[at : at + 1] == b"\n"]
@@ -62,13 +82,15 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
         path.write_bytes(whole[:cut])
         account = film_journal.read(folder)
         lines = sum(end < cut for end in ends)
-        assert (account.head is not None, len(account.parts)) == (lines > 0, max(0, lines - 1))
+        assert (account.head is not None) == (lines > 0)
+        assert len(account.marks) == min(3, max(0, lines - 1))
+        assert (account.passed is not None, len(account.parts)) == (lines > 4, max(0, lines - 5))
     path.write_bytes(b'[1]\n{"state": "segment"}\n"x"\n' + whole)
     assert len(film_journal.read(folder).parts) == 2
-    path.write_bytes(whole[: ends[1] + 20])
+    path.write_bytes(whole[: ends[5] + 20])
     with FilmBook(folder, tmp_path / "r.mkv") as book:
-        book.add(first, "f" * 64, 27, 0)
-    assert [part.digest[0] for part in film_journal.read(folder).parts] == ["d", "f"]
+        book.add(second)
+    assert sorted(film_journal.read(folder).parts) == [0, 1]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -83,57 +105,66 @@ def test_a_torn_line_is_ignored_and_ended(folder: Path, tmp_path: Path) -> None:
 def test_a_line_of_a_segment_that_tells_nothing(
     folder: Path, tmp_path: Path, number: int, word: str, other: str
 ) -> None:
-    """The segments before it are known, those behind it would leave a hole; all are made again."""
+    """That segment is not known, the others are."""
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
         for each in range(3):
-            book.add(segment(folder, each), str(each) * 64, None, 0)
-        book.end(())
+            book.add(part(folder, each))
     path = folder / film_journal.JOURNAL
     lines = path.read_text("utf-8").split("\n")
     assert word in lines[1 + number]
     lines[1 + number] = lines[1 + number].replace(word, other)
     path.write_text("\n".join(lines), "utf-8")
-    account = film_journal.read(folder)
-    assert [part.digest[0] for part in account.parts] == ["0", "1", "2"][:number]
-    assert account.ending is None
-    with FilmBook(folder, tmp_path / "r.mkv") as book:
-        for each in range(number, 3):
-            book.add(segment(folder, each), str(each) * 64, None, 0)
-        book.end(("whole",))
-    account = film_journal.read(folder)
-    assert len(account.parts) == 3 and account.ending == ("whole",)
+    assert sorted(film_journal.read(folder).parts) == sorted({0, 1, 2} - {number})
 
 
-def test_a_segment_made_once_more_replaces_what_was_behind(folder: Path, tmp_path: Path) -> None:
-    """A lost file ends what is whole; made again, its line holds and those behind are gone."""
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_list_of_shots_with_a_hole_is_not_complete(
+    folder: Path, tmp_path: Path, number: int
+) -> None:
+    """It is known up to the hole, and what is told again behind it replaces it."""
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
-        for number in range(3):
-            book.add(segment(folder, number), str(number) * 64, None, 0)
-        book.end(())
-        (folder / "000001.mp4").write_bytes(b"")
-        assert [part.digest[0] for part in book.whole_parts()] == ["0"]
-        book.add(segment(folder, 1), "9" * 64, None, 0)
+        listed(book)
+    path = folder / film_journal.JOURNAL
+    lines = path.read_text("utf-8").split("\n")
+    lines[1 + number] = lines[1 + number][:20]
+    path.write_text("\n".join(lines), "utf-8")
     account = film_journal.read(folder)
-    assert [part.digest[0] for part in account.parts] == ["0", "9"] and account.ending is None
+    assert list(account.marks) == MARKS[:number] and account.passed is None
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        for each in range(number, 3):
+            book.mark(each, MARKS[each])
+        book.marked(Passed())
+    account = film_journal.read(folder)
+    assert list(account.marks) == MARKS and account.passed == Passed()
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.dense()
+    account = film_journal.read(folder)
+    assert (account.dense, account.marks, account.passed) == (True, (), None)
 
 
 def test_a_segment_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
-    """Another byte at the same size ends what is whole; so does a line without a SHA-256."""
+    """One of another byte at the same size, an empty one, and one whose line has no SHA-256 are not
+    whole; the others are, and one that is made again is."""
     with FilmBook(folder, tmp_path / "r.mkv") as book:
         book.begin(HEAD)
-        for number in range(3):
-            book.add(segment(folder, number), str(number) * 64, None, 0)
+        for number in range(4):
+            book.add(part(folder, number))
+        book.end(())
         (folder / "000001.mp4").write_bytes(b"xy")
-        assert [part.digest[0] for part in book.whole_parts()] == ["0"]
+        (folder / "000002.mp4").write_bytes(b"")
+        assert [each.number for each in book.whole_parts()] == [0, 3]
+        book.add(part(folder, 1))
+        assert [each.number for each in book.whole_parts()] == [0, 1, 3]
+        assert film_journal.read(folder).ending is None
     path = folder / film_journal.JOURNAL
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     for line in lines:
         line.pop("sha256", None)
     path.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     with FilmBook(folder, tmp_path / "r.mkv") as book:
-        assert len(book.account.parts) == 3 and not list(book.whole_parts())
+        assert len(book.account.parts) == 4 and not list(book.whole_parts())
 
 
 @pytest.mark.slow
@@ -144,7 +175,7 @@ def test_one_run_at_a_time_and_no_later_version(folder: Path, tmp_path: Path) ->
         with pytest.raises(LockedError, match=r"r\.mkv: another run is at work on it: process"):
             FilmBook(folder, tmp_path / "r.mkv").__enter__()
     path = folder / film_journal.JOURNAL
-    path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": 2'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 3'))
     with pytest.raises(ColorbatchError, match="does not know"):
         film_journal.read(folder)
 
