@@ -121,8 +121,8 @@ def model_options(items: str, threads: str, *more: Decorator) -> Decorator:
             option(
                 "--memory",
                 metavar="SIZE",
-                help=f"Memory to stay within, such as 4G: fewer {items.lower()} are worked on at "
-                "the same time where they are large. Half of what there is without it.",
+                help="Memory to stay within, such as 4G: less is worked on at the "
+                "same time where pictures are large. Half of what there is without it.",
             ),
             *more,
         )

@@ -275,8 +275,8 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     if not spans:
         raise SourceError(f"{one.job.source}: has no pictures in this part")
     whole = _whole(book, maker.stop)
-    maker.found(sum(part.segment.frames for part in whole.values()))
     told, lock = maker.stage("", plan.count, "frame"), threading.Lock()
+    maker.found(sum(part.segment.frames for part in whole.values()))
 
     def progress(frames: int) -> None:  # told from several segments
         with lock:

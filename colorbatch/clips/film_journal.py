@@ -360,21 +360,22 @@ class FilmBook:
         self.publish(made)
 
     def publish(self, made: Path) -> None:
-        """Give the recorded film its name. Raises TargetError."""
+        """Give the recorded film its name, and remove its segments: before that, as nobody comes
+        back for them once it has its name. Raises TargetError."""
         atomic.make_folder(self._target.parent)
+        self.clear(but=made.name)
         atomic.rename(made, self._target)
         atomic.sync_folder(self._target.parent)
-        self.clear()
 
     def tell(self, outcome: Outcome, job: Job) -> None:
         """Record how a run's work on the film ended; for who looks back, not for resuming. Raises
         OutputFullError."""
         self._append(outcome_line(outcome, job))
 
-    def clear(self) -> None:
-        """Remove everything but the journal and the lock."""
+    def clear(self, but: str = "") -> None:
+        """Remove everything but the journal, the lock and a file of this name."""
         for path in self._place.iterdir():
-            if path.name != JOURNAL and not path.name.startswith("film."):
+            if path.name not in (JOURNAL, but) and not path.name.startswith("film."):
                 with contextlib.suppress(OSError):
                     path.unlink()
 

@@ -114,7 +114,6 @@ class FramesClip(FrameJob):
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
         # until the lock was taken, another run may have made some
         one = self._what_is_left(request, journals, lambda: maker.model_sha256)
-        maker.found(one.done)
         return numbered_sink.color_frames(one, maker, journals)
 
     def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:

@@ -47,6 +47,7 @@ def color_frames(one: FrameJob, maker: Maker, journals: Journals) -> FramesOutco
     """
     make_folder(one.plan.folder)
     tally = _Tally(one.plan, maker.failed, maker.stage("", one.plan.count, "frame"))
+    maker.found(one.done)
     work = _SequenceWork(
         one, maker, journals, FrameStyle(maker.engine.mark, maker.settings.saturation)
     )

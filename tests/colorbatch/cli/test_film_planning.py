@@ -102,7 +102,7 @@ def test_the_estimate_needs_no_disk(
     maker = Maker(Engine(str(tiny_model), "cpu"), "", FilmSettings())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     before = set(tmp_path.iterdir())
-    expected = space.of_film(one, maker)
+    expected = space.of_film(one, maker.engine, maker.settings)
     assert set(tmp_path.iterdir()) == before
     color_film(one, maker)
     made = (tmp_path / "r.mkv").stat().st_size

@@ -79,9 +79,15 @@ def test_stills_go_on(place: Path, home: str, more: dict[str, Any]) -> None:
         ("films-plain", "plain.mkv", FilmSettings()),
     ],
 )
-def test_films_go_on(place: Path, home: str, name: str, settings: FilmSettings) -> None:
-    """A film that is whole is known; one that was begun is gone on with, behind its first
-    segment, if what encodes is what it was."""
+def test_films_go_on(
+    place: Path,
+    home: str,
+    name: str,
+    settings: FilmSettings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A film that is whole is known; one that was begun, and cut elsewhere than now, begins again,
+    if what encodes is what it was."""
     asked: dict[str, Any] = {"model": str(place / "tiny.onnx"), "workers": 1, "settings": settings}
     journal = place / home / ".colorbatch" / "films" / name / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
@@ -100,8 +106,10 @@ def test_films_go_on(place: Path, home: str, name: str, settings: FilmSettings) 
         return
     assert (status, reason) == ("colored", "") and after.keys() - before.keys() == {name}
     added = [json.loads(line) for line in journal.read_text("utf-8").splitlines()][len(lines) :]
-    assert [one["name"] for one in added if one["state"] == "segment"] == ["000001.mp4"]
-    assert not [one for one in added if one["state"] == "film"]  # not begun anew
+    assert [one["name"] for one in added if one["state"] == "segment"]
+    assert [one["version"] for one in added if one["state"] == "film"] == [2]
+    [line] = [each.message for each in caplog.records if "begun by an earlier" in each.message]
+    assert line == "half.mkv: begun by an earlier version, which cut it elsewhere; begun anew"
 
 
 @pytest.mark.parametrize(
