@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
 from colorbatch.clips.luma_proof import Proof
+from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.preview import Pair
 from colorbatch.clips.request import ClipRequest
 from colorbatch.job import FilmOutcome, FilmSettings, Job
@@ -36,7 +37,8 @@ class Maker:
     process, None for half of the machine's; anew: do not go on with segments of before; stage: the
     next stage of the work, in words ("" for color itself), how many frames or bytes it has ->
     who is told how many of them are done; found: how many frames an earlier run had made; failed:
-    told of a frame that failed, in a line; stop: asked often."""
+    told of a frame that failed, in a line; stop: asked often; step: makes what sees the color of a
+    shot's frames in order, None for nothing."""
 
     engine: Engine
     model_sha256: str
@@ -49,6 +51,7 @@ class Maker:
     found: Told = lambda frames: None
     failed: Callable[[str], None] = lambda line: None
     stop: Callable[[], bool] = lambda: False
+    step: Callable[[], OrderedStep] | None = None
 
 
 class Clip(Protocol):

@@ -39,7 +39,7 @@ from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
 from colorbatch.clips.shot_list import Mark, Span
-from colorbatch.errors import SourceError, StoppedError
+from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import Glance, IrregularError, tick
 from colorbatch.fs import atomic
 from colorbatch.job import FilmOutcome, FilmSettings, Job
@@ -274,7 +274,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     spans = shot_list.segments_of(marks, plan.span[1])
     if not spans:
         raise SourceError(f"{one.job.source}: has no pictures in this part")
-    whole = _whole(book, maker.stop)
+    whole = _whole(book, spans, maker.stop)
     told, lock = maker.stage("", plan.count, "frame"), threading.Lock()
     maker.found(sum(part.segment.frames for part in whole.values()))
 
@@ -284,7 +284,13 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
 
     def work(job: SegmentJob, source: Open, stop: Callable[[], bool]) -> Part:
         return segment.work(
-            job, maker.settings, maker.engine, source=source, stop=stop, progress=progress
+            job,
+            maker.settings,
+            maker.engine,
+            source=source,
+            step=maker.step,
+            stop=stop,
+            progress=progress,
         )
 
     batch_size, workers, memory = maker.engine.batch_size, maker.workers, maker.memory
@@ -295,7 +301,9 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     def job(span: Span) -> SegmentJob:
         return SegmentJob(plan, span, book.folder, book.owner, limits, sought=not passed.jumps)
 
-    todo = [[job(span) for span in chain] for chain in _chains(spans, whole)]
+    todo = [
+        [job(span) for span in chain] for chain in _chains(spans, whole, maker.step is not None)
+    ]
     with contextlib.closing(chains.run(todo, work, Open, lanes, maker.stop)) as results:
         for _, part in results:
             book.add(part)
@@ -347,9 +355,14 @@ def _until(
         yield glance
 
 
-def _whole(book: FilmBook, stop: Callable[[], bool]) -> dict[int, Part]:
-    """The segments that are there as they were left; the others are forgotten."""
+def _whole(book: FilmBook, spans: Sequence[Span], stop: Callable[[], bool]) -> dict[int, Part]:
+    """The segments that are there as they were left, with what the next one of their shot needs of
+    them; the others are forgotten."""
     whole = {part.number: part for part in book.whole_parts(stop)}
+    for span in reversed(spans):
+        is_needed = span.goes_on and span.number + 1 not in whole
+        if is_needed and span.number in whole and not _hands_on(book, whole[span.number]):
+            del whole[span.number]
     for number, part in sorted(book.account.parts.items()):
         if number not in whole:
             logger.warning("%s: not as it was left; it is made again", part.segment.path)
@@ -358,13 +371,24 @@ def _whole(book: FilmBook, stop: Callable[[], bool]) -> dict[int, Part]:
     return whole
 
 
-def _chains(spans: Sequence[Span], whole: dict[int, Part]) -> list[list[Span]]:
-    """What is to be made, in order: segments of one shot follow each other."""
+def _hands_on(book: FilmBook, part: Part) -> bool:
+    """Whether what a segment has handed on, if anything, is as it was left."""
+    if not part.handed_on:
+        return True
+    try:
+        segment.read_state(book.folder, part.number)
+    except TargetError:
+        return False
+    return True
+
+
+def _chains(spans: Sequence[Span], whole: dict[int, Part], in_order: bool) -> list[list[Span]]:
+    """What is to be made. in_order: whether segments of one shot follow each other."""
     found: list[list[Span]] = []
     for span in spans:
         if span.number in whole:
             continue
-        if span.continues and found and found[-1][-1].number == span.number - 1:
+        if in_order and span.continues and found and found[-1][-1].number == span.number - 1:
             found[-1].append(span)
         else:
             found.append([span])

@@ -8,11 +8,12 @@ else is at work and wherever a run began.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +24,7 @@ from colorbatch.clips import film_frames, film_plan
 from colorbatch.clips.film_frames import Batch
 from colorbatch.clips.film_journal import Part
 from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.render import Model, Way, render
 from colorbatch.clips.shot_list import Span
 from colorbatch.color import Float
@@ -65,26 +67,35 @@ def work(
     model: Model,
     *,
     source: Open | None = None,
+    step: Callable[[], OrderedStep] | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Part:
-    """Make a segment. source: what the one before left open; progress: told how many frames are
-    done more, on another thread. Raises SourceError, TargetError, StoppedError; there is no file
-    then."""
+    """Make a segment. source: what the one before left open; step: makes what sees the color of a
+    shot's frames in order; a shot that began before goes on from the file that the segment before
+    has left (`state_of`). progress: told how many frames are done more, on another thread. Raises
+    SourceError, TargetError, StoppedError; there is no file then."""
     plan, span = job.plan, job.span
+    in_order = None if step is None else InOrder(step())
+    if in_order is not None and span.continues:
+        in_order.step.restore(read_state(job.folder, span.number - 1))
+    lent = in_order.step.ahead if in_order is not None and span.goes_on else 0
     with contextlib.ExitStack() as stack:
         own = source or stack.enter_context(Open())
         sink = _Sink(job, progress)
         stack.push(sink.abandon)
-        frames = own.frames(job, stop)
+        frames = own.frames(job, lent, stop)
         items = film_frames.batches(
             frames, film_frames.frames_at_once(plan, model.batch_size), span.cuts, span.end
         )
         way = Way(items, _viewing(plan, model.size), _finishing(plan, settings), sink.add)
-        render(way, model, job.limits, stop)
+        render(way, model, job.limits, stop, in_order)
         if stop():
             raise StoppedError
-        return sink.close(own)
+        handed_on = ""
+        if in_order is not None and span.goes_on:
+            handed_on = write_state(job, in_order.step.state())
+        return replace(sink.close(own), handed_on=handed_on)
 
 
 def _viewing(plan: FilmPlan, size: tuple[int, int]) -> Callable[[Batch], Loaded[None]]:
@@ -108,6 +119,8 @@ def _finishing(
 ) -> Callable[[Batch, None, Float | None], Colored]:
     def finish(batch: Batch, held: None, ab: Float | None) -> Colored:
         assert ab is not None
+        if batch.beyond:
+            return Colored(batch, ())
         planes = tuple(
             film_frames.colored(frame.planes, one, plan, settings.saturation, frame.fields)
             for frame, one in zip(batch.frames, ab, strict=True)
@@ -115,6 +128,72 @@ def _finishing(
         return Colored(batch, planes)
 
     return finish
+
+
+# --- from segment to segment -------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class InOrder:
+    """An ordered step, as the conductor takes batches through it. See `ordered_step`."""
+
+    step: OrderedStep
+    _sizes: deque[int] = field(default_factory=deque)
+    _ready: list[Float] = field(default_factory=list)
+    _marked: bool = False
+
+    def add(self, item: Batch, lightness: Float, ab: Float) -> list[Float]:
+        if item.beyond and not self._marked:
+            self.step.mark()
+            self._marked = True
+        self._sizes.append(len(ab))
+        for light, one, begins in zip(lightness, ab, item.begins, strict=True):
+            self._ready += self.step.add(light, one, begins)
+        return self._whole()
+
+    def end(self) -> list[Float]:
+        if not self._marked:
+            self.step.mark()
+        self._ready += self.step.end()
+        return self._whole()
+
+    def _whole(self) -> list[Float]:
+        """The batches all of whose frames are ready."""
+        found = []
+        while self._sizes and self._sizes[0] <= len(self._ready):
+            size = self._sizes.popleft()
+            found.append(np.stack(self._ready[:size]))
+            del self._ready[:size]
+        return found
+
+
+def state_of(folder: Path, number: int) -> Path:
+    """The file with what a segment hands on to the next one of its shot: a line with the SHA-256 of
+    what is behind it."""
+    return folder / f"{number:06d}.state"
+
+
+def write_state(job: SegmentJob, state: bytes) -> str:
+    """Write that file; the SHA-256. Raises TargetError."""
+    sha256 = hashlib.sha256(state).hexdigest()
+    with atomic.replacing(state_of(job.folder, job.span.number), owner=job.owner) as file:
+        file.write(f"{sha256}\n".encode() + state)
+    return sha256
+
+
+def read_state(folder: Path, number: int) -> bytes:
+    """What a segment has handed on. Raises TargetError where it is not as it was left."""
+    path = state_of(folder, number)
+    try:
+        told, _, state = atomic.reachable(path).read_bytes().partition(b"\n")
+    except OSError as error:
+        raise TargetError(f"{path}: {error.strerror or error}") from error
+    if hashlib.sha256(state).hexdigest().encode() != told:
+        raise TargetError(f"{path}: is not as it was left", "the same command makes it again")
+    return state
+
+
+# --- how many at a time ------------------------------------------------------------------------
 
 
 def limits_of(
@@ -160,7 +239,8 @@ class Open:
 
     def __init__(self) -> None:
         self._reading: ffmpeg.Reading | None = None
-        self._next: Frame | None = None
+        self._waiting: deque[Frame] = deque()
+        """Frames that were read, and belong to the segments that follow."""
 
     def __enter__(self) -> Open:
         return self
@@ -171,7 +251,8 @@ class Open:
     def _close(self) -> None:
         if self._reading is not None:
             self._reading.close()
-        self._reading = self._next = None
+        self._reading = None
+        self._waiting.clear()
 
     @property
     def ending(self) -> ffmpeg.Ending | None:
@@ -183,24 +264,31 @@ class Open:
         """Undecodable pictures before the first one of the reading."""
         return self._reading.lost if self._reading else 0
 
-    def frames(self, job: SegmentJob, stop: Callable[[], bool]) -> Iterator[Frame]:
-        """The frames of a segment, the last as long as the plan's span lets it. Raises SourceError,
-        and StoppedError while they are sought."""
+    def frames(self, job: SegmentJob, lent: int, stop: Callable[[], bool]) -> Iterator[Frame]:
+        """The frames of a segment, the last as long as the plan's span lets it; behind them so many
+        that are lent, as far as its shot goes on. Raises SourceError, and StoppedError while they
+        are sought."""
+        span = job.span
         if not self._is_at(job):
             self._seek(job, stop)
         assert self._reading is not None
-        first, self._next = self._next, None
-        ahead = [] if first is None else [first]
-        wanted = itertools.chain(ahead, self._reading)
-        for frame in film_plan.within(wanted, job.plan.span, job.plan.step):
-            if job.span.end is not None and frame.pts >= job.span.end:
-                self._next = frame
-                return
+        known, self._waiting = self._waiting, deque()
+        read_again = (known.popleft() for _ in range(len(known)))
+        frames = itertools.chain(read_again, self._reading)
+        for frame in film_plan.within(frames, job.plan.span, job.plan.step):
+            if span.end is not None and frame.pts >= span.end:
+                self._waiting.append(frame)
+                is_of_shot = span.shot_end is None or frame.pts < span.shot_end
+                if len(self._waiting) > lent or not is_of_shot:
+                    break
             yield frame
+            if lent and len(self._waiting) == lent:
+                break
+        self._waiting.extend(known)
 
     def _is_at(self, job: SegmentJob) -> bool:
         """Whether the frame that comes next is the segment's first."""
-        return job.span.number > 0 and self._next is not None and _is_first(self._next, job.span)
+        return job.span.number > 0 and bool(self._waiting) and _is_first(self._waiting[0], job.span)
 
     def _seek(self, job: SegmentJob, stop: Callable[[], bool]) -> None:
         """Open the source before the segment. It is sought; where another frame is there, it is
@@ -217,9 +305,9 @@ class Open:
                 if stop():
                     raise StoppedError
                 if frame.pts >= span.begin:
-                    self._next = frame
+                    self._waiting.append(frame)
                     break
-            if self._next is not None and _is_first(self._next, span):
+            if self._waiting and _is_first(self._waiting[0], span):
                 return
             self._close()
         raise OtherPicturesError(f"{plan.film.path}: gives other pictures than before")

@@ -59,6 +59,11 @@ class Span:
         """Whether it begins within a shot."""
         return self.begin not in self.cuts
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether its last shot goes on in the next one."""
+        return self.end is not None and self.end != self.shot_end
+
 
 def segments_of(marks: Sequence[Mark], end: int | None = None) -> tuple[Span, ...]:
     """The segments that all of a clip's marks make, in order. end: the tick behind the last frame,
