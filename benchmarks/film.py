@@ -15,6 +15,7 @@ second, peak memory, the ratios of the rounds and the goals beside them. The way
 - `transcode`: decoding (on a thread of its own) and encoding with PyAV. What it reads is our own
   result, as there is chroma to encode in it; codec, settings and threads are ours everywhere.
 - `inference`: the model alone, in batches.
+- `shots`: the pass that finds where shots and segments begin, before any color. It is part of ours.
 
 The limit is 1 / (transcode time + inference time) per frame, without the start of the process.
 Ratios are of whole processes to whole processes, and of work without start to work without start.
@@ -48,7 +49,7 @@ from clocks import Clock, Work, model, run_python
 
 Plane = npt.NDArray[np.uint8]
 BATCH = 8
-GOAL_LOOP, GOAL_LIMIT = 1.5, 0.8
+GOAL_LOOP, GOAL_LIMIT, GOAL_SHOTS = 1.5, 0.8, 0.1
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ class Set:
 
     @property
     def suffix(self) -> str:
-        return ".mkv" if self.codec == "ffv1" else ".mp4"
+        return {"ffv1": ".mkv", "prores_ks": ".mov"}.get(self.codec, ".mp4")
+
+    @property
+    def pix_fmt(self) -> str:
+        return "yuv422p10le" if self.codec == "prores_ks" else "yuv420p"
 
 
 SETS = (
@@ -70,8 +75,13 @@ SETS = (
     Set("540p FFV1", (540, 960), "ffv1", 300),
     Set("1080p x264", (1080, 1920), "libx264", 120),
     Set("1080p FFV1", (1080, 1920), "ffv1", 120),
+    Set("1080p ProRes", (1080, 1920), "prores_ks", 120),
 )
-OPTIONS = {"libx264": {"crf": "16", "preset": "veryfast"}, "ffv1": {"level": "3", "g": "1"}}
+OPTIONS: dict[str, dict[str, str]] = {
+    "libx264": {"crf": "16", "preset": "veryfast"},
+    "ffv1": {"level": "3", "g": "1"},
+    "prores_ks": {},
+}
 """Those of the sources."""
 LONG = Set("320x180", (180, 320), "libx264", 0)
 
@@ -100,12 +110,14 @@ def make(clip: Path, target: Path, chosen: Set, count: int, rate: int = 24) -> N
     height, width = chosen.size
     with av.open(str(target), "w") as container:
         stream: Any = container.add_stream(chosen.codec, rate=rate, options=OPTIONS[chosen.codec])
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, chosen.pix_fmt
         stream.codec_context.color_range = ColorRange.JPEG
         stream.codec_context.colorspace = Colorspace.ITU601
         neutral = np.full((height // 2, width), 128, np.uint8)
         for index, luma in enumerate(itertools.islice(lumas(clip, chosen.size), count)):
             frame = av.VideoFrame.from_ndarray(np.vstack([luma, neutral]), "yuv420p")
+            if chosen.pix_fmt != "yuv420p":
+                frame = frame.reformat(format=chosen.pix_fmt)
             frame.pts, frame.time_base = index, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -246,11 +258,35 @@ def inference(source: Path, target: Path) -> Work:
     return clock.stop()
 
 
+def shots(source: Path, target: Path) -> Work:
+    """Where shots and segments begin: the pass alone."""
+    import cv2
+
+    from colorbatch import ffmpeg
+    from colorbatch.clips import film_frames, film_plan, shot_list
+    from colorbatch.job import FilmSettings
+
+    cv2.setNumThreads(1)  # as in a run
+    plan = film_plan.plan_film(ffmpeg.probe(source), FilmSettings())
+    clock = Clock()
+    with plan.footage.glances() as glances:
+        found = shot_list.marks(
+            glances,
+            lambda planes: film_frames.shot_view(planes, plan),
+            plan.film.video.time_base,
+            sparse=glances.sparse,
+        )
+        if not list(found):
+            raise SystemExit(f"{source}: has no pictures")
+    return clock.stop()
+
+
 WAYS: dict[str, Callable[[Path, Path], Work]] = {
     "ours, warm": library,
     "loop": loop,
     "transcode": transcode,
     "inference": inference,
+    "shots": shots,
 }
 
 
@@ -327,6 +363,13 @@ def show(chosen: Set, count: int, runs: dict[str, list[Run]]) -> None:
         both = zip(runs["transcode"], runs["inference"], strict=True)
         limit = [getattr(one, part) + getattr(other, part) for one, other in both]
         _ratio("limit", name, own, limit, GOAL_LIMIT)
+    ours_cpu = [run.cpu for run in runs["ours, warm"]]
+    shares = [run.cpu / own for run, own in zip(runs["shots"], ours_cpu, strict=True)]
+    each = " ".join(f"{share:.3f}" for share in shares)
+    print(
+        f"  shots / ours, without start, CPU seconds: {statistics.median(shares):.3f}  (goal at most "
+        f"{GOAL_SHOTS}; rounds {each})"
+    )
     sys.stdout.flush()
 
 
