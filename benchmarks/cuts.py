@@ -204,7 +204,7 @@ def sparsely(frames: Sequence[Picture]) -> list[int]:
 
     def view(planes: ffmpeg.Planes) -> Codes:
         assert planes.luma is not None
-        return np.rint(network_view(planes.luma, shots.SEEN) * 2.55).astype(np.uint8)
+        return np.asarray(np.rint(network_view(planes.luma, shots.SEEN) * 2.55), np.uint8)
 
     passed = (Glance(number, functools.partial(picture, number)) for number in range(len(frames)))
     found = shot_list.marks(passed, view, Fraction(1, 24), sparse=True)

@@ -367,8 +367,8 @@ def show(chosen: Set, count: int, runs: dict[str, list[Run]]) -> None:
     shares = [run.cpu / own for run, own in zip(runs["shots"], ours_cpu, strict=True)]
     each = " ".join(f"{share:.3f}" for share in shares)
     print(
-        f"  shots / ours, without start, CPU seconds: {statistics.median(shares):.3f}  (goal at most "
-        f"{GOAL_SHOTS}; rounds {each})"
+        f"  shots / ours, without start, CPU seconds: {statistics.median(shares):.3f}  "
+        f"(goal at most {GOAL_SHOTS}; rounds {each})"
     )
     sys.stdout.flush()
 

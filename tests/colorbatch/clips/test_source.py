@@ -172,6 +172,35 @@ def test_near_a_tick_is_a_frame_of_it(case: Case) -> None:
             assert next(reading).planes.digest() in case.digests
 
 
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_glance_is_a_frame(case: Case, dense: bool) -> None:
+    """At the same ticks, from any of them on; a picture that is asked for, in any order and twice,
+    is that of the frame, and one that nobody asks for costs nothing where pictures stand alone."""
+    whole = read(case.source)
+    for at in (0, 1, MIDDLE, COUNT - 1):
+        with case.source.glances(whole[at].pts, dense=dense) as glances:
+            found = list(glances)
+            assert glances.sparse == (not dense and case.source.film.path.suffix != ".mp4")
+            assert [one.pts for one in found] == [one.pts for one in whole[at:]]
+            for one, frame in [*zip(found, whole[at:], strict=True)][::-2] * 2:
+                picture = one.picture()
+                assert picture is not None and picture.digest() == frame.planes.digest()
+        assert list(glances) == []
+
+
+def test_a_glance_at_damage_shows_nothing(case: Case) -> None:
+    """And those around it are as they were."""
+    if case.source.film.path.suffix == ".mp4":
+        pytest.skip("has no check sums, and pictures build upon each other")
+    whole = read(case.source)
+    case.damage()
+    with case.source.glances() as glances:
+        found = [one.picture() for one in glances]
+    for number, (picture, frame) in enumerate(zip(found, whole, strict=True)):
+        assert (picture is None) == (number == MIDDLE)
+        assert picture is None or picture.digest() == frame.planes.digest()
+
+
 def test_the_ending_is_known_at_the_end(case: Case) -> None:
     """Not before; what was read is counted, and the source is whole."""
     with case.source.frames() as reading:

@@ -312,3 +312,65 @@ def test_leaving_early_ends_the_threads():
     next(results)
     results.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("colorbatch")]
+
+
+class Sums:
+    """As it says: chroma of an item and of the `ahead` behind it."""
+
+    def __init__(self, ahead):
+        self.ahead, self.waiting, self.seen = ahead, [], []
+
+    def add(self, item, lightness, ab):
+        assert (lightness == item).all()
+        self.seen.append(item)
+        self.waiting.append(ab)
+        return [self._next()] if len(self.waiting) > self.ahead else []
+
+    def end(self):
+        return [self._next() for _ in range(len(self.waiting))]
+
+    def _next(self):
+        made = np.sum(self.waiting, axis=0)
+        self.waiting.pop(0)
+        return made
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5, 100])
+@pytest.mark.parametrize(("in_flight", "memory"), [(1, None), (3, 2), (20, None)])
+def test_a_step_between_sees_items_in_order_and_ahead(ahead, in_flight, memory):
+    """However many it waits for, and however little may be held: each item gets what it said."""
+    step = Sums(ahead)
+    limits = Limits(3, in_flight, 4, memory)
+    done = list(run(range(30), load, double, keep, limits, cost=lambda item: 1, ordered=step))
+    assert step.seen == list(range(30))
+    assert [one.item for one in done] == list(range(30))
+    assert [one.result for one in done] == [
+        2.0 * sum(range(item, min(30, item + ahead + 1))) for item in range(30)
+    ]
+
+
+def test_items_that_no_step_sees_keep_their_place():
+    """Failed ones, and those without lightness."""
+
+    def read(item):
+        if item % 5 == 2:
+            raise ValueError(item)
+        return load(item) if item % 3 else Loaded(item, None)
+
+    step = Sums(4)
+    done = list(run(range(20), read, double, keep, LIMITS, ordered=step))
+    assert [one.item for one in done] == list(range(20))
+    assert [one.item for one in done if one.error] == [2, 7, 12, 17]
+    seen = [item for item in range(20) if item % 5 != 2 and item % 3]
+    assert step.seen == seen
+    for one in done:
+        if one.item in seen:
+            at = seen.index(one.item)
+            assert one.result == 2.0 * sum(seen[at : at + 5])
+
+
+def test_a_stop_drops_what_waits_for_others():
+    """It ends, though the step between still holds items."""
+    step, asked = Sums(8), iter(range(1000))
+    done = list(run(range(500), load, double, keep, LIMITS, lambda: next(asked) > 20, ordered=step))
+    assert [one.item for one in done] == list(range(len(done))) and len(done) < 500
