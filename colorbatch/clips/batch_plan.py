@@ -26,7 +26,7 @@ from colorbatch.errors import (
     one_line,
     reason_of,
 )
-from colorbatch.ffmpeg import Film, tick
+from colorbatch.ffmpeg import Film, codec_of, tick
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files, targets
 from colorbatch.inputs.clip_files import FoundClips
@@ -335,8 +335,10 @@ def _warnings(plan: FilmPlan) -> list[str]:
     step = tick(plan.container, base)
     if (base / step).denominator != 1:
         found.append(f"times are rounded to {float(step * 1000):g} ms, as {plan.container} counts")
-    if plan.made.levels == "full" and plan.encoding.codec.startswith("prores"):
-        found.append("its levels are full, which ProRes cannot tell: players show it otherwise")
+    if plan.made.levels == "full" and not (codec := codec_of(plan.encoding.codec)).levels_told:
+        found.append(
+            f"its levels are full, which {codec.title} cannot tell: players show it otherwise"
+        )
     if fit.bits_lost:
         found.append(f"{fit.bits_lost} bits of depth are lost")
     if fit.chroma_lost:

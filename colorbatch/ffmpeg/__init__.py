@@ -7,16 +7,7 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 
 import av
 
-from colorbatch.ffmpeg.codecs import (
-    EncoderSettings,
-    Fit,
-    Plan,
-    encoders,
-    formats_of,
-    not_kept,
-    plan,
-    result_format,
-)
+from colorbatch.ffmpeg.codecs import codec_of, encoder_named, encoders, formats_of
 from colorbatch.ffmpeg.containers import Refusal, container_of, refused, tick
 from colorbatch.ffmpeg.decode import Ending, Frame, Frames, Reading, frames
 from colorbatch.ffmpeg.encode import Segment, SegmentWriter, check
@@ -34,6 +25,7 @@ from colorbatch.ffmpeg.film_facts import (
 from colorbatch.ffmpeg.mux import Muxed, join
 from colorbatch.ffmpeg.output import Nowhere
 from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
+from colorbatch.ffmpeg.plan import EncoderSettings, Fit, Plan, not_kept, plan, result_format
 from colorbatch.ffmpeg.probe import probe, sound_of
 
 LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
@@ -64,7 +56,9 @@ __all__ = [
     "StreamInfo",
     "VideoInfo",
     "check",
+    "codec_of",
     "container_of",
+    "encoder_named",
     "encoders",
     "formats_of",
     "frames",

@@ -20,7 +20,7 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from colorbatch.ffmpeg.codecs import formats_of, quieten
+from colorbatch.ffmpeg.codecs import encoder_named, formats_of, quieten
 from colorbatch.ffmpeg.film_facts import MUXERS, Film, StreamInfo
 from colorbatch.ffmpeg.opening import dumped, opened, packets_of
 
@@ -168,10 +168,7 @@ def _add_encoder(output: OutputContainer, codec: str) -> Stream:
     stream.height, stream.width = TRIAL_SIZE
     stream.pix_fmt = formats_of(codec)[0].name if formats_of(codec) else "yuv420p"
     stream.codec_context.color_range = 2  # JPEG knows no other
-    if codec == "dnxhd":
-        stream.options = {"profile": "dnxhr_sq"}
-    if codec == "libx265":
-        stream.options = {"x265-params": "log-level=none"}
+    stream.options = dict(encoder_named(codec).trial)
     return stream
 
 

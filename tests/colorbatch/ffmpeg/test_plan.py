@@ -28,7 +28,7 @@ from colorbatch.ffmpeg import (
     refused,
     result_format,
 )
-from colorbatch.ffmpeg.ffv1 import slices
+from colorbatch.ffmpeg.codecs.ffv1 import slices
 
 
 @pytest.fixture
