@@ -25,7 +25,6 @@ from colorbatch.ffmpeg.film_facts import MUXERS, Film, StreamInfo
 from colorbatch.ffmpeg.opening import dumped, opened, packets_of
 
 MILLISECOND = Fraction(1, 1000)
-TRIAL_SIZE = (128, 256)
 EARLY = 2000
 """So many packets of the source are looked at for the first one of each stream."""
 
@@ -165,10 +164,11 @@ def _add_encoder(output: OutputContainer, codec: str) -> Stream:
     quieten(codec)
     stream = output.add_stream(codec, rate=25)
     assert isinstance(stream, VideoStream)
-    stream.height, stream.width = TRIAL_SIZE
+    row = encoder_named(codec)
+    stream.height, stream.width = row.trial_size
     stream.pix_fmt = formats_of(codec)[0].name if formats_of(codec) else "yuv420p"
     stream.codec_context.color_range = 2  # JPEG knows no other
-    stream.options = dict(encoder_named(codec).trial)
+    stream.options = dict(row.trial)
     return stream
 
 

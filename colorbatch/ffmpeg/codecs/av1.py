@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colorbatch.ffmpeg.codecs.record import (
+    TRIAL_SIZE,
     Codec,
     Encoder,
     all_formats,
@@ -36,6 +37,7 @@ AV1 = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         # it writes pages to stderr, past libav's log
         environment=(("SVT_LOG", "1"),),
     ),

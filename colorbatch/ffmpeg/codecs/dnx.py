@@ -3,7 +3,14 @@ codec for all."""
 
 from __future__ import annotations
 
-from colorbatch.ffmpeg.codecs.record import Codec, Encoder, Options, any_size, keeps_none
+from colorbatch.ffmpeg.codecs.record import (
+    TRIAL_SIZE,
+    Codec,
+    Encoder,
+    Options,
+    any_size,
+    keeps_none,
+)
 from colorbatch.ffmpeg.film_facts import VideoInfo
 from colorbatch.ffmpeg.pixel_formats import PixelFormat
 
@@ -56,6 +63,7 @@ DNXHR = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(("profile", "dnxhr_sq"),),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )

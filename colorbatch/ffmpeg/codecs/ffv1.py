@@ -14,7 +14,14 @@ from fractions import Fraction
 
 import av
 
-from colorbatch.ffmpeg.codecs.record import Codec, Encoder, Options, all_formats, keeps_none
+from colorbatch.ffmpeg.codecs.record import (
+    TRIAL_SIZE,
+    Codec,
+    Encoder,
+    Options,
+    all_formats,
+    keeps_none,
+)
 from colorbatch.ffmpeg.film_facts import VideoInfo
 
 FOOTER = 8
@@ -103,6 +110,7 @@ FFV1 = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )

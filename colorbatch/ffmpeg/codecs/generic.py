@@ -10,6 +10,7 @@ from __future__ import annotations
 from av.codec import Codec as AvCodec
 
 from colorbatch.ffmpeg.codecs.record import (
+    TRIAL_SIZE,
     Codec,
     Encoder,
     all_formats,
@@ -59,5 +60,6 @@ def generic_encoder(name: str) -> Encoder:
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from colorbatch.ffmpeg.codecs.record import (
     FIELDS,
+    TRIAL_SIZE,
     Codec,
     Encoder,
     Options,
@@ -66,6 +67,7 @@ H264 = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )
@@ -86,7 +88,8 @@ HEVC = Codec(
         least=(1, 1),
         even_sizes=True,
         converts_rgb=False,
-        unread=frozenset(),
+        # layers of transparency, which PyAV's x265 is built without
+        unread=frozenset({"yuva420p", "yuva420p10"}),
         field_flags="",
         options=_options_of_x265,
         formats_at=all_formats,
@@ -94,6 +97,7 @@ HEVC = Codec(
         kept=_kept_by_x265,
         mp4_tag="hvc1",  # the name that Apple's players know
         trial=(("x265-params", "log-level=none"),),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )

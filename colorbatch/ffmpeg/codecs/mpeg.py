@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from colorbatch.ffmpeg.codecs.record import (
     FIELDS,
+    TRIAL_SIZE,
     Codec,
     Encoder,
     all_formats,
@@ -38,6 +39,7 @@ MPEG2 = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )
@@ -66,6 +68,7 @@ MPEG4 = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )
@@ -80,7 +83,7 @@ DV = Codec(
     encoder=Encoder(
         name="dvvideo",
         native=frozenset(),
-        containers=("mkv",),
+        containers=("mov",),
         lossless=False,
         intra=True,
         least=(1, 1),
@@ -94,6 +97,7 @@ DV = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=(576, 720),  # it knows few,
         environment=(),
     ),
 )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from colorbatch.ffmpeg.codecs.record import Codec, Encoder, Options, any_size, keeps_none
+from colorbatch.ffmpeg.codecs.record import (
+    TRIAL_SIZE,
+    Codec,
+    Encoder,
+    Options,
+    any_size,
+    keeps_none,
+)
 from colorbatch.ffmpeg.film_facts import VideoInfo
 from colorbatch.ffmpeg.pixel_formats import PixelFormat
 
@@ -57,6 +64,7 @@ PRORES = Codec(
         kept=keeps_none,
         mp4_tag="",
         trial=(),
+        trial_size=TRIAL_SIZE,
         environment=(),
     ),
 )

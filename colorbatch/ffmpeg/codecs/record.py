@@ -17,6 +17,8 @@ from colorbatch.ffmpeg.pixel_formats import PixelFormat
 
 Options = tuple[tuple[str, str], ...]
 """An encoder's own options, in order; of a name that comes twice the later one wins."""
+TRIAL_SIZE = (128, 256)
+"""What most take, (H, W): no odd size, and not too small for any."""
 FIELDS = "+ildct+ilme"
 """libav's flags for coding fields as fields, in the transform and in the prediction."""
 
@@ -34,7 +36,8 @@ class Encoder:
     picture, (H, W). even_sizes: whether it takes no picture whose last column or row of chroma
     would be half a sample. converts_rgb: whether it turns packed RGB into Y'CbCr by its own rule.
     unread: pixel formats, by libav's names without byte order, that are taken only where they are
-    asked for, because players in use or libav's decoder do not read them as they were. field_flags:
+    asked for, because players in use or libav's decoder do not read them as they were, or not every
+    build of the encoder takes them. field_flags:
     libav's flags with which it codes a film of fields as fields, "" where it keeps the mark only.
 
     options: those that a result gets unless they are given, by the source's pictures. formats_at:
@@ -43,8 +46,8 @@ class Encoder:
 
     kept: what of the pictures' side data the options (name to value) tell the encoder, by the names
     of `side_data`. mp4_tag: the sample entry's name in MOV and MP4, "" for the muxer's choice.
-    trial: options with which it makes pictures of no film, for a muxer to judge. environment:
-    variables that it obeys beside its options.
+    trial, trial_size: options with which it makes pictures of no film, for a muxer to judge, and
+    their size (H, W). environment: variables that it obeys beside its options.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Encoder:
     kept: Callable[[Mapping[str, str]], frozenset[str]]
     mp4_tag: str
     trial: Options
+    trial_size: tuple[int, int]
     environment: Options
 
     @property
