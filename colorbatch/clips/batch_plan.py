@@ -335,7 +335,9 @@ def _warnings(plan: FilmPlan) -> list[str]:
     step = tick(plan.container, base)
     if (base / step).denominator != 1:
         found.append(f"times are rounded to {float(step * 1000):g} ms, as {plan.container} counts")
-    if plan.made.levels == "full" and not (codec := codec_of(plan.encoding.codec)).levels_told:
+    codec = codec_of(plan.encoding.codec)
+    full = plan.made.levels == "full" and fit.pixels.kind == "yuv"
+    if full and plan.container not in codec.levels_told:
         found.append(
             f"its levels are full, which {codec.title} cannot tell: players show it otherwise"
         )

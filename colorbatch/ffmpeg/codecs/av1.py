@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colorbatch.ffmpeg.codecs.record import (
+    ANYWHERE,
     TRIAL_SIZE,
     Codec,
     Encoder,
@@ -16,7 +17,7 @@ AV1 = Codec(
     name="av1",
     title="AV1",
     fields_told=False,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="",
     alpha_decoder="",
     intact=None,

@@ -4,6 +4,7 @@ codec for all."""
 from __future__ import annotations
 
 from colorbatch.ffmpeg.codecs.record import (
+    ANYWHERE,
     TRIAL_SIZE,
     Codec,
     Encoder,
@@ -42,7 +43,7 @@ DNXHR = Codec(
     name="dnxhd",
     title="DNxHR",
     fields_told=True,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="bt709",
     alpha_decoder="",
     intact=None,

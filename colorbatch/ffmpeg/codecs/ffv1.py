@@ -15,6 +15,7 @@ from fractions import Fraction
 import av
 
 from colorbatch.ffmpeg.codecs.record import (
+    ANYWHERE,
     TRIAL_SIZE,
     Codec,
     Encoder,
@@ -87,7 +88,7 @@ FFV1 = Codec(
     name="ffv1",
     title="FFV1",
     fields_told=False,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="",
     alpha_decoder="",
     intact=intact,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from av.codec import Codec as AvCodec
 
 from colorbatch.ffmpeg.codecs.record import (
+    ANYWHERE,
     TRIAL_SIZE,
     Codec,
     Encoder,
@@ -30,7 +31,7 @@ def generic_codec(name: str) -> Codec:
         name=name,
         title=name,
         fields_told=False,
-        levels_told=True,
+        levels_told=ANYWHERE,
         matrix="",
         alpha_decoder="",
         intact=None,

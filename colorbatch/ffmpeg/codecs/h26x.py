@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from colorbatch.ffmpeg.codecs.record import (
+    ANYWHERE,
     FIELDS,
     TRIAL_SIZE,
     Codec,
@@ -46,7 +47,7 @@ H264 = Codec(
     name="h264",
     title="H.264",
     fields_told=True,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="",
     alpha_decoder="",
     intact=None,
@@ -75,7 +76,7 @@ HEVC = Codec(
     name="hevc",
     title="H.265",
     fields_told=False,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="",
     alpha_decoder="",
     intact=None,

@@ -3,14 +3,14 @@ their encoders gets it as libav makes it (`generic`)."""
 
 from __future__ import annotations
 
-from colorbatch.ffmpeg.codecs.record import Codec
+from colorbatch.ffmpeg.codecs.record import ANYWHERE, Codec
 
 TELLING_FIELDS = tuple(
     Codec(
         name=name,
         title=title,
         fields_told=True,
-        levels_told=True,
+        levels_told=ANYWHERE,
         matrix="",
         alpha_decoder="",
         intact=None,
@@ -31,7 +31,7 @@ ALPHA_BESIDE = tuple(
         name=name,
         title=name.upper(),
         fields_told=False,
-        levels_told=True,
+        levels_told=ANYWHERE,
         matrix="",
         alpha_decoder=decoder,
         intact=None,
@@ -45,7 +45,7 @@ MJPEG = Codec(
     name="mjpeg",
     title="Motion JPEG",
     fields_told=False,
-    levels_told=True,
+    levels_told=ANYWHERE,
     matrix="bt601",  # JFIF 1.02
     alpha_decoder="",
     intact=None,

@@ -12,11 +12,13 @@ from typing import Literal
 from av.codec import Codec as AvCodec
 from av.codec.codec import Capabilities
 
-from colorbatch.ffmpeg.film_facts import VideoInfo
+from colorbatch.ffmpeg.film_facts import MUXERS, VideoInfo
 from colorbatch.ffmpeg.pixel_formats import PixelFormat
 
 Options = tuple[tuple[str, str], ...]
 """An encoder's own options, in order; of a name that comes twice the later one wins."""
+ANYWHERE = frozenset(MUXERS)
+"""All containers."""
 TRIAL_SIZE = (128, 256)
 """What most take, (H, W): no odd size, and not too small for any."""
 FIELDS = "+ildct+ilme"
@@ -81,9 +83,10 @@ class Codec:
     """A codec by libav's name, whoever writes it.
 
     title: what people call it. fields_told: whether each picture says how its fields are. Others
-    may say that one is interlaced, but where they do not, that means nothing. levels_told: whether
-    pictures of full range can be told from others, by the codec or its container. matrix: the one
-    that its decoders know, whatever the container's tags say, "" where they believe these.
+    may say that one is interlaced, but where they do not, that means nothing. levels_told: the
+    containers in which Y'CbCr of full range is told from other, by the codec or by the container
+    where players believe that. matrix: the one that its decoders know, whatever the container's
+    tags say, "" where they believe these.
 
     alpha_decoder: of a codec whose transparency is a second film beside its packets (BlockAdditions
     with the AlphaMode of RFC 9559, 5.1.4.1.28.4) the decoder that reads it, as libav's own passes
@@ -94,7 +97,7 @@ class Codec:
     name: str
     title: str
     fields_told: bool
-    levels_told: bool
+    levels_told: frozenset[str]
     matrix: Literal["", "bt601", "bt709"]
     alpha_decoder: str
     intact: Callable[[bytes], bool] | None

@@ -164,6 +164,31 @@ def test_a_small_film_comes_back_as_promised(
             _compare(planes, frame.planes, facts.depth, video.pixels.depth, row.lossless)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITTEN)
+def test_full_range_is_told_where_the_row_says_so(
+    make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    """Of Y'CbCr, in every container that takes the codec."""
+    codec = WRITTEN[name]
+    row, times = codec.encoder, EVEN if name in LISTED_RATES else Times()
+    assert row is not None
+    facts = next(each for each in formats_of(name) if each.kind == "yuv")
+    film = _film(make_clip, row.trial_size, times, facts, codec.matrix)
+    color = replace(film.video.color, range=2)
+    film = replace(film, video=replace(film.video, color=color))
+    encoding = plan(film, codec=name, pix_fmt=facts.name).encoding
+    with SegmentWriter(tmp_path / f"segment.{encoding.segment_container}", encoding) as writer:
+        for number, pts in enumerate(times.pts):
+            writer.write(picture(facts, row.trial_size, number), pts, times.step)
+        segment = writer.close()
+    for kind in MUXERS:
+        if not refused(film, kind, name):
+            join([segment], film, tmp_path / f"result.{kind}", encoding)
+            told = probe(tmp_path / f"result.{kind}").video.color.range == 2
+            assert told or kind not in codec.levels_told, kind
+
+
 def _film(
     make_clip: Callable[..., Path],
     size: tuple[int, int],
