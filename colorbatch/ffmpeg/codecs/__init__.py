@@ -20,6 +20,7 @@ from colorbatch.ffmpeg.codecs.dnx import DNXHR
 from colorbatch.ffmpeg.codecs.ffv1 import FFV1
 from colorbatch.ffmpeg.codecs.generic import generic_codec, generic_encoder
 from colorbatch.ffmpeg.codecs.h26x import H264, HEVC
+from colorbatch.ffmpeg.codecs.jpeg2000 import JPEG2000
 from colorbatch.ffmpeg.codecs.mpeg import DV, MPEG2, MPEG4
 from colorbatch.ffmpeg.codecs.prores import PRORES
 from colorbatch.ffmpeg.codecs.read_only import ALPHA_BESIDE, MJPEG, TELLING_FIELDS
@@ -50,6 +51,7 @@ CODECS: tuple[Codec, ...] = (
     H264,
     HEVC,
     AV1,
+    JPEG2000,
     MPEG2,
     MPEG4,
     DV,
