@@ -8,7 +8,7 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 import av
 
 from colorbatch.ffmpeg.codecs import codec_of, encoder_named, encoders, formats_of
-from colorbatch.ffmpeg.containers import Refusal, container_of, refused, tick
+from colorbatch.ffmpeg.containers import CONTAINERS, Refusal, container_of, refused, tick
 from colorbatch.ffmpeg.decode import Ending, Frame, Frames, Reading, frames
 from colorbatch.ffmpeg.encode import Segment, SegmentWriter, check
 from colorbatch.ffmpeg.film_facts import (
@@ -32,6 +32,7 @@ LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 """What encodes; a film is gone on with by the same only."""
 
 __all__ = [
+    "CONTAINERS",
     "LIBRARY",
     "NUMBERED",
     "Chapter",

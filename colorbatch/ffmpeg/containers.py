@@ -61,10 +61,13 @@ class Refusal:
     reason: str
 
 
+CONTAINERS = {f".{name}": name for name in MUXERS} | {".m4v": "mp4"}
+"""Suffix of what can be written -> the container that it asks for: "mkv", "mov" or "mp4"."""
+
+
 def container_of(name: str) -> str:
-    """The container that a file name's suffix asks for: "mkv", "mov", "mp4", or ""."""
-    suffix = name.lower().rpartition(".")[2]
-    return {"m4v": "mp4"}.get(suffix, suffix if suffix in MUXERS else "")
+    """The container that a file name's suffix asks for, or ""."""
+    return CONTAINERS.get(f".{name.lower().rpartition('.')[2]}", "")
 
 
 def tick(container: str, time_base: Fraction) -> Fraction:

@@ -28,6 +28,7 @@ from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 from colorbatch.stills import batch
 from colorbatch.stills.forecast import HOW_TO_TIME, Forecast, choose
+from colorbatch.stills.names import PICTURES
 from colorbatch.stills.request import PictureRequest
 
 
@@ -192,6 +193,7 @@ def jobs_of(request: PictureRequest, passed_over: Counter[str] | None = None) ->
     jobs = picture_files.plan_jobs(
         request.sources,
         request.output,
+        PICTURES,
         suffix=request.suffix,
         new_suffix=request.new_suffix,
         patterns=Patterns(request.include, request.exclude),
