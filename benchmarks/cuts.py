@@ -32,7 +32,7 @@ from colorbatch.clips import shot_list, shots
 from colorbatch.color import Codes, network_view, resize_area
 from colorbatch.ffmpeg import Glance
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
+from training.folders import find_photographs
 
 Picture = npt.NDArray[Any]
 """(H, W), luma codes as float32."""
@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # as in a run, where every thread has its own frame
-    paths = find_pictures(arguments.folder)
+    paths = find_photographs(arguments.folder)
     films: dict[str, list[Film]] = {}
     for index, kind in enumerate(KINDS):
         rngs = [np.random.default_rng([arguments.seed, index, n]) for n in range(arguments.films)]

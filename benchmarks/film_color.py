@@ -30,7 +30,7 @@ from colorbatch import color
 from colorbatch.color import chroma, ycbcr
 from colorbatch.color.ycbcr import Encoding
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
+from training.folders import find_photographs
 
 Array = npt.NDArray[Any]
 FORMATS = {
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=21)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # as in a batch, where every core has its own frame
-    paths = find_pictures(arguments.folder)
+    paths = find_photographs(arguments.folder)
     chosen = paths[:: max(1, len(paths) // arguments.count)][: arguments.count]
     photographs = [np.asarray(load_rgb(path), np.uint8) for path in chosen]
     print_speed(photographs, arguments.rounds)

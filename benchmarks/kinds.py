@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from colorbatch.color import classify
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
+from training.folders import find_photographs
 
 Picture = npt.NDArray[np.float64]
 """(H, W, 3), encoded sRGB in [0, 1]."""
@@ -387,7 +387,7 @@ def main() -> None:
     parser.add_argument("--errors", type=Path, help="a folder for the pictures told wrong")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # as in a batch, where every core has its own picture
-    paths = find_pictures(arguments.folder)
+    paths = find_photographs(arguments.folder)
     step = max(1, len(paths) // arguments.count)
     chosen = paths[::step][: arguments.count]
     one_hue = of_one_hue(paths[:: max(1, step // 4)])

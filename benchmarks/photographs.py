@@ -73,10 +73,10 @@ def make(folder: Path, target: Path, chosen: Set, count: int) -> None:
     """Write `count` grey pictures of a set, made from the photographs in color of a folder."""
     from PIL import Image
 
-    from colorbatch.inputs.picture_files import find_pictures
+    from training.folders import find_photographs
 
     rng = np.random.default_rng(0)
-    paths = find_pictures(folder)
+    paths = find_photographs(folder)
     photographs = _endless([paths[index] for index in rng.permutation(len(paths))])
     for index in range(count):
         luma = mosaic(photographs, chosen.size) + rng.normal(0, 0.008, chosen.size)
@@ -166,11 +166,12 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch.model.contract import sha256
     from colorbatch.model.engine import Engine
     from colorbatch.stills import batch
+    from colorbatch.stills.names import PICTURES
 
     engine = Engine(model(), "cpu")
     digest = sha256(engine.path)
     clock = Clock()
-    jobs = picture_files.plan_jobs([source], target)
+    jobs = picture_files.plan_jobs([source], target, PICTURES)
     with Journals(jobs) as journals:
         journals.lock()
         settings = ImageSettings()

@@ -32,8 +32,8 @@ from colorbatch import color
 from colorbatch.api import Colorizer
 from colorbatch.formats import headers, reader, sizes, writer
 from colorbatch.formats.registry import Format
-from colorbatch.inputs.picture_files import find_pictures
 from colorbatch.model.contract import DEFAULT_MODEL
+from training.folders import find_photographs
 
 Codes = npt.NDArray[Any]
 Store = Callable[[Codes, np.random.Generator], bytes]
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    paths = find_pictures(arguments.folder)
+    paths = find_photographs(arguments.folder)
     step = max(1, len(paths) // arguments.count)
     show(
         measure(paths[step // 2 :: step][: arguments.count], np.random.default_rng(arguments.seed))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from colorbatch.version import __version__
+
 TYPE_CHECKING = False  # typing itself takes longer to load than all that Ctrl-C waits for
 
-__version__ = "0.1.0"
 __all__ = ["Colorizer", "__version__", "color_clips", "color_pictures", "outcomes_in"]
 
 if TYPE_CHECKING:

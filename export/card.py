@@ -10,10 +10,10 @@ from typing import Any
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
 from colorbatch.model.contract import ModelCard
 from export.parity import reference
 from export.wrapper import Exportable
+from training.folders import find_photographs
 from training.metrics import Validation
 
 
@@ -57,7 +57,7 @@ def measure(module: Exportable, folder: Path, size: tuple[int, int]) -> dict[str
     Raises UsageError if there are none.
     """
     validation = Validation()
-    for path in find_pictures(folder):
+    for path in find_photographs(folder):
         try:
             rgb = color.resize_area(load_rgb(path), size)
         except SourceError:

@@ -11,7 +11,6 @@ import torch
 from colorbatch import color
 from colorbatch.errors import ParityError, SourceError
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
 from colorbatch.model.contract import sha256
 from colorbatch.model.engine import Engine
 from colorbatch.model.parity import (
@@ -25,6 +24,7 @@ from colorbatch.model.parity import (
 from export.precision import round_weights
 from export.wrapper import Exportable, fold_batch_norm
 from training import spaces
+from training.folders import find_photographs
 
 BATCHES = (1, 2, 7)
 CHECKED_PICTURES = 14
@@ -83,7 +83,7 @@ def test_pictures(size: tuple[int, int], check: Path | None) -> dict[str, color.
         "white": np.full(size, 255, np.uint8),
     }
     if check is not None:
-        found = find_pictures(check)
+        found = find_photographs(check)
         spread = found[:: max(1, len(found) // CHECKED_PICTURES)][:CHECKED_PICTURES]
         for i, path in enumerate(spread):
             with contextlib.suppress(SourceError):  # one that cannot be read checks nothing

@@ -25,9 +25,9 @@ from colorbatch import color
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
 from colorbatch.formats.reader import load_rgb
 from colorbatch.fs.atomic import replacing, write_bytes
-from colorbatch.inputs.picture_files import find_pictures
 from training import spaces
 from training.config import TrainConfig
+from training.folders import find_photographs
 
 VALIDATION_SHARE = 0.2
 DECODED_AHEAD = 64
@@ -120,14 +120,14 @@ def open_caches(
     short_side = _short_side(config)
     training, validating = [], []
     for each in folders:
-        found = find_pictures(each.path, skip)
+        found = find_photographs(each.path, skip)
         if validation is None:
             held_out = [path for path in found if is_validation(path.name)]
             found = [path for path in found if not is_validation(path.name)]
             validating.append(_open_cache(each.path, held_out, folder / "val", short_side))
         training.append(_open_training(each, found, folder, short_side))
     if validation is not None:
-        held_out = find_pictures(validation, skip)
+        held_out = find_photographs(validation, skip)
         validating = [_open_cache(validation, held_out, folder / "val", short_side)]
     if not any(len(cache) for cache in validating):
         where = validation or ", ".join(str(each.path) for each in folders)
@@ -142,7 +142,7 @@ def training_photographs(
     decoded in `folder` already, by a run with validation photographs of its own; otherwise those
     that `is_validation` leaves."""
     short_side = _short_side(config)
-    found = [find_pictures(each.path, skip) for each in folders]
+    found = [find_photographs(each.path, skip) for each in folders]
     if not all(
         _index_path(each.path, paths, folder / "train", short_side).exists()
         for each, paths in zip(folders, found, strict=True)

@@ -27,8 +27,8 @@ from tqdm import tqdm
 from colorbatch import color
 from colorbatch.errors import ColorbatchError, SourceError, UsageError
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
 from colorbatch.model.contract import sha256
+from training.folders import find_photographs
 from training.photographs import is_grey
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -92,7 +92,7 @@ def make_page(source: Path, data: Path, settings: PageSettings = PageSettings())
     them from their lightness. Both ways end in the same size and encoding. The same seed, model and
     photographs make the same page. Raises UsageError, ModelError, ColorbatchError.
     """
-    paths = find_pictures(data)
+    paths = find_photographs(data)
     from training import checkpoint  # torch takes seconds to import
     from training.models import open_model
 

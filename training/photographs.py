@@ -19,7 +19,7 @@ from typing import TypeVar
 from colorbatch import color
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats.reader import load_rgb
-from colorbatch.inputs.picture_files import find_pictures
+from training.folders import find_photographs
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Photographs:
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
             raise UsageError(f"{self.folder}: no such folder")
-        found = find_pictures(self.folder, self.skip)
+        found = find_photographs(self.folder, self.skip)
         if not found:
             raise UsageError(f"no photographs in {self.folder}")
         names = [(path.relative_to(self.folder).as_posix(), path) for path in found]

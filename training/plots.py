@@ -17,8 +17,8 @@ from colorbatch.color import luma_join
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats.reader import load_rgb
 from colorbatch.fs.atomic import make_folder, replacing
-from colorbatch.inputs.picture_files import find_pictures
 from training import checkpoint
+from training.folders import find_photographs
 from training.metrics import colored_picture
 from training.models import Model
 from training.photographs import Photographs
@@ -81,7 +81,7 @@ def old_pictures(
     to `height`, centered on white. Pictures that cannot be read, and what lies below `skip`, are
     passed over."""
     rows = []
-    for path in find_pictures(folder, skip):
+    for path in find_photographs(folder, skip):
         try:
             grey = color.grey_of(load_rgb(path))
         except SourceError:
@@ -245,7 +245,7 @@ def plot(
         raise UsageError("a run between two others has no curves", "--photographs or --old")
     make_folder(out)
     in_color = None if photographs is None else Photographs(photographs, count, out)
-    if old is not None and not find_pictures(old, out):
+    if old is not None and not find_photographs(old, out):
         raise UsageError(f"no pictures in {old}")
     written = []
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import click
 import cloup
 
-from colorbatch import __version__
 from colorbatch.boundary import run
 from colorbatch.cli.images import images
 from colorbatch.cli.inspect import doctor, models, verify
 from colorbatch.cli.video import video
+from colorbatch.version import __version__
 
 
 @cloup.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import cloup
 
+from colorbatch.api.choices import FORMAT_SUFFIXES
 from colorbatch.cli.options import (
     ANY_PATH,
     again_options,
@@ -26,12 +27,9 @@ from colorbatch.cli.options import (
 )
 from colorbatch.cli.showing import Shower, set_up_logging
 from colorbatch.errors import UsageError
-from colorbatch.formats.registry import SUFFIXES, WRITTEN
 
 if TYPE_CHECKING:
     from colorbatch.api import PictureRequest
-
-FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in WRITTEN}
 
 
 @cloup.command()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 import cloup
 
-from colorbatch import __version__
 from colorbatch.cli.options import chosen_device, device_options, option
+from colorbatch.version import __version__
 
 
 @cloup.command()
@@ -20,25 +18,16 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
 
     Without a device it is run on every provider that works here.
     """
-    from colorbatch.model import parity
-    from colorbatch.model.contract import embedded_models, find_model
-    from colorbatch.model.engine import Engine
-    from colorbatch.model.runtime import import_runtime, usable_devices
+    from colorbatch.api import inspection
 
-    devices = [chosen_device(device, gpu_id)]
-    if devices == ["auto"]:
-        devices = usable_devices(import_runtime().get_available_providers())
-    for path in (embedded_models() if model is None else []) or [find_model(model)]:
-        record = parity.load_record(path)
-        for name in devices:
-            engine = Engine(path, name)
-            worst = parity.check(engine, record)
-            click.echo(
-                f"{path.name} on {engine.told}: as PyTorch; largest differences over "
-                f"{len(record.goldens)} pictures: |d ab| {worst.max_ab:.2g}, "
-                f"deltaE2000 {worst.max_delta_e:.2g} (limits {record.limits.max_ab:g}, "
-                f"{record.limits.max_delta_e:g})"
-            )
+    for found in inspection.verify(model, chosen_device(device, gpu_id)):
+        worst, limits = found.worst, found.limits
+        click.echo(
+            f"{found.path.name} on {found.told}: as PyTorch; largest differences over "
+            f"{found.pictures} pictures: |d ab| {worst.max_ab:.2g}, "
+            f"deltaE2000 {worst.max_delta_e:.2g} (limits {limits.max_ab:g}, "
+            f"{limits.max_delta_e:g})"
+        )
 
 
 @cloup.command()
@@ -46,29 +35,18 @@ def verify(model: str | None, device: str, gpu_id: int | None) -> None:
 @option("--json", "as_json", is_flag=True, help="The whole cards as JSON.")
 def models(model: str | None, as_json: bool) -> None:
     """List the embedded models, the default first, or MODEL alone, with their cards."""
-    from colorbatch.model.contract import embedded_models, find_model, is_default
-    from colorbatch.model.engine import Engine
+    from colorbatch.api import inspection
 
-    paths = [find_model(model)] if model else embedded_models()
-    for path in paths:
-        engine = Engine(path, "cpu")
-        card = engine.card
+    for found in inspection.models(model):
         if as_json:
-            click.echo(
-                json.dumps(
-                    {
-                        "file": str(path),
-                        "contract": json.loads(engine.contract.to_json()),
-                        "card": json.loads(card.to_json()),
-                    }
-                )
-            )
+            click.echo(found.to_json())
             continue
-        name = f"{card.name}, the default" if is_default(path) else card.name
-        click.echo(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        card = found.card
+        name = f"{card.name}, the default" if found.is_default else card.name
+        click.echo(f"{name}: {found.path} ({found.bytes / 1e6:.1f} MB)")
         rows = {
             "recipe": card.recipe,
-            "size": f"{engine.size[0]} x {engine.size[1]}",
+            "size": f"{found.size[0]} x {found.size[1]}",
             "training data": card.training_data,
             "licences": card.licences,
             "trained on": f"{card.images} photographs, {card.epochs} epochs" if card.images else "",
@@ -89,33 +67,26 @@ def models(model: str | None, as_json: bool) -> None:
 @device_options
 def doctor(device: str, gpu_id: int | None) -> None:
     """Say what is installed and really in use here, and time one inference."""
-    import importlib.metadata
     import platform
 
-    from colorbatch.model.contract import embedded_models, is_default
-    from colorbatch.model.engine import Engine
-    from colorbatch.model.runtime import PROVIDERS, import_runtime, installed_wheels
+    from colorbatch.api import inspection
 
     click.echo(
         f"colorbatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
     )
-    for name in ("numpy", "opencv-python-headless", "pillow", "tifffile", "imagecodecs"):
-        try:
-            click.echo(f"  {name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            click.echo(f"  {name}: not installed as a wheel")
-    wheels = installed_wheels()
-    for name, version in wheels.items():
+    here = inspection.installation()
+    for name, version in here.libraries.items():
+        click.echo(f"  {name} {version}" if version else f"  {name}: not installed as a wheel")
+    for name, version in here.runtimes.items():
         click.echo(f"  {name} {version}")
-    if len(wheels) > 1:
-        click.echo(f"  trouble: {' and '.join(wheels)} overwrite each other; uninstall all but one")
-    click.echo(f"providers offered: {', '.join(import_runtime().get_available_providers())}")
-    for provider in PROVIDERS:
-        if provider.hardware is not None:
-            found = "yes" if provider.is_here else "none found"
-            click.echo(f"{provider.hardware.name}: {found}")
-    names = [f"{path.stem}{' (the default)' * is_default(path)}" for path in embedded_models()]
+    if len(here.runtimes) > 1:
+        both = " and ".join(here.runtimes)
+        click.echo(f"  trouble: {both} overwrite each other; uninstall all but one")
+    click.echo(f"providers offered: {', '.join(inspection.offered())}")
+    for name, found in inspection.hardware().items():
+        click.echo(f"{name}: {'yes' if found else 'none found'}")
+    names = [name + " (the default)" * default for name, default in here.embedded.items()]
     click.echo(f"embedded models: {', '.join(names) or 'none'}")
-    engine = Engine(None, chosen_device(device, gpu_id), batch_size=1)
-    click.echo(f"in use: {engine.told}")
-    click.echo(f"one inference: {engine.time_one() * 1000:.0f} ms")
+    timed = inspection.timed(chosen_device(device, gpu_id))
+    click.echo(f"in use: {timed.told}")
+    click.echo(f"one inference: {timed.seconds * 1000:.0f} ms")

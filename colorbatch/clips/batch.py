@@ -92,14 +92,14 @@ def _log(request: ClipRequest, planned: Planned) -> Log | None:
     jobs += [Job(each.source, each.target) for each in planned.outcomes]
     clip_files.refuse_log(request.log, jobs, request.audio)
     patterns = [one.parent for one in request.sources if numbered_files.is_pattern(str(one))]
-    named = {
-        *FORMATS,
+    others = {
         *numbered_files.FRAME_SUFFIXES,
         *clip_files.FILM_SUFFIXES,
         *clip_files.SOUND_SUFFIXES,
     }
     folders = [*picture_files.source_folders(request.sources), *patterns]
-    return open_log(request, jobs, folders, "films", named)
+    names = dict.fromkeys(others, "frame, a film or a sound") | dict.fromkeys(FORMATS, "picture")
+    return open_log(request, jobs, folders, names, "films")
 
 
 # --- looked at before ----------------------------------------------------------------------------

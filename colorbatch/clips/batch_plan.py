@@ -25,7 +25,7 @@ from colorbatch.errors import (
     one_line,
     reason_of,
 )
-from colorbatch.ffmpeg import Film
+from colorbatch.ffmpeg import CONTAINERS, Film
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files, targets
 from colorbatch.inputs.clip_files import FoundClips
@@ -55,7 +55,9 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
     UsageError when all that is wrong has been told."""
     patterns, part = Patterns(request.include, request.exclude), request.part
     listed = None if request.listed is None else list(request.listed)
-    found = clip_files.find_films(request.sources, request.output, patterns, listed, request.audio)
+    found = clip_files.find_films(
+        request.sources, request.output, CONTAINERS, patterns, listed, request.audio
+    )
     _refuse_options_of_frames(found, request)
     _refuse_options_of_films(found, request)
     everything: list[Clip] = []  # also what other machines make, by --shard
@@ -128,7 +130,7 @@ def wants_a_film(request: ClipRequest) -> bool:
     """Whether numbered frames are to become a film: its name is the output, or its container is
     given. Otherwise they become frames. Raises UsageError for a name that is not written."""
     return bool(request.container) or (
-        request.output is not None and clip_files.names_a_film(request.output)
+        request.output is not None and clip_files.names_a_film(request.output, CONTAINERS)
     )
 
 
@@ -177,13 +179,13 @@ def _planned(found: FoundClips, request: ClipRequest) -> Clip:
 def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> FilmClip:
     """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
     container = request.container or ""
-    if request.output is not None and clip_files.names_a_film(request.output):
+    if request.output is not None and clip_files.names_a_film(request.output, CONTAINERS):
         own = ffmpeg.container_of(request.output.name)
         if container not in ("", own):
             raise UsageError(f"{request.output} and --container {container} contradict each other")
         container = own
     plan = plan_film(source, request.settings, container)
-    job = clip_files.job_of(found, request.output, plan.container)
+    job = clip_files.job_of(found, request.output, plan.container, CONTAINERS)
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
@@ -222,4 +224,4 @@ def unplanned_job(found: FoundClips, request: ClipRequest) -> Job:
         target = folder / found.sequence.pattern
         return Job(found.source, target, found.named, request.output or folder)
     container = Path(found.below.name).suffix.lstrip(".") or "mkv"
-    return clip_files.job_of(found, request.output, container)
+    return clip_files.job_of(found, request.output, container, CONTAINERS)

@@ -40,7 +40,7 @@ from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
 from colorbatch.clips.shot_list import Mark, Span
 from colorbatch.errors import SourceError, StoppedError, TargetError
-from colorbatch.ffmpeg import Glance, IrregularError, tick
+from colorbatch.ffmpeg import Glance, IrregularError, codec_of, tick
 from colorbatch.fs import atomic
 from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.append_log import FOLDER
@@ -195,8 +195,12 @@ def _warnings(plan: FilmPlan) -> list[str]:
     step = tick(plan.container, base)
     if (base / step).denominator != 1:
         found.append(f"times are rounded to {float(step * 1000):g} ms, as {plan.container} counts")
-    if plan.made.levels == "full" and plan.encoding.codec.startswith("prores"):
-        found.append("its levels are full, which ProRes cannot tell: players show it otherwise")
+    codec = codec_of(plan.encoding.codec)
+    full = plan.made.levels == "full" and fit.pixels.kind == "yuv"
+    if full and plan.container not in codec.levels_told:
+        found.append(
+            f"its levels are full, which {codec.title} cannot tell: players show it otherwise"
+        )
     if fit.bits_lost:
         found.append(f"{fit.bits_lost} bits of depth are lost")
     if fit.chroma_lost:

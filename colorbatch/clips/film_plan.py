@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -28,9 +28,6 @@ MATRIX_CODES = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
 """H.273's code point for the matrix of a film that had no chroma before."""
 MATRIX_OF_RGB: Matrix = "bt709"
 """The matrix of an RGB film whose result has none of RGB's formats."""
-ONLY_MATRIX: Mapping[str, Matrix] = {"dnxhd": "bt709", "mjpeg": "bt601", "ljpeg": "bt601"}
-"""Encoders whose decoders know one matrix, whatever the container's tags say: what chroma is made
-with there (SMPTE ST 2019-1; JFIF 1.02)."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def plan_film(source: Film | Footage, settings: FilmSettings, container: str = "
     if film.video.pixels.kind == "rgb" and pixels.kind == "yuv":
         made = replace(made, matrix=MATRIX_OF_RGB)
     if made.matrix != "rgb":
-        made = replace(made, matrix=ONLY_MATRIX.get(encoding.codec, made.matrix))
+        made = replace(made, matrix=ffmpeg.codec_of(encoding.codec).matrix or made.matrix)
     if film.video.pixels.kind == "gray" or made.matrix != codes.matrix:
         encoding, made = _tagged(encoding, made)
     ffmpeg.check(encoding, film.path)

@@ -14,7 +14,6 @@ from colorbatch.clips.film_source import MARK_TAGS, sha256_of
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.timecodes import timecode_at
 from colorbatch.ffmpeg import EncoderSettings
-from colorbatch.ffmpeg.codecs import INTERLACED_FLAGS
 from colorbatch.ffmpeg.fields import OF_ORDER, ORDER_OF
 from colorbatch.fs import atomic
 from colorbatch.job import FilmOutcome
@@ -101,7 +100,7 @@ def _fields_told(plan: FilmPlan, seen: Mapping[str, int], frames: int) -> tuple[
             f"{frames - same:,} of {frames:,} pictures have another field order and are marked as "
             f"the others: {encoding.codec} codes all alike",
         )
-    if interlaced and not encoding.alike and encoding.codec in INTERLACED_FLAGS:
+    if interlaced and not encoding.alike and ffmpeg.encoder_named(encoding.codec).field_flags:
         return (f"{interlaced:,} interlaced pictures are coded as progressive ones",)
     return ()
 

@@ -27,8 +27,6 @@ from colorbatch.run.estimate import Amount, Need, exactly
 
 FRAMES, HEADERS = 3, 50
 """So many frames of a film are made, and so many of a sequence are asked for their size."""
-INTRA = frozenset({"ffv1", "prores_ks", "dnxhd", "huffyuv", "ffvhuff", "utvideo", "mjpeg"})
-"""Encoders that code each picture by itself: single frames tell the size of all."""
 
 
 def of_film(one: FilmJob, model: Engine, settings: FilmSettings) -> Need:
@@ -39,7 +37,7 @@ def of_film(one: FilmJob, model: Engine, settings: FilmSettings) -> Need:
     UsageError where the encoder refuses its settings, SourceError."""
     each, seconds = _of_frame(one.plan, model, settings)
     count = _count(one.plan)
-    size, exact = round(each * count), one.plan.encoding.codec in INTRA
+    size, exact = round(each * count), ffmpeg.encoder_named(one.plan.encoding.codec).intra
     account = film_journal.read(film_journal.folder_of(one.job))
     done = sum(part.size for part in account.parts.values())
     old = estimate.size_of(one.job.target)

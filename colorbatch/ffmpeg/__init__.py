@@ -7,17 +7,8 @@ encodes a piece, `join` makes the final film of pieces and everything else that 
 
 import av
 
-from colorbatch.ffmpeg.codecs import (
-    EncoderSettings,
-    Fit,
-    Plan,
-    encoders,
-    formats_of,
-    not_kept,
-    plan,
-    result_format,
-)
-from colorbatch.ffmpeg.containers import Refusal, container_of, refused, tick
+from colorbatch.ffmpeg.codecs import codec_of, encoder_named, encoders, formats_of
+from colorbatch.ffmpeg.containers import CONTAINERS, Refusal, container_of, refused, tick
 from colorbatch.ffmpeg.decode import Ending, Frame, Frames, Reading, frames
 from colorbatch.ffmpeg.encode import Segment, SegmentWriter, check
 from colorbatch.ffmpeg.film_facts import (
@@ -35,12 +26,14 @@ from colorbatch.ffmpeg.glances import Glance, Glances, IrregularError, glances
 from colorbatch.ffmpeg.mux import Muxed, join
 from colorbatch.ffmpeg.output import Nowhere
 from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
+from colorbatch.ffmpeg.plan import EncoderSettings, Fit, Plan, not_kept, plan, result_format
 from colorbatch.ffmpeg.probe import probe, sound_of
 
 LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 """What encodes; a film is gone on with by the same only."""
 
 __all__ = [
+    "CONTAINERS",
     "LIBRARY",
     "NUMBERED",
     "Chapter",
@@ -68,7 +61,9 @@ __all__ = [
     "StreamInfo",
     "VideoInfo",
     "check",
+    "codec_of",
     "container_of",
+    "encoder_named",
     "encoders",
     "formats_of",
     "frames",

@@ -20,12 +20,11 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from colorbatch.ffmpeg.codecs import formats_of, quieten
+from colorbatch.ffmpeg.codecs import encoder_named, formats_of, quieten
 from colorbatch.ffmpeg.film_facts import MUXERS, Film, StreamInfo
 from colorbatch.ffmpeg.opening import dumped, opened, packets_of
 
 MILLISECOND = Fraction(1, 1000)
-TRIAL_SIZE = (128, 256)
 EARLY = 2000
 """So many packets of the source are looked at for the first one of each stream."""
 
@@ -62,10 +61,13 @@ class Refusal:
     reason: str
 
 
+CONTAINERS = {f".{name}": name for name in MUXERS} | {".m4v": "mp4"}
+"""Suffix of what can be written -> the container that it asks for: "mkv", "mov" or "mp4"."""
+
+
 def container_of(name: str) -> str:
-    """The container that a file name's suffix asks for: "mkv", "mov", "mp4", or ""."""
-    suffix = name.lower().rpartition(".")[2]
-    return {"m4v": "mp4"}.get(suffix, suffix if suffix in MUXERS else "")
+    """The container that a file name's suffix asks for, or ""."""
+    return CONTAINERS.get(f".{name.lower().rpartition('.')[2]}", "")
 
 
 def tick(container: str, time_base: Fraction) -> Fraction:
@@ -165,13 +167,11 @@ def _add_encoder(output: OutputContainer, codec: str) -> Stream:
     quieten(codec)
     stream = output.add_stream(codec, rate=25)
     assert isinstance(stream, VideoStream)
-    stream.height, stream.width = TRIAL_SIZE
+    row = encoder_named(codec)
+    stream.height, stream.width = row.trial_size
     stream.pix_fmt = formats_of(codec)[0].name if formats_of(codec) else "yuv420p"
     stream.codec_context.color_range = 2  # JPEG knows no other
-    if codec == "dnxhd":
-        stream.options = {"profile": "dnxhr_sq"}
-    if codec == "libx265":
-        stream.options = {"x265-params": "log-level=none"}
+    stream.options = dict(row.trial)
     return stream
 
 

@@ -24,9 +24,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.codecs import codec_named
 from colorbatch.ffmpeg.fields import FieldReader
 from colorbatch.ffmpeg.film_facts import Film
-from colorbatch.ffmpeg.opening import decoder_of, opened, slices_intact
+from colorbatch.ffmpeg.opening import decoder_of, opened
 from colorbatch.ffmpeg.pixel_formats import Planes, planes_of
 from colorbatch.ffmpeg.side_data import names_of
 from colorbatch.ffmpeg.timeline import Steady, may_jump
@@ -212,6 +213,8 @@ class _Decoder:
         self._steady = Steady(film) if may_jump(container) else None
         self.lost = self.retimed = 0
         self._refused = 0
+        checked = film.video.slice_crcs
+        self._intact = codec_named(film.video.codec).intact if checked else None
         self._tainted = False
         self._pending: list[int] = []
         self._damaged: set[int] = set()
@@ -264,10 +267,10 @@ class _Decoder:
     def _tainted_by(self, packet: Packet[Any]) -> bool:
         """Whether an FFV1 picture is damaged: by its own check sums, or because one before it, on
         whose statistics its coding builds up to the next key frame, was."""
-        if not self._film.video.slice_crcs:
+        if self._intact is None:
             return False
         carried = self._tainted and not packet.is_keyframe
-        self._tainted = carried or not slices_intact(bytes(packet))
+        self._tainted = carried or not self._intact(bytes(packet))
         return self._tainted
 
     def _frame(self, picture: VideoFrame) -> Iterator[Frame]:

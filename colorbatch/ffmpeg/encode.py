@@ -24,17 +24,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorbatch.errors import TargetError, UsageError
-from colorbatch.ffmpeg.codecs import EncoderSettings, quieten
+from colorbatch.ffmpeg.codecs import encoder_named, quieten
 from colorbatch.ffmpeg.fields import FieldMarker
 from colorbatch.ffmpeg.film_facts import FIELD_ORDERS
 from colorbatch.ffmpeg.opening import told
 from colorbatch.ffmpeg.output import Guarded, Nowhere, Sink
 from colorbatch.ffmpeg.pixel_formats import Planes, frame_of
+from colorbatch.ffmpeg.plan import EncoderSettings
 from colorbatch.fs.atomic import replacing
 
 BUFFER = 1 << 20
-HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_v4l2m2m", "_videotoolbox", "_mf")
-"""Ends of the names of encoders that are not software."""
 GIVEN_BY_FILM = frozenset({"time_base", "video_size", "pixel_format", "pkt_timebase"})
 """Options of libav's that would make the encoder's pictures or clock other than the film's."""
 EARLIEST = 3600
@@ -266,7 +265,7 @@ def check(encoding: EncoderSettings, film: Path | None = None) -> None:
         try:
             unknown = _tried(encoding)
         except (UsageError, TargetError) as error:
-            hardware = encoding.codec.endswith(HARDWARE)
+            hardware = encoder_named(encoding.codec).hardware
             raise UsageError(
                 f"{name} does not work with {given}: {_reason(said, error.__cause__ or error)}",
                 "it needs a graphics card of its vendor, and its driver" if hardware else "",

@@ -24,15 +24,6 @@ OF_FIELD = ("tff", "bff")
 ANY_CLOCK = Fraction(1, 1000)
 """Filters want one, also for pictures that have none."""
 
-SPEAKING = frozenset(
-    {
-        *("h264", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "wmv3", "cavs"),
-        *("prores", "dnxhd", "dvvideo", "cfhd"),
-    }
-)
-"""Codecs that say of each picture how it was made. Others may say that one is interlaced, but where
-they do not, that means nothing."""
-
 
 def order_for(told: str, fields: str) -> str:
     """The container's word for a result with this field first ("" for none). told: the source's."""

@@ -23,15 +23,12 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
+from colorbatch.ffmpeg.codecs import codec_named
 from colorbatch.ffmpeg.decode import Ending, Frame, Frames, frames
 from colorbatch.ffmpeg.film_facts import Film
-from colorbatch.ffmpeg.opening import decoder_of, opened, packets_of, slices_intact
+from colorbatch.ffmpeg.opening import decoder_of, opened, packets_of
 from colorbatch.ffmpeg.pixel_formats import Planes, planes_of
 from colorbatch.ffmpeg.timeline import may_jump
-
-KEY_ONLY = frozenset({"ffv1", "png", "qtrle", "cfhd", "magicyuv"})
-"""Formats whose key frames stand by themselves, and in which mostly all frames are key frames.
-libav's INTRA_ONLY names those of which all are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +116,7 @@ def _of_packets(film: Film, start: int | None) -> Glances | None:
         context = decoder_of(stream)
         all_alone: Any = Properties.INTRA_ONLY
         alone = bool(context.codec.properties & all_alone.value)
-        can_be = alone or context.codec.canonical_name in KEY_ONLY
+        can_be = alone or codec_named(film.video.codec).keys_alone
         if not can_be or may_jump(container) or context is not stream.codec_context:
             stack.close()
             return None
@@ -148,8 +145,10 @@ def _of_packets(film: Film, start: int | None) -> Glances | None:
 def _decoded(
     film: Film, context: VideoCodecContext, packet: Packet[Any]
 ) -> Callable[[], Planes | None]:
+    intact = codec_named(film.video.codec).intact if film.video.slice_crcs else None
+
     def picture() -> Planes | None:
-        if packet.is_corrupt or (film.video.slice_crcs and not slices_intact(bytes(packet))):
+        if packet.is_corrupt or (intact is not None and not intact(bytes(packet))):
             return None
         try:
             found = context.decode(packet)

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from colorbatch.errors import SourceError
-from colorbatch.ffmpeg.codecs import EncoderSettings
 from colorbatch.ffmpeg.containers import own_tag
 from colorbatch.ffmpeg.fields import OF_ORDER
 from colorbatch.ffmpeg.film_facts import UNTAGGED, Film, StreamInfo
+from colorbatch.ffmpeg.plan import EncoderSettings
 from colorbatch.ffmpeg.probe import probe
 
 STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "_STATISTICS")

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from colorbatch.errors import StoppedError, TargetError
-from colorbatch.ffmpeg.codecs import EncoderSettings
+from colorbatch.ffmpeg.codecs import encoder_named
 from colorbatch.ffmpeg.containers import (
     add_copy,
     container_of,
@@ -40,6 +40,7 @@ from colorbatch.ffmpeg.kept import STATISTICS, missing_at
 from colorbatch.ffmpeg.matroska import complete, padded
 from colorbatch.ffmpeg.opening import opened, packets_of
 from colorbatch.ffmpeg.output import Guarded
+from colorbatch.ffmpeg.plan import EncoderSettings
 from colorbatch.fs.atomic import replacing
 
 
@@ -197,8 +198,9 @@ class _Mux:
             video = self._output.add_stream_from_template(template, opaque=True)
             video.time_base = template.time_base
         describe(video, self._encoding)
-        if self._encoding.codec == "libx265" and self._output.format.name != "matroska":
-            video.codec_context.codec_tag = "hvc1"  # the name that Apple's players know
+        tag = encoder_named(self._encoding.codec).mp4_tag
+        if tag and self._output.format.name != "matroska":
+            video.codec_context.codec_tag = tag
         if self._encoding.rate:
             video.codec_context.framerate = self._encoding.rate
         video.set_display_matrix(self._film.video.matrix)

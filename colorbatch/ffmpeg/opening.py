@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import threading
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
-
-FFV1_FOOTER = 8
-"""Bytes at the end of an FFV1 slice with check sum: size (3), status (1), CRC-32 (4)."""
+from colorbatch.ffmpeg.codecs import codec_named
 
 _log_level = threading.Lock()
-_mirrored = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 @contextlib.contextmanager
@@ -64,15 +60,10 @@ def film_stream(container: InputContainer, path: Path) -> VideoStream:
     raise SourceError(f"{path}: has no moving pictures")
 
 
-WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""Codecs whose transparency is a second film beside each packet (BlockAdditions with the AlphaMode
-of RFC 9559, 5.1.4.1.28.4), and the decoders that read it: libav's own pass it over."""
-
-
 def decoder_of(stream: VideoStream) -> VideoCodecContext:
     """What decodes a stream's pictures, all of them."""
     own = stream.codec_context
-    name = WITH_ALPHA.get(own.codec.canonical_name, "")
+    name = codec_named(own.codec.canonical_name).alpha_decoder
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     if tags.get("alpha_mode") != "1" or name not in av.codecs_available:
         return own
@@ -142,23 +133,3 @@ def _leading_digits(text: str) -> Iterator[str]:
         if not letter.isdigit():
             return
         yield letter
-
-
-def slices_intact(packet: bytes) -> bool:
-    """Whether the packet is a chain of FFV1 slices whose check sums are all right (RFC 9043, 4.9).
-
-    libav's decoder finds the same damage, but only tells its log. The check sum runs from the
-    highest bit down, zlib's from the lowest up: bytes mirrored bit by bit give the one from the
-    other, and the check sum of a slice with its own is 0.
-    """
-    end = len(packet)
-    while end >= FFV1_FOOTER:
-        footer = end - FFV1_FOOTER
-        start = footer - int.from_bytes(packet[footer : footer + 3], "big")
-        if start < 0:
-            return False
-        # zlib inverts before and after; these two inversions undo it
-        if zlib.crc32(packet[start:end].translate(_mirrored), 0xFFFFFFFF) != 0xFFFFFFFF:
-            return False
-        end = start
-    return end == 0

@@ -24,7 +24,8 @@ from av.video.stream import VideoStream
 
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import avi
-from colorbatch.ffmpeg.fields import OF_ORDER, SPEAKING
+from colorbatch.ffmpeg.codecs import codec_named
+from colorbatch.ffmpeg.fields import OF_ORDER
 from colorbatch.ffmpeg.film_facts import (
     CHROMA_LOCATIONS,
     FIELD_ORDERS,
@@ -43,7 +44,6 @@ from colorbatch.ffmpeg.opening import (
     opened,
     packets_of,
     programs_of,
-    slices_intact,
 )
 from colorbatch.ffmpeg.pixel_formats import pixel_format
 from colorbatch.ffmpeg.side_data import light_of, mastering_of
@@ -150,14 +150,14 @@ def _family(name: str, metadata: Mapping[str, str], path: Path) -> str:
 
 
 def _first_packets(path: Path, stream: VideoStream) -> bool:
-    """Whether the stream is FFV1 with check sums. Raises SourceError if it is encrypted."""
-    ffv1 = stream.codec_context.name == "ffv1"
+    """Whether its packets carry check sums. Raises SourceError if it is encrypted."""
+    intact = codec_named(stream.codec_context.codec.canonical_name).intact
     with opened(path) as container:
         packets = packets_of(container, container.streams[stream.index])
-        for packet in itertools.islice(packets, CRC_PACKETS if ffv1 else 1):
+        for packet in itertools.islice(packets, CRC_PACKETS if intact else 1):
             if packet.has_sidedata("encryption_info"):
                 raise SourceError(f"{path}: is encrypted")
-            if ffv1 and slices_intact(bytes(packet)):
+            if intact is not None and intact(bytes(packet)):
                 return True
     return False
 
@@ -249,7 +249,7 @@ def _video_info(
     own = stream.duration * time_base if stream.duration else _length(stream, duration)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     order = FIELD_ORDERS[context.field_order] if context.field_order < 6 else "unknown"
-    told = bool(look.fields) or context.codec.canonical_name in SPEAKING
+    told = bool(look.fields) or codec_named(context.codec.canonical_name).fields_told
     if order == "unknown" and stream.container.format.name == "avi":
         order = avi.field_order(path, stream.index)
     words = re.search(r"\w+\(([^()]*)\), \d+x\d+", text)

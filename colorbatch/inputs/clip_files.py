@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch.errors import UsageError
-from colorbatch.ffmpeg import container_of
 from colorbatch.fs import real_paths
 from colorbatch.fs.real_paths import exists, real
 from colorbatch.inputs import lists, numbered_files, picture_files, targets
@@ -83,6 +82,7 @@ class FoundClips:
 def find_films(
     sources: Sequence[Path],
     output: Path | None,
+    containers: Mapping[str, str],
     patterns: Patterns = EVERYTHING,
     listed: Sequence[str] | None = None,
     sound: Path | None = None,
@@ -90,15 +90,16 @@ def find_films(
     """Films among files, patterns and folders (recursive), each once, without results of earlier
     runs.
 
-    patterns: for what folders and lists hold; listed: paths below the one folder in `sources`, or
-    else below the working directory, which are not asked for (`picture_files.plan_jobs`). sound: a
-    file that is no film where a folder holds it.
+    containers: suffix, in lower case with its dot, of what can be written -> the container that it
+    asks for. patterns: for what folders and lists hold; listed: paths below the one folder in
+    `sources`, or else below the working directory, which are not asked for
+    (`picture_files.plan_jobs`). sound: a file that is no film where a folder holds it.
 
     Raises UsageError for a source that is not there or holds no film, and for an output that is a
     source.
     """
     real_paths.forget()
-    single = output if output is not None and names_a_film(output) else None
+    single = output if output is not None and names_a_film(output, containers) else None
     if output is not None:
         _refuse_place(output.parent if single is not None else output)
     if listed is not None:
@@ -277,23 +278,25 @@ def _beside(folder: Path) -> Path:
     return folder.parent if folder.name not in ("", "..") else real(folder).parent
 
 
-def names_a_film(output: Path) -> bool:
-    """Whether an output is the name of one film rather than a folder. Raises UsageError for one
-    that is not written."""
+def names_a_film(output: Path, containers: Mapping[str, str]) -> bool:
+    """Whether an output is the name of one film rather than a folder. containers: as of
+    `find_films`. Raises UsageError for one that is not written."""
     if output.is_dir() or not output.suffix:
         return False
-    if container_of(output.name):
+    if output.suffix.lower() in containers:
         return True
     if output.suffix.lower() in FILM_SUFFIXES:
         raise UsageError(f"{output}: films are written as .mkv, .mov or .mp4")
     return False
 
 
-def job_of(found: FoundClips, output: Path | None, container: str) -> Job:
+def job_of(
+    found: FoundClips, output: Path | None, container: str, containers: Mapping[str, str]
+) -> Job:
     """The job of a film that becomes a file of `container`; the source's own suffix stays where it
     means that container. Of frames it has their name without the number, or their folder's; without
-    an output both, beside their folder."""
-    if output is not None and names_a_film(output):
+    an output both, beside their folder. containers: as of `find_films`."""
+    if output is not None and names_a_film(output, containers):
         return Job(found.source, output, named=True)
     if found.sequence is not None:
         frames = real(found.sequence.folder).name
@@ -306,7 +309,7 @@ def job_of(found: FoundClips, output: Path | None, container: str) -> Job:
         home = beside if found.place == found.sequence.folder else found.place
         target = beside / f"{name}{picture_files.DEFAULT_SUFFIX}.{container}"
         return Job(found.source, target, found.named, home)
-    own = container_of(found.below.name) == container
+    own = containers.get(found.below.suffix.lower()) == container
     name = found.below.stem + ("" if output is not None else picture_files.DEFAULT_SUFFIX)
     name += found.below.suffix if own else f".{container}"
     folder = output / found.below.parent if output is not None else found.source.parent

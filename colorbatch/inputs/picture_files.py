@@ -14,14 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch.errors import UsageError
-from colorbatch.formats.registry import (
-    FORMATS,
-    NOT_READ,
-    READ_ONLY,
-    SUFFIXES,
-    WRITTEN,
-    in_words,
-)
 from colorbatch.fs import real_paths
 from colorbatch.fs.atomic import reachable
 from colorbatch.fs.real_paths import exists, real
@@ -30,17 +22,43 @@ from colorbatch.inputs import lists, targets
 from colorbatch.inputs.patterns import EVERYTHING, Patterns, expand, is_pattern, split
 from colorbatch.job import Job
 
-PICTURE_SUFFIXES = frozenset(suffix for format_ in WRITTEN for suffix in SUFFIXES[format_])
-"""What is read and written."""
-RESULT_SUFFIXES: Mapping[str, str] = {
-    suffix: SUFFIXES[result][0] for own, result in READ_ONLY.items() for suffix in SUFFIXES[own]
-}
-"""What is read only, and the suffix of its results."""
-SOURCE_SUFFIXES = frozenset(FORMATS)
-OTHER_PICTURE_SUFFIXES = (NOT_READ | RESULT_SUFFIXES.keys()) - {".raw"}
-"""Names of pictures, not of folders: nobody means a folder new.jxl."""
 JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 DEFAULT_SUFFIX = "_colorized"
+
+
+@dataclass(frozen=True)
+class PictureNames:
+    """What picture files are called; all suffixes are in lower case, with their dot.
+
+    usual: suffix of what is read -> the first one that its format has. results: suffix of what is
+    read and not written -> that of its results. not_read: of pictures that are not read; they are
+    counted, so that nobody takes them for done. written_in_words: the formats of results.
+    """
+
+    usual: Mapping[str, str]
+    results: Mapping[str, str]
+    not_read: frozenset[str]
+    written_in_words: str
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What is read."""
+        return frozenset(self.usual)
+
+    @property
+    def written(self) -> frozenset[str]:
+        """What is read and written."""
+        return self.sources - self.results.keys()
+
+    @property
+    def no_folders(self) -> frozenset[str]:
+        """Names of pictures, not of folders: nobody means a folder new.jxl."""
+        return (self.not_read | self.results.keys()) - {".raw"}
+
+    def plain(self, path: Path) -> str:
+        """The suffix in lower case; of several that a format has the first."""
+        suffix = path.suffix.lower()
+        return self.usual.get(suffix, suffix)
 
 
 def shard(jobs: Sequence[Job], part: int, parts: int) -> list[Job]:
@@ -65,11 +83,12 @@ def walk(
     suffixes: frozenset[str],
     skip: Path | None = None,
     patterns: Patterns = EVERYTHING,
+    counted: frozenset[str] = frozenset(),
     passed_over: Counter[str] | None = None,
 ) -> Iterator[Path]:
     """Files below `folder` with one of the suffixes, sorted by name, folder by folder.
 
-    passed_over: counts, by their suffix, pictures of formats that are not read (`NOT_READ`). Junk,
+    passed_over: counts files with one of the suffixes `counted`, by that suffix. Junk,
     links to folders, the folder `skip` and what the patterns leave out are passed over. A folder
     that cannot be listed is yielded itself: whoever reads it finds out, and reports it.
     """
@@ -92,11 +111,7 @@ def walk(
         )
         for name in sorted(names):
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
-            if (
-                is_junk(name)
-                or suffix not in suffixes | NOT_READ
-                or not patterns.take(start + name)
-            ):
+            if is_junk(name) or suffix not in suffixes | counted or not patterns.take(start + name):
                 continue
             if suffix in suffixes:
                 yield here / name
@@ -105,14 +120,15 @@ def walk(
     yield from unlisted
 
 
-def find_pictures(folder: Path, skip: Path | None = None) -> list[Path]:
-    """All pictures below a folder but those below `skip`, recursive and sorted.
+def find_pictures(folder: Path, suffixes: frozenset[str], skip: Path | None = None) -> list[Path]:
+    """All files below a folder with one of the suffixes but those below `skip`, recursive and
+    sorted.
 
     Raises UsageError if it is no folder.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    return list(walk(folder, PICTURE_SUFFIXES, real(skip) if skip is not None else None))
+    return list(walk(folder, suffixes, real(skip) if skip is not None else None))
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,7 @@ class _Group:
 def plan_jobs(
     sources: Sequence[Path],
     output: Path | None,
+    names: PictureNames,
     *,
     suffix: str | None = None,
     new_suffix: str | None = None,
@@ -148,7 +165,7 @@ def plan_jobs(
     as if they had been given; with `**` it is its folder, of which it takes a part. `patterns` are
     for what folders and lists hold. `listed`: paths below the one folder in `sources`, or else
     below the working directory; their folders are kept below the output. They are not asked for.
-    `passed_over`: as of `walk`.
+    `passed_over`: as of `walk`, of pictures that are not read.
 
     Raises UsageError: no such source, nothing to do, a target that is a source, or two sources for
     one target (also when their names differ only in case or Unicode form).
@@ -156,10 +173,10 @@ def plan_jobs(
     if suffix is not None and not {"/", "\\"}.isdisjoint(suffix):
         raise UsageError(f"a suffix is a part of a name, not a path: {suffix}")
     real_paths.forget()
-    wanted = list(_expanded(sources, output, patterns))
+    wanted = list(_expanded(sources, output, names, patterns))
     is_single = len(wanted) == 1 and listed is None and wanted[0][1] is None
-    single_file = is_single and _names_a_picture(output, new_suffix)
-    _refuse_picture_as_folder(output, single_file)
+    single_file = is_single and _names_a_picture(output, names, new_suffix)
+    _refuse_picture_as_folder(output, names, single_file)
     ending = suffix if suffix is not None else (DEFAULT_SUFFIX if output is None else "")
     skip = real(output) if output is not None and not single_file else None
     if listed is not None:
@@ -167,11 +184,11 @@ def plan_jobs(
         targets.refuse_output(skip, root)
         groups = [_Group(root, pictures)]
     else:
-        groups = list(_groups(wanted, output, skip, passed_over))
-    jobs = list(_jobs(groups, None if single_file else output, ending, new_suffix))
+        groups = list(_groups(wanted, output, names, skip, passed_over))
+    jobs = list(_jobs(groups, None if single_file else output, names, ending, new_suffix))
     if single_file and output is not None:
         jobs = [Job(job.source, output, named=True) for job in jobs]
-    targets.refuse_clashes(jobs, left_out=tuple(RESULT_SUFFIXES))
+    targets.refuse_clashes(jobs, left_out=tuple(names.results))
     return jobs
 
 
@@ -189,7 +206,7 @@ def source_folders(sources: Sequence[Path]) -> list[Path]:
 
 
 def _expanded(
-    sources: Sequence[Path], output: Path | None, patterns: Patterns
+    sources: Sequence[Path], output: Path | None, names: PictureNames, patterns: Patterns
 ) -> Iterator[tuple[Path, Patterns | None]]:
     """Files, each with None, and folders, each with what to take of it. Raises UsageError."""
     for source in sources:
@@ -205,7 +222,7 @@ def _expanded(
             if not folder.is_dir():
                 raise UsageError(f"{source}: no such folder: {folder}")
             taken = patterns.and_below(below)
-            if next(walk(folder, SOURCE_SUFFIXES, None, taken), None) is None:
+            if next(walk(folder, names.sources, None, taken), None) is None:
                 raise UsageError(f"{source}: this pattern matches no picture")
             yield folder, taken
             continue
@@ -217,27 +234,28 @@ def _expanded(
                 yield path, patterns if path.is_dir() else None
 
 
-def _names_a_picture(output: Path | None, new_suffix: str | None) -> bool:
+def _names_a_picture(output: Path | None, names: PictureNames, new_suffix: str | None) -> bool:
     """Whether `output` is the name for one result. Raises UsageError where the format differs."""
-    if output is None or output.is_dir() or output.suffix.lower() not in PICTURE_SUFFIXES:
+    if output is None or output.is_dir() or output.suffix.lower() not in names.written:
         return False
-    if new_suffix not in (None, _plain_suffix(output)):
+    if new_suffix not in (None, names.plain(output)):
         raise UsageError(f"{output} and --format {str(new_suffix)[1:]} contradict each other")
     return True
 
 
-def _refuse_picture_as_folder(output: Path | None, single_file: bool) -> None:
+def _refuse_picture_as_folder(output: Path | None, names: PictureNames, single_file: bool) -> None:
     if output is None or single_file or output.is_dir():
         return
-    if output.suffix.lower() in PICTURE_SUFFIXES:
+    if output.suffix.lower() in names.written:
         raise UsageError(f"{output} names one picture, but there may be several")
-    if output.suffix.lower() in OTHER_PICTURE_SUFFIXES:
-        raise UsageError(f"{output}: results are {in_words(WRITTEN, 'or')}")
+    if output.suffix.lower() in names.no_folders:
+        raise UsageError(f"{output}: results are {names.written_in_words}")
 
 
 def _groups(
     wanted: Sequence[tuple[Path, Patterns | None]],
     output: Path | None,
+    names: PictureNames,
     skip: Path | None,
     passed_over: Counter[str] | None,
 ) -> Iterator[_Group]:
@@ -252,12 +270,16 @@ def _groups(
             continue
         targets.refuse_output(output, source)
         below = Path(real(source).name) if many else Path()
-        paths = walk(source, SOURCE_SUFFIXES, skip, patterns, passed_over)
+        paths = walk(source, names.sources, skip, patterns, names.not_read, passed_over)
         yield _Group(source, [(path, below / path.relative_to(source)) for path in paths])
 
 
 def _jobs(
-    groups: Sequence[_Group], output: Path | None, ending: str, new_suffix: str | None
+    groups: Sequence[_Group],
+    output: Path | None,
+    names: PictureNames,
+    ending: str,
+    new_suffix: str | None,
 ) -> Iterator[Job]:
     """A job for every picture, each once, but for results of earlier runs."""
     named = [path.absolute() for group in groups if group.named for path, _ in group.pictures]
@@ -272,7 +294,7 @@ def _jobs(
                 continue
             seen.add(key)
             folder = output / name.parent if output is not None else path.parent
-            own_suffix = RESULT_SUFFIXES.get(name.suffix.lower(), name.suffix)
+            own_suffix = names.results.get(name.suffix.lower(), name.suffix)
             target = folder / f"{name.stem}{ending}{new_suffix or own_suffix}"
             yield Job(path, target, named=group.named, home=output or group.place)
 
@@ -280,12 +302,6 @@ def _jobs(
 def _is_beside(path: Path, output: Path | None) -> bool:
     """Whether results of earlier runs may lie where a source does."""
     return output is None or real_paths.real_folder(path.parent) == real_paths.real_folder(output)
-
-
-def _plain_suffix(path: Path) -> str:
-    """The suffix in lower case; of several that a format has the first."""
-    suffix = path.suffix.lower()
-    return SUFFIXES[FORMATS[suffix]][0] if suffix in FORMATS else suffix
 
 
 def _refuse_equal_names(folders: Sequence[Path]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from colorbatch import __version__, color
+from colorbatch import color
 from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError
 from colorbatch.model.contract import ModelCard, ModelContract, find_model, read_metadata
 from colorbatch.model.runtime import (
@@ -29,6 +29,7 @@ from colorbatch.model.runtime import (
     remedy,
     why_not,
 )
+from colorbatch.version import __version__
 
 logger = logging.getLogger(__name__)
 

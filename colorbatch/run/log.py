@@ -10,17 +10,16 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from colorbatch import __version__
 from colorbatch.errors import TargetError, UsageError, one_line
-from colorbatch.formats.registry import FORMATS
 from colorbatch.fs.atomic import make_folder, patiently, reachable
 from colorbatch.job import Job, Outcome, Request
 from colorbatch.run.report import Report, escaped
+from colorbatch.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -125,17 +124,17 @@ def open_log(
     request: Request,
     jobs: Sequence[Job],
     folders: Sequence[Path],
+    names: Mapping[str, str],
     items: str = "pictures",
-    suffixes: Collection[str] = FORMATS,
 ) -> Log:
-    """The log that a request asks for, with its first line. folders: of sources; items: what there
-    is a line for each of; suffixes: of files that no log may replace. Raises UsageError,
-    TargetError."""
+    """The log that a request asks for, with its first line. folders: of sources; names: suffixes of
+    files that no log may replace -> what these are called; items: what there is a line for each of.
+    Raises UsageError, TargetError."""
     assert request.log is not None
     if request.listed_as and not folders:
         folders = sorted({job.source.parent for job in jobs})
     listed_in = Path(request.listed_as) if request.listed_as not in ("", "-") else None
-    refuse_log(request.log, jobs, folders, request.output, listed_in, suffixes)
+    refuse_log(request.log, jobs, folders, request.output, names, listed_in)
     log = Log(request.log)
     sources = [str(source) for source in request.sources]
     sources += [request.listed_as] if request.listed_as else []
@@ -149,12 +148,12 @@ def refuse_log(
     jobs: Sequence[Job],
     folders: Sequence[Path],
     output: Path | None,
+    names: Mapping[str, str],
     listed_in: Path | None = None,
-    suffixes: Collection[str] = FORMATS,
 ) -> None:
     """Raise UsageError for a log that is a source, a result, a picture of any sort or the list of
-    the sources, or that lies in a source folder. listed_in: that list, where there is one;
-    suffixes: of pictures, and of films where they are sources."""
+    the sources, or that lies in a source folder. names: as of `open_log`; listed_in: that list,
+    where there is one."""
     real = Path(os.path.realpath(path))
     if output is None or not real.is_relative_to(os.path.realpath(output)):
         for folder in folders:
@@ -166,6 +165,6 @@ def refuse_log(
         for other in (job.source, job.target):
             if other.name == real.name and os.path.realpath(other) == str(real):
                 raise UsageError(f"--log {path}: this is the name of a source or of a result")
-    if path.suffix.lower() in suffixes and os.path.lexists(reachable(path)):
-        what = "picture" if path.suffix.lower() in FORMATS else "frame, a film or a sound"
+    what = names.get(path.suffix.lower())
+    if what is not None and os.path.lexists(reachable(path)):
         raise UsageError(f"--log {path}: this file has the name of a {what}, and is there already")

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from colorbatch.errors import OutputFullError, UsageError
-from colorbatch.formats.registry import READ, in_words
+from colorbatch.formats.registry import FORMATS, READ, in_words
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.job import Job, Outcome, in_clear
@@ -28,6 +28,7 @@ from colorbatch.run.runs import Run
 from colorbatch.run.watch import Watch
 from colorbatch.stills import batch
 from colorbatch.stills.forecast import HOW_TO_TIME, Forecast, choose
+from colorbatch.stills.names import PICTURES
 from colorbatch.stills.request import PictureRequest
 
 
@@ -43,7 +44,8 @@ class PictureRun(Run):
         self.report.total = len(jobs)
         log = None
         if self.request.log is not None and not self.request.dry_run:
-            log = open_log(self.request, jobs, picture_files.source_folders(self.request.sources))
+            folders = picture_files.source_folders(self.request.sources)
+            log = open_log(self.request, jobs, folders, dict.fromkeys(FORMATS, "picture"))
         return self._outcomes(jobs), log
 
     def _outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -191,6 +193,7 @@ def jobs_of(request: PictureRequest, passed_over: Counter[str] | None = None) ->
     jobs = picture_files.plan_jobs(
         request.sources,
         request.output,
+        PICTURES,
         suffix=request.suffix,
         new_suffix=request.new_suffix,
         patterns=Patterns(request.include, request.exclude),

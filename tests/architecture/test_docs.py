@@ -12,6 +12,7 @@ import pytest
 
 import colorbatch
 from colorbatch.cli import cli
+from colorbatch.ffmpeg.codecs import CODECS
 from colorbatch.model.contract import DEFAULT_MODEL, embedded_models
 from colorbatch.model.engine import Engine
 
@@ -132,6 +133,18 @@ def test_what_is_to_be_touched_is_there() -> None:
     names = {part for word in words - files for part in word.split(".") if part.isidentifier()}
     assert len(names) > 50
     assert not {name for name in names if not re.search(rf"\b{name}\b", text)}
+
+
+def test_the_table_of_codecs_is_that_of_their_rows() -> None:
+    """docs/film.md says of every encoder that has a row what the row says."""
+    page = (ROOT / "docs" / "film.md").read_text("utf-8")
+    told = page.split("| codec | `--codec` |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert told == [
+        f"| {codec.title} | `{encoder.name}` | {', '.join(encoder.containers)} "
+        f"| {'yes' if encoder.native else 'no'} | {'yes' if encoder.lossless else 'no'} |"
+        for codec in CODECS
+        if (encoder := codec.encoder) is not None
+    ]
 
 
 LARGEST = {"unet32": 30e6, "lite-unet": 17e6}

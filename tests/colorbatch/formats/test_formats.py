@@ -5,6 +5,7 @@ Files are written and results are read by Pillow, OpenCV, tifffile and pillow-he
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -24,10 +25,13 @@ from colorbatch.errors import SourceError
 from colorbatch.formats import reader, registry, writer
 from colorbatch.formats.provenance import is_marked
 from colorbatch.formats.still import Still
-from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
 from colorbatch.model.engine import Engine
 from colorbatch.stills.batch import colorize_images
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 AB = np.random.default_rng(1).uniform(-90, 90, (16, 16, 2)).astype(np.float32)

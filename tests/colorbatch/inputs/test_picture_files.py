@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -12,8 +13,10 @@ import pytest
 from colorbatch.errors import UsageError
 from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
-from colorbatch.inputs.picture_files import plan_jobs
 from colorbatch.job import Job
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 needs_bytes_names = pytest.mark.skipif(

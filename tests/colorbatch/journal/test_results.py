@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -16,11 +17,14 @@ import pytest
 from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, TargetError
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import FolderLock
-from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.inputs import picture_files
 from colorbatch.job import Job
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import Made, source_stamp
 from colorbatch.journal.results import Journals
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 
 @pytest.fixture

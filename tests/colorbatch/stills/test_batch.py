@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import os
 import re
 import threading
@@ -19,13 +20,16 @@ from PIL import Image
 from colorbatch import __version__
 from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.formats import memory_need
-from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
 from colorbatch.journal.records import NOT_OURS
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.stills import one_still
 from colorbatch.stills.batch import check_target_folder, colorize_images, foresee, split_finished
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
 from colorbatch.run.estimate import Amount
 from colorbatch.stills import forecast
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 GREY = np.random.default_rng(0).integers(30, 220, (50, 70), np.uint8)
 
@@ -55,12 +59,12 @@ def summary(result):
 
 def test_a_sample_is_spread_and_always_the_same(source, tmp_path):
     """One of each stretch of the tree; a larger sample holds the smaller, so nothing is in vain."""
-    jobs = picture_files.plan_jobs([source], tmp_path / "out")
+    jobs = plan_jobs([source], tmp_path / "out")
     six = forecast.choose(jobs, 6)
     assert {job.source.relative_to(source).parts[0] for job in six} == {
         f"box {index}" for index in range(6)
     }
-    assert six == forecast.choose(picture_files.plan_jobs([source], tmp_path / "out"), 6)
+    assert six == forecast.choose(plan_jobs([source], tmp_path / "out"), 6)
     assert set(six) < set(forecast.choose(jobs, 12))
     assert forecast.choose(jobs, 1000) == jobs
     assert forecast.choose([], 5) == []
@@ -80,7 +84,7 @@ def test_headers_of_some_stand_for_all(tmp_path):
         height, width = rng.integers(20, 60, 2) * (10 if index % 100 == 7 else 1)
         tifffile.imwrite(folder / f"{index}.tif", np.zeros((height, width), np.uint8))
         pixels += height * width
-    jobs = picture_files.plan_jobs([folder], tmp_path / "out")
+    jobs = plan_jobs([folder], tmp_path / "out")
     found = forecast.of(jobs, forecast.guess(jobs, ImageSettings()))
     assert found.results.middle == pytest.approx(3 * pixels + 400 * 1200, rel=0.02)
     assert found.results.low <= 3 * pixels + 400 * 1200 <= found.results.high
@@ -257,10 +261,7 @@ def test_a_sample_fits_where_the_rest_does_not(run_cli, tiny_model, tmp_path):
     Image.fromarray(GREY).save(folder / "a.png")
     for index in range(20):  # until the lot falls on the small one
         sparse(folder / f"{index}.tif", 2_000_000)
-        if (
-            forecast.choose(picture_files.plan_jobs([folder], tmp_path), 1)[0].source.name
-            == "a.png"
-        ):
+        if forecast.choose(plan_jobs([folder], tmp_path), 1)[0].source.name == "a.png":
             break
         (folder / f"{index}.tif").unlink()
     result = run_cli("images", folder, "-o", "out", "-m", tiny_model, "--sample", 1,

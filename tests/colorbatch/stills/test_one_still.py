@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import tifffile
 
 from colorbatch.errors import SourceError
 from colorbatch.fs.atomic import replacing
-from colorbatch.inputs.picture_files import plan_jobs
+from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
 from colorbatch.stills import one_still
 from colorbatch.stills.batch import colorize_images, foresee, split_finished
+from colorbatch.stills.names import PICTURES
+
+plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_the_readmes_example(grey_photograph, make_clip, tmp_path, monkeypatch):
     Image.fromarray(grey).save(tmp_path / "scans" / "a.png")
     make_clip("reel.mkv")
     names: dict[str, object] = {"grey": grey}
-    readme = Path(__file__).parents[2] / "README.md"
+    readme = Path(__file__).parents[3] / "README.md"
     examples = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.S)
     assert len(examples) == 2
     for example in examples:

@@ -28,7 +28,7 @@ from colorbatch.ffmpeg import (
     refused,
     result_format,
 )
-from colorbatch.ffmpeg.ffv1 import slices
+from colorbatch.ffmpeg.codecs.ffv1 import slices
 
 
 @pytest.fixture
@@ -119,6 +119,8 @@ def test_chroma_and_alpha_that_are_lost_are_told() -> None:
     """4:4:4 with alpha into H.264, and into MPEG-2, which has no 4:4:4."""
     fit = result_format(pixel_format("yuva444p"), "libx264")
     assert (fit.pixels.name, fit.chroma_lost, fit.alpha_lost) == ("yuv444p", False, True)
+    fit = result_format(pixel_format("yuva420p10le"), "libx265")  # PyAV's has no layers for it
+    assert (fit.pixels.name, fit.bits_lost, fit.alpha_lost) == ("yuv420p10le", 0, True)
     fit = result_format(pixel_format("yuv444p"), "mpeg2video")
     assert (fit.pixels.name, fit.chroma_lost) == ("yuv422p", True)
 
