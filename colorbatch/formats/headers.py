@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from colorbatch.formats import registry
+from colorbatch.formats.record import START_BYTES
 from colorbatch.formats.still import Stored
 from colorbatch.fs.atomic import reachable
 
@@ -25,7 +26,7 @@ def pictures_of(path: Path) -> list[Stored]:
             return []
         with reachable(path).open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            start = file.read(16)
+            start = file.read(START_BYTES)
             file.seek(0)
             for format_ in registry.adapters():
                 if format_.begins(start) and (format_.needs is None or format_.needs.load()):

@@ -9,6 +9,7 @@ from typing import IO
 from PIL import Image
 
 from colorbatch.formats import heif_items, pillow_files
+from colorbatch.formats.boxes import brands_of
 from colorbatch.formats.pillow_modes import samples_of
 from colorbatch.formats.record import Memory, Needs, StillFormat, one_picture
 from colorbatch.formats.still import Still, Stored, from_samples
@@ -18,8 +19,10 @@ BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 
 
 def _begins(start: bytes) -> bool:
-    """Whether its first box names a HEIF brand (ISO/IEC 23008-12, section 10)."""
-    return start[4:8] == b"ftyp" and start[8:12] in BRANDS
+    """Whether its first box names a HEIF brand (ISO/IEC 23008-12, section 10), and not pictures in
+    AV1, which the container may hold as well (AV1 Image File Format, section 6)."""
+    major, *others = brands_of(start) or (b"",)
+    return major in BRANDS and b"avif" not in others
 
 
 def _load() -> bool:

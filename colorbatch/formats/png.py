@@ -56,7 +56,7 @@ def _decode(whole: IO[bytes], max_pixels: int, _: int) -> Still:
     start = whole.read(16)
     if not start.startswith(SIGNATURE):
         raise SourceError("the file is truncated or broken")
-    if start[12:] == b"CgBI":
+    if start[12:16] == b"CgBI":
         raise SourceError("PNG in the form of iOS programs (CgBI) is not supported")
     file, chunks = png_chunks.opened(whole)
     found = png_chunks.found_in(whole, chunks)

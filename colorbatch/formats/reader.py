@@ -23,6 +23,7 @@ from PIL import UnidentifiedImageError
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
 from colorbatch.formats import registry
+from colorbatch.formats.record import START_BYTES
 from colorbatch.formats.still import Still, to_codes, upright
 from colorbatch.fs.atomic import reachable
 from colorbatch.fs.real_paths import leads_nowhere
@@ -100,7 +101,7 @@ def load_rgb(path: Path) -> Codes:
 
 
 def _pages(file: IO[bytes], max_pixels: int, at_least: int) -> Iterator[Still]:
-    start = file.read(16)
+    start = file.read(START_BYTES)
     file.seek(0)
     if not start:
         raise SourceError("the file is empty")

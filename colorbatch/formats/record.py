@@ -17,6 +17,8 @@ from colorbatch.formats.still import Still, Stored
 MARK_BYTES = 1200
 """What a result has beside its samples: our mark in XMP, and the format's own order. (The source's
 metadata go with it, but weigh little beside samples: they are not counted.)"""
+START_BYTES = 64
+"""Of a file, by which its format is told."""
 BLOCKS = frozenset({"exif", "xmp", "icc", "orientation", "iptc", "photoshop", "dpi"})
 """What goes from format to format beside pixels."""
 
@@ -96,7 +98,7 @@ class Writing:
 class StillFormat:
     """A format: its row in `registry.TABLE` has its names.
 
-    begins: whether a file that begins with these 16 bytes is one. pages: its pictures (file,
+    begins: whether a file that begins with these bytes is one. pages: its pictures (file,
     max_pixels, at_least), each decoded when it is asked for; raises SourceError, or what libraries
     raise. stored: the same pictures by their headers; raises anything for a broken file. needs: a
     library that is not always there. lossy: whether its files are, where nothing else is told.

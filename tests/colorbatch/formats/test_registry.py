@@ -15,7 +15,16 @@ from PIL import Image
 
 from colorbatch.errors import SourceError
 from colorbatch.formats import headers, memory_need, metadata, reader, registry, sizes, writer
-from colorbatch.formats.record import BLOCKS, Kept, Memory, Needs, ResultSize, StillFormat, Writing
+from colorbatch.formats.record import (
+    BLOCKS,
+    START_BYTES,
+    Kept,
+    Memory,
+    Needs,
+    ResultSize,
+    StillFormat,
+    Writing,
+)
 from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Still
 from tests.colorbatch.formats.hand_made import exif
@@ -81,9 +90,9 @@ def test_a_part_that_is_left_out_fails_at_once(record: Any) -> None:
 @READ
 def test_a_file_begins_as_one_format_only(format_: Format, tmp_path: Path, grey: Any) -> None:
     """Whatever the order of the table."""
-    start = path_of(tmp_path, format_, grey).read_bytes()[:16]
+    start = path_of(tmp_path, format_, grey).read_bytes()[:START_BYTES]
     assert [one.name for one in registry.adapters() if one.begins(start)] == [format_]
-    assert not any(one.begins(b"no picture at all"[:16]) for one in registry.adapters())
+    assert not any(one.begins(b"no picture at all") for one in registry.adapters())
 
 
 @READ
