@@ -27,6 +27,7 @@ from colorbatch.formats.record import (
     StillFormat,
     Writing,
     never,
+    no_bytes,
     nothing_lost,
     one_picture,
 )
@@ -136,6 +137,8 @@ FORMAT = StillFormat(
         resolution_as_read=False,
         kept=lambda _: Kept(name=NAME, blocks=frozenset({"dpi"})),
         exif_lost=nothing_lost,
-        size=ResultSize(compressed=False, lossy=never, bytes_lossy=0, own_tables=False, beside=0),
+        size=ResultSize(
+            compressed=False, lossy=never, bytes_lossy=no_bytes, own_tables=False, beside=0
+        ),
     ),
 )

@@ -29,6 +29,7 @@ from colorbatch.formats.record import (
     ResultSize,
     StillFormat,
     Writing,
+    by_libjpeg,
     nothing_lost,
     one_picture,
 )
@@ -230,7 +231,7 @@ FORMAT = StillFormat(
         size=ResultSize(
             compressed=True,
             lossy=lambda _, __: True,
-            bytes_lossy=0.43,
+            bytes_lossy=by_libjpeg(0.43),
             own_tables=True,
             beside=MARK_BYTES,
         ),

@@ -34,6 +34,7 @@ from colorbatch.formats.record import (
     StillFormat,
     Writing,
     never,
+    no_bytes,
     nothing_lost,
     one_picture,
 )
@@ -228,7 +229,7 @@ FORMAT = StillFormat(
         kept=_kept,
         exif_lost=nothing_lost,
         size=ResultSize(
-            compressed=True, lossy=never, bytes_lossy=0, own_tables=False, beside=MARK_BYTES
+            compressed=True, lossy=never, bytes_lossy=no_bytes, own_tables=False, beside=MARK_BYTES
         ),
     ),
 )

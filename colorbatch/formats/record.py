@@ -54,14 +54,14 @@ class ResultSize:
     """What `sizes` needs to know of results.
 
     compressed: whether samples are. lossy: whether results are, of a source that is stored so, and
-    in this quality. bytes_lossy: per pixel, then, in quality 95; 0 where they never are.
+    in this quality. bytes_lossy: per pixel, then, in this quality; 0 where they never are.
     own_tables: whether a lossy result of the same format is packed as its source was. beside: bytes
     beside the samples. (`python benchmarks/sizes.py FOLDER`)
     """
 
     compressed: bool
     lossy: Callable[[Stored, int | None], bool]
-    bytes_lossy: float
+    bytes_lossy: Callable[[int | None], float]
     own_tables: bool
     beside: int
 
@@ -131,6 +131,24 @@ def one_picture(decode: Callable[[IO[bytes], int, int], Still]) -> Callable[...,
 def nothing_lost(_: bytes) -> Iterator[str]:
     """`Writing.exif_lost` of formats that keep an EXIF block as it is."""
     return iter(())
+
+
+def by_libjpeg(at_95: float) -> Callable[[int | None], float]:
+    """`ResultSize.bytes_lossy` from that in quality 95, which is the usual: by the root of the
+    factor by which libjpeg scales its tables (jcparam.c, jpeg_quality_scaling)."""
+
+    def bytes_lossy(quality: int | None) -> float:
+        if quality is None:
+            return at_95
+        scale = 50 / quality if quality < 50 else max(2 - quality / 50, 0.03)
+        return at_95 * float((0.1 / scale) ** 0.5)
+
+    return bytes_lossy
+
+
+def no_bytes(_: int | None) -> float:
+    """`ResultSize.bytes_lossy` of formats that have no lossy packing."""
+    return 0.0
 
 
 def never(_: Stored, __: int | None) -> bool:

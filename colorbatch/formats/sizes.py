@@ -61,7 +61,7 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[floa
         return one.nbytes * OWN_TABLES, KEPT
     usual = samples * _lossless(deep, format_)
     if lossy:
-        usual = pixels * size.bytes_lossy * _of_quality(quality)
+        usual = pixels * size.bytes_lossy(quality)
     if one.bits == 1:  # black and white have no color, but sharp edges
         return usual * 2 if lossy else one.nbytes * 3, FEW
     if one.packing == "few":
@@ -74,12 +74,3 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[floa
 
 def _lossless(deep: bool, format_: Format) -> float:
     return LOSSLESS[deep] * registry.adapter(format_).density
-
-
-def _of_quality(quality: int | None) -> float:
-    """What takes 1 byte in quality 95 takes so much: the root of the factor by which libjpeg scales
-    its tables (jcparam.c, jpeg_quality_scaling)."""
-    if quality is None:
-        return 1.0
-    scale = 50 / quality if quality < 50 else max(2 - quality / 50, 0.03)
-    return float((0.1 / scale) ** 0.5)

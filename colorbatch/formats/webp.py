@@ -22,6 +22,7 @@ from colorbatch.formats.record import (
     ResultSize,
     StillFormat,
     Writing,
+    by_libjpeg,
     nothing_lost,
     one_picture,
 )
@@ -158,7 +159,11 @@ FORMAT = StillFormat(
         kept=lambda _: Kept(name="WebP", blocks=frozenset({"exif", "xmp", "icc", "orientation"})),
         exif_lost=nothing_lost,
         size=ResultSize(
-            compressed=True, lossy=_lossy, bytes_lossy=0.3, own_tables=False, beside=MARK_BYTES
+            compressed=True,
+            lossy=_lossy,
+            bytes_lossy=by_libjpeg(0.3),
+            own_tables=False,
+            beside=MARK_BYTES,
         ),
     ),
 )

@@ -16,6 +16,7 @@ from colorbatch.formats.record import (
     ResultSize,
     StillFormat,
     Writing,
+    by_libjpeg,
 )
 from colorbatch.formats.still import Still, Stored
 
@@ -75,7 +76,11 @@ FORMAT = StillFormat(
         kept=lambda _: Kept(name=NAME, blocks=BLOCKS),
         exif_lost=_exif_lost,
         size=ResultSize(
-            compressed=True, lossy=_lossy, bytes_lossy=0.43, own_tables=True, beside=MARK_BYTES
+            compressed=True,
+            lossy=_lossy,
+            bytes_lossy=by_libjpeg(0.43),
+            own_tables=True,
+            beside=MARK_BYTES,
         ),
     ),
 )
