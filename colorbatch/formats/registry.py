@@ -46,13 +46,14 @@ TABLE = (
         "JPEG2000", "JPEG 2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), "JPEG2000",
         None, "jpeg2000",
     ),
+    FormatRow("AVIF", "AVIF", (".avif",), "AVIF", 95, "avif"),
     FormatRow("HEIC", "HEIC", (".heic", ".heif", ".hif"), "JPEG", None, "heif"),
 )  # fmt: skip
 ROWS: Mapping[Format, FormatRow] = {row.name: row for row in TABLE}
 
 NOT_READ = frozenset(
     {
-        *(".3fr", ".ai", ".apng", ".arw", ".avif", ".bpg", ".cr2", ".cr3", ".dcm", ".djvu", ".dng"),
+        *(".3fr", ".ai", ".apng", ".arw", ".bpg", ".cr2", ".cr3", ".dcm", ".djvu", ".dng"),
         *(".dpx", ".emf", ".eps", ".erf", ".exr", ".fff", ".fits", ".gif", ".hdr", ".ico", ".iiq"),
         *(".jls", ".jng", ".jxl", ".jxr", ".mef", ".mng", ".mos", ".mrw", ".nef", ".nrw", ".orf"),
         *(".pbm", ".pcd", ".pct", ".pcx", ".pdf", ".pef", ".pgm", ".pict", ".pnm", ".ppm", ".psb"),

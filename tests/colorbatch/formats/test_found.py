@@ -42,6 +42,12 @@ def heif(more: bytes) -> bytes:
     return buffer.getvalue() + more
 
 
+def avif() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).convert("RGB").save(buffer, "AVIF", exif=exif([(271, 2, MARK + b"\0")]))
+    return buffer.getvalue()
+
+
 def bmp(more: bytes) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(GREY).save(buffer, "BMP")
@@ -71,6 +77,8 @@ UNKNOWN: dict[str, Callable[[], bytes]] = {
     "JP2 comment": lambda: _with_comment(),
     "HEIC box": lambda: heif(box(b"quad", MARK)),
     "HEIC uuid": lambda: heif(box(b"uuid", bytes(16) + MARK)),
+    "AVIF box": lambda: avif() + box(b"quad", MARK),
+    "AVIF item": lambda: avif().replace(b"Exif", b"quad"),
     "BMP behind": lambda: bmp(MARK),
 }
 
