@@ -31,7 +31,8 @@ from PIL import Image
 from colorbatch import color
 from colorbatch.api import Colorizer
 from colorbatch.formats import headers, reader, sizes, writer
-from colorbatch.formats.registry import Format
+from colorbatch.formats.record import MARK_BYTES
+from colorbatch.formats.registry import WRITTEN, Format
 from colorbatch.model.contract import DEFAULT_MODEL
 from training.folders import find_photographs
 
@@ -103,7 +104,7 @@ STORES: dict[str, tuple[str, tuple[str, ...], Store]] = {
 }
 """How a scan may be stored -> suffix, kinds of samples, the function that does it."""
 
-RESULTS: tuple[Format, ...] = ("JPEG", "PNG", "TIFF", "WEBP", "JPEG2000")
+RESULTS: tuple[Format, ...] = tuple(one for one in WRITTEN if one != "BMP")
 Row = tuple[float, float, float, tuple[float, float, float]]
 """Pixels, bytes of the source, bytes of the result, and what was expected of it."""
 
@@ -148,7 +149,7 @@ def show(rows: dict[tuple[str, str, str], list[Row]]) -> None:
         low, high = np.percentile(made / source, (10, 90))
         print(
             f"{name:19} {kind:8} {result:9} {middle(source / pixels):8.2f} "
-            f"{middle((made - sizes.MARK_BYTES) / pixels):9.2f} {middle(made / source):8.2f} "
+            f"{middle((made - MARK_BYTES) / pixels):9.2f} {middle(made / source):8.2f} "
             f"[{low:5.2f} {high:5.2f}] {middle(expected / source):8.2f} {10 * np.mean(within):5.0f}"
         )
         sums[result][0] += made.sum()

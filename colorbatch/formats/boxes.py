@@ -1,5 +1,5 @@
-"""Boxes of ISO base media files, which JPEG 2000 and HEIC are made of (ISO/IEC 14496-12, section
-4.2; ISO/IEC 15444-1:2019, annex I.4)."""
+"""Boxes of ISO base media files, which JPEG 2000, HEIC and its kin are made of (ISO/IEC 14496-12,
+section 4.2; ISO/IEC 15444-1:2019, annex I.4)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ class Box:
     begin: int
     content: int
     end: int
+
+
+def brands_of(start: bytes) -> tuple[bytes, ...]:
+    """The major brand and the compatible ones in the first box, as far as they are there (ISO/IEC
+    14496-12, section 4.3); () for a file that begins otherwise."""
+    if start[4:8] != b"ftyp":
+        return ()
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    return (start[8:12], *(start[at : at + 4] for at in range(16, end - 3, 4)))
 
 
 def boxes_of(data: bytes, begin: int = 0, end: int | None = None) -> Iterator[Box]:

@@ -16,21 +16,8 @@ NAMED = 8
 """Blocks that a note names; of more it says so."""
 REMADE = frozenset({"pixels", "thumbnail"})
 """What every result has of its own, or by intent does not have."""
-HOLDS: Mapping[str, frozenset[str]] = {
-    "JPEG": frozenset({"comment", "extended_xmp", "more_xmp"}),
-    "PNG": frozenset({"text", "display", "chunk"}),
-    "JPEG2000": frozenset({"xml"}),
-}
-"""What only this format's results hold, of sources in it. EXIF, XMP, profile, IPTC, Photoshop's
-resources and resolution go from format to format, and `writer` says where they cannot."""
-SAID = {
-    "comment": "the JPEG comment was not kept",
-    "extended_xmp": "the extended part of the XMP was not kept",
-    "more_xmp": "the second XMP packet was not kept",
-    "text": "the text chunks of the PNG were not kept",
-    "display": "the PNG's chunks that say how its codes are shown were not kept",
-}
 ELSEWHERE = frozenset({"exif", "xmp", "icc", "photoshop", "dpi"})
+"""What goes from format to format; `writer` says where it cannot."""
 
 
 class Block(NamedTuple):
@@ -116,17 +103,16 @@ class Found:
         }
 
 
-def not_kept(blocks: Iterable[Block], source: str, result: str) -> Iterator[str]:
-    """What a result of a source in another or the same format does not hold, in words."""
-    held = (
-        REMADE | ELSEWHERE | (HOLDS.get(result, frozenset()) if source == result else frozenset())
-    )
+def not_kept(blocks: Iterable[Block], own: Mapping[str, str], *, same: bool) -> Iterator[str]:
+    """What of a source's blocks a result does not hold, in words. own: of the source's format
+    (`StillFormat.own_blocks`). same: whether the result has that format."""
+    held = REMADE | ELSEWHERE | (own.keys() if same else frozenset())
     gone: dict[str, list[str]] = {}
     for block in blocks:
         if block.kind in held:
             continue
-        if block.kind in SAID:
-            gone.setdefault(SAID[block.kind], [])
+        if own.get(block.kind):
+            gone.setdefault(own[block.kind], [])
         else:
             names = gone.setdefault(f"these {block.noun} were not kept: ", [])
             if block.name not in names:

@@ -1,22 +1,48 @@
-"""What JPEG 2000 files hold beside the picture: the boxes that OpenJPEG neither reads nor writes.
+"""JPEG 2000: its adapter. OpenJPEG decodes and encodes, through Pillow and imagecodecs.
 
-The picture itself is decoded and encoded by OpenJPEG, through Pillow and imagecodecs. Boxes of
-metadata are walked through (ISO/IEC 15444-1:2019, annex I) and added to a finished file.
+The boxes of metadata, which it neither reads nor writes, are walked through here (ISO/IEC
+15444-1:2019, annex I) and added to a finished file.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import IO
 
 import imagecodecs
 import numpy as np
+from PIL import Image
 
 from colorbatch.color import Codes, widened
 from colorbatch.errors import SourceError, TargetError
+from colorbatch.formats import metadata, pillow_files
 from colorbatch.formats.boxes import CODESTREAM, boxes_of
 from colorbatch.formats.found import Block, Found
+from colorbatch.formats.metadata import EXIF_START
+from colorbatch.formats.page import Page
+from colorbatch.formats.pillow_modes import samples_of as samples_of_pillow
+from colorbatch.formats.record import (
+    BLOCKS,
+    MARK_BYTES,
+    Kept,
+    Memory,
+    ResultSize,
+    StillFormat,
+    Writing,
+    never,
+    no_bytes,
+    nothing_lost,
+    one_picture,
+)
+from colorbatch.formats.still import Packing, Still, Stored, from_samples
 
+NAME = "JPEG2000"
+STARTS = (b"\0\0\0\x0cjP  ", CODESTREAM)
+LOSSY = 0.2
+"""Files of fewer bytes per byte of samples are taken for lossy: lossless photographs have more
+(`python benchmarks/sizes.py FOLDER`)."""
 ENCODERS = (b"Kakadu", b"Created by OpenJPEG", b"Creator: JasPer", b"Kdu-")
 """How the comments begin in which encoders name themselves."""
 SSIZ = 42
@@ -206,3 +232,93 @@ def _scaled(value: float) -> tuple[int, int, int]:
     while (numerator := round(value * 10 / 10.0**power)) > 65535:
         power += 1
     return numerator, 10, power
+
+
+# --- the adapter -------------------------------------------------------------------------------
+
+
+def _decode(file: IO[bytes], max_pixels: int, _: int) -> Still:
+    with pillow_files.opened(file, NAME, max_pixels, not_read=_not_read) as image:
+        file.seek(0)
+        return _decoded(image, file.read())
+
+
+def _decoded(image: Image.Image, data: bytes) -> Still:
+    found = found_in(data)
+    shared = found.fields()
+    notes: tuple[str, ...] = ()
+    if image.mode in ("P", "PA", "CMYK"):
+        samples, shared["icc"], notes = samples_of_pillow(image, shared["icc"])
+    else:
+        samples, bits = samples_of(data)
+        if 8 < bits < 16:
+            notes = (f"{bits} bits became 16",)
+        elif bits < 8:
+            notes = (f"{bits}-bit picture became 8-bit RGB",)
+    notes += shared.pop("notes")
+    return from_samples(NAME, samples, encoding=found.encoding, notes=notes, **shared)
+
+
+def _not_read(file: IO[bytes]) -> str:
+    """Why it is not read, by its header."""
+    file.seek(0)
+    count = len(depths_of(file.read()))
+    return f"JPEG 2000 of {count} components is not supported" if count > 4 else ""
+
+
+def _stored(file: IO[bytes]) -> Iterator[Stored]:
+    with Image.open(file, formats=[NAME]) as image:
+        found = pillow_files.stored(image, NAME, "lossless", pillow_files.size_of(file))
+        least = LOSSY * image.width * image.height * found.samples * found.bits / 8
+        packing: Packing = "lossy" if found.nbytes < least else "lossless"
+        yield replace(found, packing=packing)
+
+
+def _write(file: IO[bytes], pages: Iterator[Page], _: list[str]) -> None:
+    """Lossless; a bare codestream stays one."""
+    [page] = pages
+    blocks = {
+        "icc": page.icc,
+        "xmp": page.xmp,
+        "exif": page.exif.removeprefix(EXIF_START),
+        "iptc": metadata.iptc_of(page.still.photoshop),
+    }
+    own = page.still.encoding if page.still.format == NAME else {}
+    resolutions = own.get("resolutions") or ({"resc": page.still.dpi} if page.still.dpi else {})
+    pixels, bare = page.all_rows(), bool(own.get("codestream"))
+    file.write(encode(pixels, blocks, resolutions, xml=own.get("xml", ()), codestream=bare))
+
+
+def _kept(still: Still) -> Kept:
+    if still.encoding.get("codestream"):
+        return Kept(name="a JPEG 2000 codestream", blocks=frozenset())
+    return Kept(name="JPEG 2000", blocks=BLOCKS - {"photoshop"})
+
+
+FORMAT = StillFormat(
+    name=NAME,
+    begins=lambda start: start.startswith(STARTS),
+    pages=one_picture(_decode),
+    stored=_stored,
+    needs=None,
+    lossy=False,
+    own_blocks={"xml": ""},
+    memory=Memory(of_8_bits=51, of_more=51),  # as if it had 16 bits, which Pillow does not tell
+    density=0.65,
+    writing=Writing(
+        write=_write,
+        several_pages=False,
+        sample_bytes=2,
+        largest_side=None,
+        most_dpi=None,
+        most_xmp=None,
+        most_exif=None,
+        alpha="straight",
+        resolution_as_read=False,
+        kept=_kept,
+        exif_lost=nothing_lost,
+        size=ResultSize(
+            compressed=True, lossy=never, bytes_lossy=no_bytes, own_tables=False, beside=MARK_BYTES
+        ),
+    ),
+)

@@ -167,3 +167,8 @@ def _take_behind(found: Found, file: IO[bytes]) -> None:
         found.lose(BEHIND, f"{' and '.join(kinds) or 'of unknown kind'} ({size} bytes)")
     if behind or found.encoding.get("mpf"):
         found.xmp = metadata.without_what_lay_behind(found.xmp)
+
+
+def tables_for_color(tables: list[list[int]]) -> list[list[int]]:
+    """A source's tables for luma and chroma; a grey source has but one, which then serves both."""
+    return [tables[0], tables[1] if len(tables) > 1 else tables[0]]

@@ -2,18 +2,16 @@
 
 A source's path and its target's in, bytes out; never less than it really takes. Nothing is decoded.
 Formats are of two families: what is read and written strip by strip takes its samples and little
-more, what a library decodes and encodes as a whole so many bytes for each pixel. `python
-benchmarks/memory.py` prints what is said here beside what it measures.
+more, what a library decodes and encodes as a whole so many bytes for each pixel (`record.Memory`).
+`python benchmarks/memory.py` prints what is said here beside what it measures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from colorbatch.formats import registry
 from colorbatch.formats.headers import pictures_of
-from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Stored
 
 BASE_BYTES = 600_000_000
@@ -27,11 +25,6 @@ VIEW_BYTES = 1_300_000
 """Of each page that waits as the model sees it, from its lightness to its chroma."""
 PAGE_BYTES = 20_000
 """Of each page that a file lists, whatever its size: its tags, in and out."""
-WHOLE: Mapping[Format, float] = {
-    "JPEG": 12, "PNG": 9, "BMP": 9, "HEIC": 15, "WEBP": 48, "JPEG2000": 51
-}  # fmt: skip
-"""Bytes per pixel of RGB, beside its samples, while it is decoded or encoded as a whole; JPEG 2000
-as if it had 16 bits, which its header does not tell. TIFF and PNG of 16 bits go strip by strip."""
 
 
 def of_coloring(source: Path, target: Path, *, upright: bool = False, views: int = 1) -> int:
@@ -65,6 +58,6 @@ def _of_page(page: Stored, suffix: str | None, upright: bool) -> float:
     alpha = page.samples in (2, 4)
     # beside several channels lies their luma, and a copy of alpha
     planes = page.samples + (page.samples > 1) + alpha
-    in_strips = {"TIFF", "PNG"} if depth > 1 else {"TIFF"}
-    whole = max((WHOLE[one] * (1 + alpha / 3) for one in formats - in_strips), default=0.0)
-    return page.beside + pixels * (planes * depth * (1 + upright) + whole)
+    needs = [registry.adapter(format_).memory for format_ in formats]
+    whole = max(need.of_more if depth > 1 else need.of_8_bits for need in needs)
+    return page.beside + pixels * (planes * depth * (1 + upright) + whole * (1 + alpha / 3))

@@ -15,8 +15,8 @@ from typing import IO, NamedTuple
 from colorbatch.errors import SourceError
 from colorbatch.formats.found import Block, Found
 from colorbatch.formats.metadata import EXIF_START
-from colorbatch.formats.png import SIGNATURE
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 DISPLAY = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})

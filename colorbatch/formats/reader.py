@@ -2,8 +2,8 @@
 
 Paths are opened by Python, never by a codec library, so that every name works. What a still is
 (depth, alpha, compression, profile, EXIF, orientation) travels in `Still`, and `writer` puts it
-back. TIFF is read in `tiff`, everything else in `decoders`. No models here, and no decision about
-which files are done.
+back. Each format is read by its adapter (`registry`). No models here, and no decision about which
+files are done.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from PIL import UnidentifiedImageError
 
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError
-from colorbatch.formats import decoders, tiff
+from colorbatch.formats import registry
+from colorbatch.formats.record import START_BYTES
 from colorbatch.formats.still import Still, to_codes, upright
 from colorbatch.fs.atomic import reachable
 from colorbatch.fs.real_paths import leads_nowhere
@@ -100,11 +101,18 @@ def load_rgb(path: Path) -> Codes:
 
 
 def _pages(file: IO[bytes], max_pixels: int, at_least: int) -> Iterator[Still]:
-    start = file.read(16)
+    start = file.read(START_BYTES)
+    file.seek(0)
     if not start:
         raise SourceError("the file is empty")
-    if start[:4] in tiff.STARTS:
-        yield from tiff.pages(file, max_pixels)
-    else:
-        file.seek(0)
-        yield decoders.decode(file, max_pixels, at_least)
+    for format_ in registry.adapters():
+        if format_.begins(start):
+            needs = format_.needs
+            if needs and not needs.load():
+                raise SourceError(
+                    f"{registry.ROWS[format_.name].shown} needs {needs.library}",
+                    f'pip install "colorbatch[{needs.extra}]"',
+                )
+            yield from format_.pages(file, max_pixels, at_least)
+            return
+    raise SourceError(f"not a {registry.in_words(registry.READ, 'or')} picture")

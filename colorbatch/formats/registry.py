@@ -1,24 +1,59 @@
-"""The picture formats: their names, and the suffixes of their files. No libraries, no files."""
+"""The still formats: one table, a row each. No libraries, no files: it is read for `--help` too.
+
+A row is what names alone tell; everything else is told by the format's adapter, the file that the
+row names, which is loaded when somebody asks for it. `record` says what an adapter must have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Literal
+import functools
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-Format = Literal["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000", "HEIC"]
-SUFFIXES: Mapping[Format, tuple[str, ...]] = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),
-    "PNG": (".png",),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
-    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
-    "HEIC": (".heic", ".heif", ".hif"),
-}
-"""What is read; results have their source's, and the first where they have another format."""
+if TYPE_CHECKING:
+    from colorbatch.formats.record import StillFormat, Writing
+
+Format = str
+"""A format's name, as in `TABLE`."""
+
+
+@dataclass(frozen=True)
+class FormatRow:
+    """A format. shown: what people write. suffixes: of the files that are read; results have their
+    source's, and the first where they have another format. results: the format of results, another
+    one for what is read only. quality: that of results where nothing says otherwise, None where
+    `--quality` is not for it. adapter: the file in this package."""
+
+    name: Format
+    shown: str
+    suffixes: tuple[str, ...]
+    results: Format
+    quality: int | None
+    adapter: str
+
+
+TABLE = (
+    FormatRow(
+        "JPEG", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), "JPEG", 95, "jpeg"
+    ),
+    FormatRow("PNG", "PNG", (".png",), "PNG", None, "png"),
+    FormatRow("TIFF", "TIFF", (".tif", ".tiff"), "TIFF", None, "tiff.adapter"),
+    FormatRow("WEBP", "WebP", (".webp",), "WEBP", 95, "webp"),
+    FormatRow("BMP", "BMP", (".bmp", ".dib"), "BMP", None, "bmp"),
+    FormatRow(
+        "JPEG2000", "JPEG 2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), "JPEG2000",
+        None, "jpeg2000",
+    ),
+    FormatRow("AVIF", "AVIF", (".avif",), "AVIF", 95, "avif"),
+    FormatRow("HEIC", "HEIC", (".heic", ".heif", ".hif"), "JPEG", None, "heif"),
+)  # fmt: skip
+ROWS: Mapping[Format, FormatRow] = {row.name: row for row in TABLE}
+
 NOT_READ = frozenset(
     {
-        *(".3fr", ".ai", ".apng", ".arw", ".avif", ".bpg", ".cr2", ".cr3", ".dcm", ".djvu", ".dng"),
+        *(".3fr", ".ai", ".apng", ".arw", ".bpg", ".cr2", ".cr3", ".dcm", ".djvu", ".dng"),
         *(".dpx", ".emf", ".eps", ".erf", ".exr", ".fff", ".fits", ".gif", ".hdr", ".ico", ".iiq"),
         *(".jls", ".jng", ".jxl", ".jxr", ".mef", ".mng", ".mos", ".mrw", ".nef", ".nrw", ".orf"),
         *(".pbm", ".pcd", ".pct", ".pcx", ".pdf", ".pef", ".pgm", ".pict", ".pnm", ".ppm", ".psb"),
@@ -27,23 +62,17 @@ NOT_READ = frozenset(
     }
 )
 """Suffixes of pictures that are not read; they are counted, so that nobody takes them for done."""
-READ_ONLY: Mapping[Format, Format] = {"HEIC": "JPEG"}
-"""What is not written, and what its results are."""
-WITH_QUALITY: tuple[Format, ...] = ("JPEG", "WEBP")
-"""What `--quality` is for."""
-SAMPLE_BYTES: Mapping[Format, int] = {
-    "JPEG": 1, "PNG": 2, "TIFF": 8, "WEBP": 1, "BMP": 1, "JPEG2000": 2
-}  # fmt: skip
-"""Bytes of the deepest sample that a result can have; only TIFF holds floating point."""
-NAMES: Mapping[str, str] = {"WEBP": "WebP", "JPEG2000": "JPEG 2000"}
-"""What people write, where it is not the same."""
-
-READ = tuple(SUFFIXES)
-WRITTEN = tuple(format_ for format_ in READ if format_ not in READ_ONLY)
-FORMATS: Mapping[str, Format] = {
-    suffix: format_ for format_, suffixes in SUFFIXES.items() for suffix in suffixes
-}
+SUFFIXES: Mapping[Format, tuple[str, ...]] = {row.name: row.suffixes for row in TABLE}
+FORMATS: Mapping[str, Format] = {suffix: row.name for row in TABLE for suffix in row.suffixes}
 """Suffix -> format."""
+READ_ONLY: Mapping[Format, Format] = {
+    row.name: row.results for row in TABLE if row.results != row.name
+}
+"""What is not written, and what its results are."""
+WITH_QUALITY: tuple[Format, ...] = tuple(row.name for row in TABLE if row.quality is not None)
+"""What `--quality` is for."""
+READ = tuple(SUFFIXES)
+WRITTEN = tuple(name for name in READ if name not in READ_ONLY)
 
 
 def of_result(suffix: str, own: Format) -> Format:
@@ -55,5 +84,27 @@ def of_result(suffix: str, own: Format) -> Format:
 
 def in_words(formats: Iterable[Format], last: str) -> str:
     """`JPEG, PNG or TIFF`; last: the word before the last one."""
-    *names, end = (NAMES.get(format_, format_) for format_ in formats)
+    *names, end = (ROWS[format_].shown for format_ in formats)
     return f"{', '.join(names)} {last} {end}"
+
+
+@functools.cache
+def adapter(format_: Format) -> StillFormat:
+    """What its adapter tells of a format. Raises KeyError for what is none."""
+    row = ROWS[format_]
+    found: StillFormat = importlib.import_module(f"{__package__}.{row.adapter}").FORMAT
+    assert found.name == format_, row.adapter
+    return found
+
+
+def adapters() -> Iterator[StillFormat]:
+    """Of every format, in the table's order."""
+    return map(adapter, ROWS)
+
+
+def writing(format_: Format) -> Writing:
+    """How results in a format that is written are made. Raises KeyError for what is none."""
+    found = adapter(format_).writing
+    if found is None:
+        raise KeyError(f"{format_} is read only")
+    return found

@@ -2,29 +2,25 @@
 
 What is not compressed follows from the header. Of all else a source that takes more per pixel than
 photographs commonly do (grain, noise, a higher quality) makes results that do so too. The few
-figures are of photographs (`python benchmarks/sizes.py FOLDER`); a sample tells better.
+figures here and in `record.ResultSize` are of photographs (`python benchmarks/sizes.py FOLDER`); a
+sample tells better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from colorbatch.formats.registry import SAMPLE_BYTES, Format
+from colorbatch.formats import registry
+from colorbatch.formats.record import MARK_BYTES
+from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Stored
 
-MARK_BYTES = 1200
-"""What a picture has beside its samples: our mark in XMP, and the format's own order. (The source's
-metadata go with it, but weigh little beside samples: they are not counted.)"""
 LOSSLESS = {False: 0.55, True: 0.9}
-"""Whether there are more than 8 bits -> bytes per byte of samples in a lossless packing."""
-DENSER = 0.65
-"""Of that take lossless WebP and JPEG 2000."""
+"""Whether there are more than 8 bits -> bytes per byte of samples in Deflate."""
 LOSSY_SCAN = 0.2
 """Bytes per pixel of a scan in black and white that is packed with loss."""
-LOSSY: Mapping[Format, float] = {"JPEG": 0.43, "WEBP": 0.3, "TIFF": 0.43}
-"""Bytes per pixel of a colored one in quality 95."""
 OWN_TABLES = 1.2
-"""Of JPEG with the source's tables: result bytes per source byte."""
+"""Of JPEG with the source's tables (`ResultSize.own_tables`): result bytes per source byte."""
 KEPT, OTHER, FEW = 1.25, 1.6, 4.0
 """How far off a guess may be, as a factor: the format is kept, another one, and where the source's
 own bytes tell little (palettes, few bits)."""
@@ -36,10 +32,11 @@ def of_result(
     """Bytes of the result of a file that is colored: the least, the likely, the most. quality: as
     `ImageSettings.quality`."""
     low = middle = high = 0.0
+    beside = registry.writing(format_).size.beside
     for one in pictures:
         likely, off = _of_picture(one, format_, quality)
         low += likely / off
-        middle += likely + (MARK_BYTES if format_ != "BMP" else 0)
+        middle += likely + beside
         high += likely * off + 2 * MARK_BYTES
     return low, middle, high
 
@@ -47,24 +44,24 @@ def of_result(
 def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[float, float]:
     """Bytes of one picture's samples, and the factor by which they may be off."""
     kept, pixels = one.format == format_, one.height * one.width
-    deep = one.bits > 8 and SAMPLE_BYTES[format_] > 1
-    alpha = format_ != "JPEG" and one.samples in (2, 4)
-    samples = pixels * (3 + alpha) * (-(-one.bits // 8) if format_ == "TIFF" else 1 + deep)
+    result = registry.writing(format_)
+    size = result.size
+    deep = one.bits > 8 and result.sample_bytes > 1
+    alpha = result.alpha != "none" and one.samples in (2, 4)
+    samples = pixels * (3 + alpha) * min(-(-one.bits // 8), result.sample_bytes)
     own = pixels * one.samples * one.bits / 8
     if not own:  # a broken header
         return 0.0, 1.0
-    if format_ == "BMP":
+    if not size.compressed:
         return samples, 1.0
-    if kept and format_ == "TIFF" and one.packing == "none":  # tiles reach beyond the picture
+    if kept and one.packing == "none":  # tiles reach beyond the picture
         return one.nbytes * samples / own, 1.0
-    lossy = format_ == "JPEG" or (format_ == "WEBP" and quality is not None)
-    if one.packing == "lossy" and one.format != "JPEG2000":
-        lossy |= format_ == "WEBP" or (kept and format_ == "TIFF")
-    if lossy and kept and quality is None and format_ != "WEBP":
+    lossy = size.lossy(one, quality)
+    if lossy and kept and quality is None and size.own_tables:
         return one.nbytes * OWN_TABLES, KEPT
     usual = samples * _lossless(deep, format_)
     if lossy:
-        usual = pixels * LOSSY[format_] * _of_quality(quality)
+        usual = pixels * size.bytes_lossy(quality)
     if one.bits == 1:  # black and white have no color, but sharp edges
         return usual * 2 if lossy else one.nbytes * 3, FEW
     if one.packing == "few":
@@ -76,13 +73,4 @@ def _of_picture(one: Stored, format_: Format, quality: int | None) -> tuple[floa
 
 
 def _lossless(deep: bool, format_: Format) -> float:
-    return LOSSLESS[deep] * (DENSER if format_ in ("WEBP", "JPEG2000") else 1)
-
-
-def _of_quality(quality: int | None) -> float:
-    """What takes 1 byte in quality 95 takes so much: the root of the factor by which libjpeg scales
-    its tables (jcparam.c, jpeg_quality_scaling)."""
-    if quality is None:
-        return 1.0
-    scale = 50 / quality if quality < 50 else max(2 - quality / 50, 0.03)
-    return float((0.1 / scale) ** 0.5)
+    return LOSSLESS[deep] * registry.adapter(format_).density

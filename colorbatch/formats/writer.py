@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,21 +16,16 @@ from typing import IO
 
 import numpy as np
 
-from colorbatch.color import Codes, Float, Space, icc, luma_join
+from colorbatch.color import Codes, Float, Space, icc
 from colorbatch.errors import TargetError
-from colorbatch.formats import metadata, tiff
-from colorbatch.formats.encoders import ENCODERS, Page
+from colorbatch.formats import metadata, registry
 from colorbatch.formats.found import not_kept
 from colorbatch.formats.metadata import TAG_ORIENTATION
+from colorbatch.formats.page import Page
 from colorbatch.formats.provenance import is_extensible, with_mark
-from colorbatch.formats.registry import NAMES, SAMPLE_BYTES, Format
+from colorbatch.formats.record import Writing
+from colorbatch.formats.registry import Format
 from colorbatch.formats.still import Still, to_codes, upright
-
-JPEG_XMP_BYTES, JPEG_EXIF_BYTES = 65502, 65533
-"""What one APP1 segment holds beside its length and its own name."""
-MOST_DPI = {"JPEG": 65535.0, "PNG": 1.09e8, "BMP": 5.45e7, "TIFF": 4.29e9}
-"""Dots per inch that a header has room for; PNG and BMP count them per meter."""
-LARGEST_SIDE = {"JPEG": 65535, "WEBP": 16383}
 
 
 @dataclass(frozen=True)
@@ -97,18 +93,14 @@ def write(
             del page
             yield ready.pop()  # not held here while it is written, nor while the next is read
 
-    if format_ == "TIFF":
-        tiff.write(file, map(_sheet, prepared()))
-    else:
-        with contextlib.closing(prepared()) as found:
-            page = next(found)
-            said: list[str] = []
-            ENCODERS[format_](file, page, said)
-            del page
-            if next(found, None) is not None:
-                name = NAMES.get(format_, format_)
-                raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
-            notes.update({note: [1] for note in said})
+    result = registry.writing(format_)
+    said: list[str] = []
+    with contextlib.closing(prepared()) as found:
+        result.write(file, found if result.several_pages else itertools.islice(found, 1), said)
+        if next(found, None) is not None:
+            name = registry.ROWS[format_].shown
+            raise TargetError(f"it has several pages, and {name} holds one", "--format tif")
+    notes.update({note: [1] for note in said})
     return tuple(
         f"{note} (page{'s' * (len(on) > 1)} {', '.join(map(str, on))})" if count > 1 else note
         for note, on in notes.items()
@@ -117,32 +109,9 @@ def write(
 
 def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle) -> Page:
     """Fit a page to a format, and say what it cannot hold."""
-    name = NAMES.get(format_, format_)
     notes = list(still.notes)
-    most = LARGEST_SIDE.get(format_)
-    if most and max(still.size) > most:
-        raise TargetError(f"{name} holds at most {most} pixels a side")
-    deepest = SAMPLE_BYTES[format_]
-    if still.dtype.itemsize > deepest or (still.is_float and deepest < 8):
-        had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
-        notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")
-        still = to_codes(still, np.uint8 if deepest == 1 else np.uint16)
-    if still.beside_is_unnamed and format_ != "TIFF":
-        notes.append(
-            f"{name} holds no sample beside color that is not transparency: it was dropped"
-        )
-        still = replace(still, alpha=None)
-    if still.is_premultiplied and format_ not in ("TIFF", "JPEG"):
-        notes.append(f"{name} holds color apart from alpha: it was divided by it")
-        still = still.straightened()
-    if still.alpha is not None and format_ == "JPEG":
-        notes.append("JPEG holds no transparency: alpha was dropped")
-        still = replace(still, alpha=None)
-    own_fraction = format_ == still.format == "TIFF"  # which is written as it was read
-    most_dpi = MOST_DPI.get(format_, 1e30)
-    if still.dpi and not own_fraction and not all(0.5 < dots < most_dpi for dots in still.dpi):
-        notes.append(f"{name} does not hold its resolution: it was dropped")
-        still = replace(still, dpi=None)
+    result, same = registry.writing(format_), format_ == still.format
+    still = _fitted(still, registry.ROWS[format_].shown, result, same, notes)
     orientation = still.orientation
     if style.upright and orientation != 1:
         ab = None if ab is None else upright(ab, orientation)
@@ -158,7 +127,8 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
     elif profile and not icc.is_readable(profile):
         notes.append("the color profile could not be read: it is kept, colors are taken for sRGB")
     xmp, exif = still.xmp, still.exif
-    if format_ != "JPEG" and still.encoding.get("extended_xmp"):
+    source = registry.adapter(still.format)
+    if not (same and "extended_xmp" in source.own_blocks) and still.encoding.get("extended_xmp"):
         xmp = metadata.without_extension(xmp)
     if ab is not None or style.upright:
         still = _cleaned_more(still, orientation)
@@ -167,17 +137,57 @@ def _prepare(still: Still, ab: Float | None, format_: Format, style: StillStyle)
         if not is_extensible(xmp):
             notes.append("the XMP packet is of an unusual form and was replaced")
         xmp = with_mark(xmp, style.mark)
-    if format_ == "JPEG" and len(xmp) > JPEG_XMP_BYTES:
-        notes.append("JPEG holds 64 kB of XMP at most: the source's was dropped")
+    name = registry.ROWS[format_].shown
+    if result.most_xmp is not None and len(xmp) > result.most_xmp:
+        notes.append(
+            f"{name} holds {_kb(result.most_xmp)} of XMP at most: the source's was dropped"
+        )
         xmp = b"" if ab is None else with_mark(b"", style.mark)
-    if format_ == "JPEG" and len(exif) > JPEG_EXIF_BYTES:
-        notes.append("JPEG holds 64 kB of EXIF at most: it was dropped")
+    if result.most_exif is not None and len(exif) > result.most_exif:
+        notes.append(f"{name} holds {_kb(result.most_exif)} of EXIF at most: it was dropped")
         exif = b""
     if not exif and orientation != 1:
         exif = metadata.exif_block([metadata.short(TAG_ORIENTATION, orientation)], {})
-    notes += not_kept(still.blocks, still.format, format_)
-    notes += _lost(still, format_, exif, xmp, profile, orientation)
-    return Page(still, ab, profile, xmp, exif, style.quality, tuple(notes), style.space)
+    notes += not_kept(still.blocks, source.own_blocks, same=same)
+    notes += _lost(still, result, exif, xmp, profile, orientation)
+    return Page(
+        still, ab, profile, xmp, exif, style.quality, source.lossy, tuple(notes), style.space
+    )
+
+
+def _kb(count: int) -> str:
+    return f"{count / 1024:.0f} kB"
+
+
+def _fitted(still: Still, name: str, result: Writing, same: bool, notes: list[str]) -> Still:
+    """A still without what its result cannot hold of samples and resolution; said in the notes.
+    same: whether its source has the result's format. Raises TargetError for one that is too large.
+    """
+    most = result.largest_side
+    if most is not None and max(still.size) > most:
+        raise TargetError(f"{name} holds at most {most} pixels a side")
+    deepest = result.sample_bytes
+    if still.dtype.itemsize > deepest or (still.is_float and deepest < 8):
+        had = "floating point" if still.is_float else f"{still.dtype.itemsize * 8} bits"
+        notes.append(f"{had} became {deepest * 8}{' bits' * still.is_float} for {name}")
+        still = to_codes(still, np.uint8 if deepest == 1 else np.uint16)
+    if still.beside_is_unnamed and result.alpha != "any":
+        notes.append(
+            f"{name} holds no sample beside color that is not transparency: it was dropped"
+        )
+        still = replace(still, alpha=None)
+    if still.is_premultiplied and result.alpha == "straight":
+        notes.append(f"{name} holds color apart from alpha: it was divided by it")
+        still = still.straightened()
+    if still.alpha is not None and result.alpha == "none":
+        notes.append(f"{name} holds no transparency: alpha was dropped")
+        still = replace(still, alpha=None)
+    if still.dpi and not (same and result.resolution_as_read):
+        highest = 1e30 if result.most_dpi is None else result.most_dpi
+        if not all(0.5 < dots < highest for dots in still.dpi):
+            notes.append(f"{name} does not hold its resolution: it was dropped")
+            still = replace(still, dpi=None)
+    return still
 
 
 def _cleaned_more(still: Still, orientation: int) -> Still:
@@ -224,45 +234,20 @@ def _turned(still: Still) -> Still:
 
 
 def _lost(
-    still: Still, format_: Format, exif: bytes, xmp: bytes, profile: bytes, orientation: int
+    still: Still, result: Writing, exif: bytes, xmp: bytes, profile: bytes, orientation: int
 ) -> Iterator[str]:
     """What the source has and the format cannot hold."""
-    name = NAMES.get(format_, format_)
-    if format_ == "TIFF" and exif:
-        yield from tiff.not_written(exif)
-    bare = format_ == "BMP" or (format_ == "JPEG2000" and still.encoding.get("codestream"))
-    if bare:
-        held = {"EXIF": exif, "XMP": xmp, "a color profile": profile}
-        if any(held.values()):
-            what = " or ".join(text for text, block in held.items() if block)
-            name = name if format_ == "BMP" else "a JPEG 2000 codestream"
-            yield f"{name} holds no {what}: not kept"
-        if orientation != 1:
-            yield f"{name} holds no orientation: the picture lies as it was stored"
-    iptc = metadata.iptc_of(still.photoshop)
-    in_text = format_ == still.format == "PNG"  # which has it as a text, and keeps that
-    if iptc and not in_text and (bare or format_ in ("PNG", "WEBP")):
-        yield f"{name} holds no IPTC block: not kept"
-    if (
-        still.photoshop
-        and not in_text
-        and format_ not in ("JPEG", "TIFF")
-        and set(still.photoshop) != {metadata.IPTC}
-    ):
-        yield f"{name} holds no Photoshop resources: not kept"
-    if still.dpi and (format_ == "WEBP" or (bare and format_ != "BMP")):
-        yield f"{name} holds no resolution (DPI)"
-
-
-def _sheet(page: Page) -> tiff.Sheet:
-    """A page for `tiff.write`."""
-    output: luma_join.Output = page.output if tiff.keeps_jpeg(page.still) else "rgb"
-    return tiff.Sheet(
-        page.still,
-        lambda start, stop: page.rows(start, stop, output),
-        page.channels,
-        ycc=output == "ycc",
-        icc=page.icc,
-        xmp=page.xmp,
-        exif=page.exif,
-    )
+    yield from result.exif_lost(exif)
+    kept = result.kept(still)
+    held = {"exif": ("EXIF", exif), "xmp": ("XMP", xmp), "icc": ("a color profile", profile)}
+    lost = [what for kind, (what, block) in held.items() if block and kind not in kept.blocks]
+    if lost:
+        yield f"{kept.name} holds no {' or '.join(lost)}: not kept"
+    if orientation != 1 and "orientation" not in kept.blocks:
+        yield f"{kept.name} holds no orientation: the picture lies as it was stored"
+    if "iptc" not in kept.blocks and metadata.iptc_of(still.photoshop):
+        yield f"{kept.name} holds no IPTC block: not kept"
+    if "photoshop" not in kept.blocks and set(still.photoshop) - {metadata.IPTC}:
+        yield f"{kept.name} holds no Photoshop resources: not kept"
+    if "dpi" not in kept.blocks and still.dpi:
+        yield f"{kept.name} holds no resolution (DPI)"

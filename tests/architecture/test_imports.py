@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from colorbatch.formats import registry
+
 ROOT = Path(__file__).parents[2]
 LIGHT = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
 """It draws its name in box characters, which not every terminal has."""
@@ -23,7 +25,7 @@ HOMES = {
     "wcmatch": {"inputs.patterns"},
     "tifffile": {"formats"},
     "imagecodecs": {"formats", "color.icc"},
-    "pillow_heif": {"formats.decoders"},
+    "pillow_heif": {"formats.heif"},
     "psutil": {"run.available_memory"},
     "threadpoolctl": {"color.lab"},
     "OpenImageIO": {"scans"},
@@ -96,3 +98,14 @@ def test_networks_are_known_by_their_rows() -> None:
             continue
         nodes = ast.walk(ast.parse(path.read_text("utf-8")))
         assert not {node.id for node in nodes if isinstance(node, ast.Name)} & classes, path
+
+
+def test_formats_are_known_by_their_rows() -> None:
+    """What reads, writes and foretells stills of any format names none of them."""
+    names = {name for row in registry.TABLE for name in (row.name, row.shown)}
+    generic = ["found", "headers", "memory_need", "metadata", "own_color", "page", "pillow_files",
+               "pillow_modes", "reader", "record", "sizes", "still", "writer"]  # fmt: skip
+    for file in generic:
+        path = ROOT / "colorbatch" / "formats" / f"{file}.py"
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        assert not {node.value for node in nodes if isinstance(node, ast.Constant)} & names, file

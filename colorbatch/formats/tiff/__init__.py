@@ -13,7 +13,6 @@ from colorbatch.formats.tiff.page_writer import (
     Sheet,
     keeps_jpeg,
     not_written,
-    tables_for_color,
     write,
 )
 
@@ -24,7 +23,6 @@ __all__ = [
     "not_written",
     "pages",
     "stored_pages",
-    "tables_for_color",
     "write",
 ]
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from colorbatch.color import STRIP_PIXELS, Codes
 from colorbatch.formats import metadata, tags
+from colorbatch.formats.jpeg_segments import tables_for_color
 from colorbatch.formats.metadata import TEXT_TAGS
 from colorbatch.formats.still import Still
 from colorbatch.formats.tags import LONG, LONG8, POINTERS, Entry, of_block, packed
@@ -261,8 +262,3 @@ def _jpeg(part: Codes, ycc: bool, tables: list[list[int]]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", qtables=tables_for_color(tables), subsampling=0)
     return buffer.getvalue()
-
-
-def tables_for_color(tables: list[list[int]]) -> list[list[int]]:
-    """A source's tables for luma and chroma; a grey source has but one, which then serves both."""
-    return [tables[0], tables[1] if len(tables) > 1 else tables[0]]

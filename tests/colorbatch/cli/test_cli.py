@@ -890,7 +890,7 @@ def test_bad_values_are_refused_before_work(run_cli, tiny_model, folder, tmp_pat
         [source, "-o", tmp_path / "out", "--device", "cuda:\u00b2"],
         [source, "-o", tmp_path / "out", "--device", "cuda:"],
         [source, "-o", tmp_path / "out", "--suffix", "../x"],
-        [one, "-o", tmp_path / "out.avif"],
+        [one, "-o", tmp_path / "out.jxl"],
         [source, "-o", tmp_path / "out.jpg"],
         [one, "-o", tmp_path / "out.jpg", "--format", "png"],
     ):

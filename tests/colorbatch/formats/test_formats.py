@@ -349,7 +349,9 @@ def test_a_limit_on_pixels_is_kept_by_the_header(
         raise AssertionError("decoded")
 
     monkeypatch.setattr(Image.Image, "load", never)
-    monkeypatch.setattr("colorbatch.formats.decoders.from_samples", never)
+    row = registry.ROWS[registry.FORMATS[path.suffix]]
+    module = row.adapter.replace("tiff.adapter", "tiff.page_reader")
+    monkeypatch.setattr(f"colorbatch.formats.{module}.from_samples", never)
     with pytest.raises(SourceError, match=re.escape("100 x 100 pixels are more than 0.0099")):
         reader.read(path, 9_900)
 

@@ -75,7 +75,7 @@ def test_a_large_picture_stays_within_its_estimate(
 @pytest.mark.parametrize(
     ("name", "new"),
     [("a.png", "png"), ("a.bmp", "bmp"), ("a.webp", "webp"), ("a.jpg", "webp"), ("a.png", "jp2"),
-     ("rgb.tif", "jpg"), ("a.heic", "jpg")],
+     ("a.png", "avif"), ("rgb.tif", "jpg"), ("a.heic", "jpg")],
 )  # fmt: skip
 def test_no_format_takes_more_than_is_told(name, new, picture, tiny_model, clean_env, tmp_path):
     """8 megapixels of RGB beside what the same process takes for a few: never more, and no less

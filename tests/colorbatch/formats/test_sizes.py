@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch.formats import headers, reader, sizes, writer
-from colorbatch.formats.registry import Format
+from colorbatch.formats.registry import WITH_QUALITY, WRITTEN, Format
 
 Photograph = Any
 NAMES = ("astronaut", "chelsea", "coffee")
@@ -50,7 +50,7 @@ def test_uncompressed_tiff_is_known_to_the_kilobyte(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("result", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "JPEG2000"])
+@pytest.mark.parametrize("result", WRITTEN)
 @pytest.mark.parametrize(
     "source", ["grey.jpg", "rgb.jpg", "a.png", "1.png", "16.png", "none.tif", "z.tif"]
 )
@@ -75,7 +75,7 @@ def test_sums_over_photographs_are_in_the_range(
     assert low <= total <= high
 
 
-@pytest.mark.parametrize("result", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("result", WITH_QUALITY)
 @pytest.mark.parametrize("quality", [40, 85, 100])
 def test_quality_counts(
     tmp_path: Path, grey_photograph: Photograph, quality: int, result: Format

@@ -124,10 +124,10 @@ def test_what_was_passed_over_stands_in_the_last_line() -> None:
     """Pictures of formats that are not read, by suffix; counts are in the singular where they
     are one."""
     report = Report(1)
-    report.passed_over.update({".psd": 1200, ".avif": 1})
+    report.passed_over.update({".psd": 1200, ".jxl": 1})
     report.add(Outcome(Path("a.tif"), Path("b.tif"), "colored", kind="grey", pages=2))
     report.unlogged = 1
-    assert "1,201 passed over (1,200 .psd, 1 .avif: not read)" in report.summary()
+    assert "1,201 passed over (1,200 .psd, 1 .jxl: not read)" in report.summary()
     assert "2 pages in 1 file;" in report.summary()
     assert "the log lacks 1 line;" in report.summary()
-    assert json.loads(report.to_json())["summary"]["passed_over"] == {".psd": 1200, ".avif": 1}
+    assert json.loads(report.to_json())["summary"]["passed_over"] == {".psd": 1200, ".jxl": 1}

@@ -1,0 +1,76 @@
+"""Files that Pillow reads or writes: opened with our limits, told by their headers, and a page as
+Pillow's picture."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from PIL import Image
+
+from colorbatch import color
+from colorbatch.color import luma_join
+from colorbatch.errors import SourceError
+from colorbatch.formats.page import Page
+from colorbatch.formats.still import Packing, Stored, check_size
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs, the error says as well
+Image.MAX_IMAGE_PIXELS = None  # `check_size` is asked instead, for every library alike
+
+
+@contextlib.contextmanager
+def opened(
+    file: IO[bytes],
+    kind: str,
+    max_pixels: int,
+    *,
+    not_read: Callable[[IO[bytes]], str] | None = None,
+    several: bool = False,
+) -> Iterator[Image.Image]:
+    """The picture of a file; nothing is decoded yet. kind: Pillow's name of the format. not_read:
+    why a file is not read that Pillow cannot open, "" where it is broken. several: whether more
+    than one picture is no animation. Raises SourceError, or what Pillow raises."""
+    try:
+        image = Image.open(file, formats=[kind])
+    except OSError as error:
+        why = not_read(file) if not_read else ""
+        raise SourceError(why or "the file is truncated or broken") from error
+    with image:
+        check_size(image.height, image.width, max_pixels)
+        if not several and getattr(image, "n_frames", 1) > 1:
+            raise SourceError("it is animated; only single pictures are supported")
+        yield image
+
+
+def size_of(file: IO[bytes]) -> int:
+    """Bytes of an opened file."""
+    return os.fstat(file.fileno()).st_size
+
+
+def stored(image: Image.Image, format_: str, packing: Packing, size: int, bits: int = 8) -> Stored:
+    """How a picture lies in a file of `size` bytes; bits: where they are not Pillow's own."""
+    bits = 16 if image.mode.startswith("I") else 1 if image.mode == "1" else bits
+    samples = 3 if image.mode == "P" else len(image.getbands())  # palettes become RGB
+    # all of the file is in memory while it is decoded
+    return Stored(format_, packing, image.height, image.width, samples, bits, size, size)
+
+
+def picture_of(page: Page, output: luma_join.Output = "rgb") -> Image.Image:
+    """A page of 8 bits as Pillow's picture, made strip by strip: no array of it beside."""
+    height, width = page.still.size
+    mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]
+    image = Image.new(mode, (width, height))
+    for start, stop in color.strips(height, width):
+        rows = page.rows(start, stop, output)
+        size = (width, stop - start)
+        image.paste(Image.frombuffer(mode, size, rows, "raw", mode, 0, 1), (0, start))
+    return image
+
+
+def options_of(page: Page) -> dict[str, Any]:
+    """What Pillow's encoders are told beside pixels; "dpi" not by all of them."""
+    options = {"icc_profile": page.icc, "exif": page.exif, "dpi": page.still.dpi}
+    return {key: value for key, value in options.items() if value}
