@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from colorbatch.job import ImageSettings, Request
+
+AskedExecutor = Literal["auto", "threads", "processes"]
+"""Where pictures are read and written, beside the process that has the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +18,7 @@ class PictureRequest(Request):
     settings: what decides the results. suffix: added to each result's name, None for `_colorized`
     beside the sources and nothing elsewhere. new_suffix: of results in another format, ".png"; None
     for each source's own. memory: bytes to stay within, None for half of what there is. sample: do
-    only so many, spread over the folders and always the same ones.
+    only so many, spread over the folders and always the same ones. executor: what `workers` are.
     """
 
     settings: ImageSettings = field(default_factory=ImageSettings)
@@ -22,3 +26,4 @@ class PictureRequest(Request):
     new_suffix: str | None = None
     memory: int | None = None
     sample: int | None = None
+    executor: AskedExecutor = "auto"
