@@ -93,7 +93,7 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.dup2(2, 1)  # what a library prints is no word of ours
     begin: Begin = pickle.load(source)
-    logging.basicConfig(level=logging.WARNING, handlers=[wire])
+    logging.basicConfig(format="%(message)s", handlers=[wire])
     logging.getLogger("colorbatch").setLevel(begin.level)
     warnings.showwarning = wire.warn
     heard: queue.SimpleQueue[Told] = queue.SimpleQueue()
