@@ -83,6 +83,13 @@ FORMAT_SUFFIXES = {SUFFIXES[format_][0][1:]: SUFFIXES[format_][0] for format_ in
         help="Memory to stay within, such as 4G: fewer pictures are worked on at the same time "
         "where they are large. Half of what there is without it.",
     ),
+    option(
+        "--executor",
+        type=click.Choice(["auto", "threads", "processes"]),
+        default="auto",
+        hidden=True,  # for benchmarks
+        help="What the workers are.",
+    ),
 )
 @again_options("pictures")
 @before_options(
@@ -136,4 +143,5 @@ def _request(options: Mapping[str, Any]) -> PictureRequest:
         new_suffix=FORMAT_SUFFIXES[new_format] if new_format else None,
         memory=None if memory is None else available_memory.parse(memory),
         sample=options["sample"],
+        executor=options["executor"],
     )

@@ -125,7 +125,7 @@ class Journals:
             return done
         book = self._books[job.home]
         if book.owner:
-            book.confirm(named.to_line("finished"), job.target.parent)
+            book.confirm([named.to_line("finished")], [job.target.parent])
             known.done[key] = known.named.pop(key)
         return named
 
@@ -165,12 +165,15 @@ class Journals:
                     atomic.give_name(file)
                 except TargetError as error:
                     ends[index] = error
-        for job in (job for (job, _, _), end in zip(results, ends, strict=True) if end is None):
-            if job.home is None:
-                atomic.sync_folder(job.target.parent)
-            else:
-                line = line_of({"state": "finished", "target": job.place})
-                self._books[job.home].confirm(line, job.target.parent)
+        for home, group in groups.items():
+            jobs = [results[index][0] for index in group if ends[index] is None]
+            folders = {job.target.parent for job in jobs}
+            if home is None:
+                for folder in folders:
+                    atomic.sync_folder(folder)
+            elif jobs:
+                finished = [line_of({"state": "finished", "target": job.place}) for job in jobs]
+                self._books[home].confirm(finished, folders)
         return ends
 
     def _line_of(self, job: Job, made: Made, file: atomic.Unnamed) -> bytes:
@@ -203,13 +206,13 @@ class Journals:
         """Record that a source has no result, and why, so that it is not read again."""
         if job.home is not None:
             record = record_of(job, self._of_run(made), 0, "")
-            self._books[job.home].confirm(record.to_line("finished"), None)
+            self._books[job.home].confirm([record.to_line("finished")])
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Record how a source ended without a record of its own: that it failed, and why, or what
         became of a whole clip. It is tried again all the same."""
         if job.home is not None and self.is_open(job):
-            self._books[job.home].confirm(outcome_line(outcome, job, self._run), None)
+            self._books[job.home].confirm([outcome_line(outcome, job, self._run)])
 
     def is_open(self, job: Job) -> bool:
         """Whether there is a journal for a job, and this run writes it."""

@@ -75,7 +75,7 @@ def run(
     if executor == "processes":
         conductor.team = Processes(limits.workers, work, settings, conductor)
     else:
-        conductor.team = Threads(limits.workers, limits.in_flight, work, settings, conductor)
+        conductor.team = Threads(limits.workers, work, settings, conductor)
     try:
         yield from conductor.conducted(iter(items), stop)
     finally:
