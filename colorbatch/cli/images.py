@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     option(
         "--quality",
         type=click.IntRange(1, 100),
-        help="JPEG and WebP quality; otherwise the source's own tables (JPEG) or 95.",
+        help="JPEG, WebP and AVIF quality; otherwise the source's own tables (JPEG) or 95.",
     ),
     option("--upright", is_flag=True, help="Turn pixels by the orientation tag."),
     option(
@@ -75,6 +75,13 @@ if TYPE_CHECKING:
 @model_options(
     "Pictures",
     "read and write",
+    option(
+        "--executor",
+        type=click.Choice(["auto", "threads", "processes"]),
+        default="auto",
+        hidden=True,  # for benchmarks
+        help="What the workers are.",
+    ),
 )
 @again_options("pictures")
 @before_options(
@@ -88,7 +95,9 @@ if TYPE_CHECKING:
 )
 @telling_options("picture")
 def images(**options: Any) -> None:
-    """Color stills: files and folders (recursive) of JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, HEIC.
+    """Color stills: files and folders (recursive).
+
+    They may be JPEG, PNG, TIFF, WebP, BMP, JPEG 2000, AVIF and HEIC.
 
     SOURCE may be a pattern, "scans/**/*.tif": of the folder scans those at any depth.
 
@@ -126,4 +135,5 @@ def _request(options: Mapping[str, Any]) -> PictureRequest:
         suffix=options["suffix"],
         new_suffix=FORMAT_SUFFIXES[new_format] if new_format else None,
         sample=options["sample"],
+        executor=options["executor"],
     )

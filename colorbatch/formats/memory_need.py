@@ -19,6 +19,8 @@ BASE_BYTES = 600_000_000
 of a process whose engine predicts 64 pictures, 558 MB for `lite-unet` (378 MB in batches of 4),
 393 MB for `unet32` (`python benchmarks/inference.py colorbatch/model/embedded/*.onnx
 --batch-sizes 4,8`); and the rest of a command."""
+PROCESS_BYTES = 120_000_000
+"""A process that works on pictures, without them."""
 PICTURE_BYTES = 16_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000

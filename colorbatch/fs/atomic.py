@@ -12,6 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO, TypeVar
 
@@ -147,40 +148,100 @@ def _replace(temporary: Path, path: Path) -> None:
     patiently(lambda: temporary.replace(path), held=may_pass)
 
 
-@contextlib.contextmanager
-def replacing(
-    path: Path,
-    modified_ns: int | None = None,
-    *,
-    owner: str = "",
-    before: Callable[[IO[bytes]], None] = lambda file: None,
-) -> Iterator[IO[bytes]]:
-    """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A file that is whole and on the disk, and does not bear its target's name yet. modified_ns:
+    its modification time, nanoseconds since 1970, None for when it was written."""
 
-    It is open for writing and reading, in the target's own folder, flushed to the disk and then
-    renamed, so that `path` is at all times absent, old, or complete. modified_ns: its modification
-    time, nanoseconds since 1970, if not now. `owner` stands in the temporary's name, so that
-    `remove_temporaries` finds what a killed process left; `before` is given the file when it is on
-    the disk and does not bear its name yet. Raises TargetError for what the disk refuses.
-    """
+    temporary: Path
+    target: Path
+    size: int
+    sha256: str
+    modified_ns: int | None = None
+
+
+def temporary_of(path: Path, owner: str = "") -> Path:
+    """A new name in a target's folder, for what is to become the target. `owner` stands in it, so
+    that `remove_temporaries` finds what a killed process left."""
     # a hash, because the name itself may be as long as names can be
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     start = _temporaries_of(owner) if owner else TEMPORARY_PREFIX
-    temporary = reachable(path.with_name(f"{start}{secrets.token_hex(4)}-{digest}"))
+    return path.with_name(f"{start}{secrets.token_hex(4)}-{digest}")
+
+
+def discard(temporary: Path) -> None:
+    """Remove a temporary, where there is one; what stays goes with the next run."""
+    with contextlib.suppress(OSError):
+        patiently(lambda: reachable(temporary).unlink(missing_ok=True))
+
+
+@contextlib.contextmanager
+def _open(temporary: Path, path: Path) -> Iterator[IO[bytes]]:
+    """A new file for a target, open for writing and reading; gone where the block fails. Raises
+    TargetError for what the disk refuses."""
     try:
-        with temporary.open("w+b") as file:
+        with reachable(temporary).open("w+b") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-            before(file)
-        if modified_ns is not None:
-            os.utime(temporary, ns=(time.time_ns(), modified_ns))
-        _replace(temporary, reachable(path))
-    except OSError as error:
-        raise _refusal(f"{path}: cannot write", error, path) from error
-    finally:
-        with contextlib.suppress(OSError):  # what stays goes with the next run
-            patiently(lambda: temporary.unlink(missing_ok=True))
+    except BaseException as error:
+        discard(temporary)
+        if isinstance(error, OSError):
+            raise _refusal(f"{path}: cannot write", error, path) from error
+        raise
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def unnamed(
+    path: Path,
+    temporary: Path,
+    told: Callable[[Unnamed], None],
+    modified_ns: int | None = None,
+) -> Iterator[IO[bytes]]:
+    """A binary file, open for writing and reading, that is whole and on the disk under its
+    temporary name when the block ends well, and vanishes when it does not. told: of it, for
+    `give_name`. Raises TargetError for what the disk refuses."""
+    with _open(temporary, path) as file:
+        yield file
+        _to_disk(file)
+        size, sha256 = digest(file)
+    told(Unnamed(temporary, path, size, sha256, modified_ns))
+
+
+def give_name(file: Unnamed) -> None:
+    """Let a whole file become its target, in the place of what has that name. Raises TargetError,
+    and then the file is gone."""
+    try:
+        if file.modified_ns is not None:
+            os.utime(reachable(file.temporary), ns=(time.time_ns(), file.modified_ns))
+        rename(file.temporary, file.target)
+    except BaseException as error:
+        discard(file.temporary)
+        if isinstance(error, OSError):
+            raise _refusal(f"{file.target}: cannot write", error, file.target) from error
+        raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, owner: str = "") -> Iterator[IO[bytes]]:
+    """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
+
+    It is open for writing and reading, in the target's own folder, flushed to the disk and then
+    renamed, so that `path` is at all times absent, old, or complete. owner: as of `temporary_of`.
+    Raises TargetError for what the disk refuses.
+    """
+    temporary = temporary_of(path, owner)
+    with _open(temporary, path) as file:
+        yield file
+        _to_disk(file)
+    try:
+        rename(temporary, path)
+    except BaseException:
+        discard(temporary)
+        raise
 
 
 def rename(complete: Path, path: Path) -> None:

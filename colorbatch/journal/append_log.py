@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,15 +151,14 @@ class Book:
                 data = data[file.write(data) :]
             os.fsync(file.fileno())
 
-    def confirm(self, line: bytes, folder: Path | None) -> None:
-        """Add a line that says `finished` some time after its folder is on the disk.
+    def confirm(self, lines: Sequence[bytes], folders: Collection[Path] = ()) -> None:
+        """Add lines that say `finished` some time after their folders are on the disk.
 
         What cannot be written is not lost: a file that was announced is known by its content.
         """
         with self._mutex:
-            self._to_confirm.append(line)
-            if folder is not None:
-                self._folders.add(folder)
+            self._to_confirm += lines
+            self._folders.update(folders)
             late = time.monotonic() - self._confirmed_at >= CONFIRM_SECONDS
             due = late or len(self._to_confirm) >= CONFIRM_COUNT
         if due:
@@ -169,14 +168,13 @@ class Book:
         with self._mutex:
             lines, self._to_confirm = self._to_confirm, []
             folders, self._folders = self._folders, set()
+            new = folders - self._seen  # which may have been made in this run, and those above too
+            self._seen |= folders
             self._confirmed_at = time.monotonic()
-        for folder in folders:
+        home = self.folder.parent
+        above = {one for folder in new for one in folder.parents if one.is_relative_to(home)}
+        for folder in sorted(folders | above, key=lambda one: (-len(one.parts), one)):
             atomic.sync_folder(folder)
-            above = folder if folder not in self._seen else self.folder.parent
-            self._seen.add(folder)
-            while above != self.folder.parent:  # it may have been made in this run
-                above = above.parent
-                atomic.sync_folder(above)
         if lines:
             with contextlib.suppress(OutputFullError):
                 self.append(b"".join(lines))

@@ -5,7 +5,8 @@ share the work (`journal-1-of-3.jsonl`). Lines are only ever added. For a result
 file is on the disk under a temporary name; a full line says what is about to bear the target's
 name (`named`); it gets its name; its folder is brought to the disk; a short line says `finished`.
 A kill at any instant so leaves a target either without a file or known with its SHA-256: nothing is
-lost, and nothing is taken for ours that is not. A torn last line is ignored.
+lost, and nothing is taken for ours that is not. A torn last line is ignored. Results that are whole
+at the same time share each of these steps (`Journals.publish`).
 
 A full line holds what an `Outcome` does; with what its run made it (program, model, device and
 settings in clear) a `run` line before it says. What failed, and how a whole sequence ended, is an
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.fs import atomic
 from colorbatch.fs.locks import make_room
 from colorbatch.job import Job, Outcome
@@ -123,9 +125,59 @@ class Journals:
             return done
         book = self._books[job.home]
         if book.owner:
-            book.confirm(named.to_line("finished"), job.target.parent)
+            book.confirm([named.to_line("finished")], [job.target.parent])
             known.done[key] = known.named.pop(key)
         return named
+
+    def temporary_of(self, job: Job) -> Path:
+        """A name for a job's result until it is published; the next run removes what a killed one
+        left under such a name."""
+        owner = self._lone[job.target].owner if job.home is None else self._books[job.home].owner
+        return atomic.temporary_of(job.target, owner)
+
+    def publish(
+        self, results: Sequence[tuple[Job, Made, atomic.Unnamed]]
+    ) -> list[TargetError | None]:
+        """Give whole files their names and record them: a group with one flush of each journal.
+
+        In this order: a line for every file, `named`, brought to the disk at once; their names;
+        then, for many results together, their folders and the `finished` lines. For each result
+        None, or why it has no name: that its own was refused, or OutputFullError where a journal
+        cannot be written, whose files then all are gone.
+        """
+        ends: list[TargetError | None] = [None] * len(results)
+        groups: dict[Path | None, list[int]] = {}
+        for index, (job, _, _) in enumerate(results):
+            groups.setdefault(job.home, []).append(index)
+        for home, group in groups.items():
+            if home is None:
+                continue
+            lines = b"".join(self._line_of(*results[index]) for index in group)
+            try:
+                self._books[home].append(lines)
+            except OutputFullError as error:
+                for index in group:
+                    ends[index] = error
+                    atomic.discard(results[index][2].temporary)
+        for index, (_, _, file) in enumerate(results):
+            if ends[index] is None:
+                try:
+                    atomic.give_name(file)
+                except TargetError as error:
+                    ends[index] = error
+        for home, group in groups.items():
+            jobs = [results[index][0] for index in group if ends[index] is None]
+            folders = {job.target.parent for job in jobs}
+            if home is None:
+                for folder in folders:
+                    atomic.sync_folder(folder)
+            elif jobs:
+                finished = [line_of({"state": "finished", "target": job.place}) for job in jobs]
+                self._books[home].confirm(finished, folders)
+        return ends
+
+    def _line_of(self, job: Job, made: Made, file: atomic.Unnamed) -> bytes:
+        return record_of(job, self._of_run(made), file.size, file.sha256).to_line("named")
 
     @contextlib.contextmanager
     def writing(
@@ -137,39 +189,30 @@ class Journals:
     ) -> Iterator[IO[bytes]]:
         """A file that becomes the job's target, as `atomic.replacing`, and is recorded when the
         block ends well. made: asked then; told: of the file's SHA-256. Raises TargetError."""
-        if job.home is None:
-            owner = self._lone[job.target].owner
-            with atomic.replacing(
-                job.target,
-                modified_ns,
-                owner=owner,
-                before=lambda file: told(atomic.digest(file)[1]),
-            ) as file:
-                yield file
-            atomic.sync_folder(job.target.parent)
-            return
-        book = self._books[job.home]
-
-        def announce(file: IO[bytes]) -> None:
-            size, sha256 = atomic.digest(file)
-            told(sha256)
-            book.append(record_of(job, self._of_run(made()), size, sha256).to_line("named"))
-
-        with atomic.replacing(job.target, modified_ns, owner=book.owner, before=announce) as file:
+        whole: list[atomic.Unnamed] = []
+        temporary = self.temporary_of(job)
+        with atomic.unnamed(job.target, temporary, whole.append, modified_ns) as file:
             yield file
-        book.confirm(line_of({"state": "finished", "target": job.place}), job.target.parent)
+        try:
+            told(whole[0].sha256)
+            [refused] = self.publish([(job, made(), whole[0])])
+        except BaseException:
+            atomic.discard(temporary)
+            raise
+        if refused is not None:
+            raise refused
 
     def skip(self, job: Job, made: Made) -> None:
         """Record that a source has no result, and why, so that it is not read again."""
         if job.home is not None:
             record = record_of(job, self._of_run(made), 0, "")
-            self._books[job.home].confirm(record.to_line("finished"), None)
+            self._books[job.home].confirm([record.to_line("finished")])
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Record how a source ended without a record of its own: that it failed, and why, or what
         became of a whole clip. It is tried again all the same."""
         if job.home is not None and self.is_open(job):
-            self._books[job.home].confirm(outcome_line(outcome, job, self._run), None)
+            self._books[job.home].confirm([outcome_line(outcome, job, self._run)])
 
     def is_open(self, job: Job) -> bool:
         """Whether there is a journal for a job, and this run writes it."""

@@ -1,37 +1,42 @@
 """A batch of stills: jobs in, outcomes out. One failed job never stops the next.
 
-This is where one source's work (`one_still`), the model (`engine` through `pipeline`) and the
-account of what is finished (`journal`) meet.
+This is where one source's work (`one_still`), the model (`engine`), those who call the one with the
+other (`executors`) and the account of what is finished (`journal`) meet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from colorbatch import color
-from colorbatch.errors import ColorbatchError, OutputFullError, SourceError, reason_of
+from colorbatch.errors import (
+    ColorbatchError,
+    OutputFullError,
+    SourceError,
+    TargetError,
+    reason_of,
+)
 from colorbatch.formats import memory_need
-from colorbatch.fs.atomic import digest, make_folder, replacing
+from colorbatch.fs.atomic import Unnamed, discard, give_name, make_folder, temporary_of
 from colorbatch.job import ImageSettings, Job, Outcome, Redo, in_clear, part_of_model
-from colorbatch.journal.records import RESULT_CHANGED, Made, Record, source_stamp, verdict
+from colorbatch.journal.records import RESULT_CHANGED, Made, Record, verdict
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
-from colorbatch.run import available_memory, pipeline
+from colorbatch.run import available_memory, executors
+from colorbatch.run.executors import Ended, Executor
+from colorbatch.run.pipeline import Limits
 from colorbatch.stills import one_still
 from colorbatch.stills.digest import still_digest
+from colorbatch.stills.request import AskedExecutor
 
 logger = logging.getLogger(__name__)
-
-Stamp = tuple[int, int]
-"""A source's size and time of change (see `records.source_stamp`)."""
 
 
 def split_finished(
@@ -107,25 +112,22 @@ class _Room:
 
     @classmethod
     def of(cls, memory: int | None, beside: int) -> _Room:
-        """The room in `memory` bytes of the whole process, None for any."""
+        """The room in `memory` bytes of the whole run, None for any."""
         return cls(None if memory is None else max(0, memory - beside), beside)
 
-    def note(self, job: Job, cost: int) -> int:
-        """The cost of a job, remembered where it is more than there is room for."""
-        if self.bytes is not None and cost > self.bytes:
-            self.alone[job] = cost
-        return cost
-
-    def check(self, job: Job) -> None:
-        """Refuse what the whole machine has no memory for. Raises SourceError."""
-        if job not in self.alone:
-            return
-        need, have = self.alone[job] + self.beside, available_memory.of_machine()
+    def check(self, job: Job, cost: int) -> int:
+        """The cost of a job, remembered where it is more than there is room for. Raises SourceError
+        for what the whole machine has no memory for."""
+        if self.bytes is None or cost <= self.bytes:
+            return cost
+        self.alone[job] = cost
+        need, have = cost + self.beside, available_memory.of_machine()
         if need > have:
             raise SourceError(
                 f"{job.source}: it needs about {available_memory.text(need)} of memory, "
                 f"and there is {available_memory.text(have)}"
             )
+        return cost
 
     def told(self, job: Job) -> tuple[str, ...]:
         """What there is to say of a job that is done."""
@@ -136,98 +138,66 @@ class _Room:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What the steps of a run share; asked from several threads."""
+class _Publisher:
+    """What becomes of what is made: names and records; and of what is not, nothing."""
 
-    settings: ImageSettings
-    size: tuple[int, int]
-    """(H, W) that the model sees."""
-    mark: str
     journals: Journals | None
     made_by: Mapping[str, object]
     """As of `Outcome`."""
     room: _Room
-    predict: one_still.Predict
-    begun: dict[Job, float] = field(default_factory=dict)
-    """When work on a job began, by the monotonic clock."""
+    open: set[Path] = field(default_factory=set)
+    """Temporary names of tasks that have not ended."""
 
-    def cost(self, job: Job) -> int:
-        upright, views = self.settings.upright, one_still.VIEWS
-        cost = memory_need.of_coloring(job.source, job.target, upright=upright, views=views)
-        return self.room.note(job, cost)
+    def tasks(self, jobs: Iterable[Job]) -> Iterator[one_still.Task]:
+        """Jobs as they are taken, each with a name for its result until it is published."""
+        for job in jobs:
+            if self.journals is not None:
+                temporary = self.journals.temporary_of(job)
+            else:
+                temporary = temporary_of(job.target)
+            self.open.add(temporary)
+            yield one_still.Task(job, temporary)
 
-    def read(self, job: Job) -> pipeline.Loaded[tuple[one_still.Held, Stamp, str]]:
-        self.begun[job] = time.monotonic()
-        self.room.check(job)
-        stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
-        held, lightness = one_still.read(job, self.settings, self.size)
-        sha256 = "" if held.fate == "skipped" else one_still.sha256(job)
-        return pipeline.Loaded((held, stamp, sha256), lightness)
+    def publish(
+        self, results: Sequence[tuple[one_still.Task, one_still.MadeStill]]
+    ) -> list[Outcome | Exception]:
+        """Give files that are whole their names, and record them; for each its outcome, or why it
+        has no name."""
+        ends: list[Outcome | Exception] = []
+        files: list[tuple[Job, Made, Unnamed]] = []
+        of: list[int] = []  # of each file the result that it belongs to
+        for index, (task, still) in enumerate(results):
+            notes = still.outcome.notes + self.room.told(task.job)
+            made = replace(still.made, notes=notes)
+            ends.append(replace(still.outcome, notes=notes))
+            if still.file is not None:
+                files.append((task.job, made, still.file))
+                of.append(index)
+            elif self.journals is not None:
+                self.journals.skip(task.job, made)
+        for index, error in zip(of, self._named(files), strict=True):
+            ends[index] = error or ends[index]
+        return ends
 
-    def finish(
-        self, job: Job, read: tuple[one_still.Held, Stamp, str], ab: color.Float | None
-    ) -> Outcome:
-        held, stamp, source_sha256 = read
-        target_sha256 = ""
+    def _named(self, files: Sequence[tuple[Job, Made, Unnamed]]) -> Sequence[Exception | None]:
+        if self.journals is not None:
+            return self.journals.publish(files)
+        ends: list[Exception | None] = []
+        for _, _, file in files:
+            try:
+                give_name(file)
+            except TargetError as error:
+                ends.append(error)
+            else:
+                ends.append(None)
+        return ends
 
-        def made(end: str, outcome: Outcome) -> Made:
-            kinds = outcome.kind if end == "skipped" else held.all_kinds
-            settings = still_digest(self.settings, job, kinds, end)
-            model = str(self.made_by["model_sha256"]) if end == "colored" else ""
-            return Made(
-                *stamp,
-                settings,
-                model,
-                end,
-                kinds,
-                outcome.reason,
-                source_sha256,
-                notes=outcome.notes,
-                pages=outcome.pages,
-                seconds=round(self.seconds(job), 3),
-            )
-
-        def told(sha256: str) -> None:
-            nonlocal target_sha256
-            target_sha256 = sha256
-
-        def writing(end: str, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
-            modified_ns = stamp[1] if self.settings.times else None
-            if self.journals is None:
-                return replacing(job.target, modified_ns, before=lambda file: told(digest(file)[1]))
-
-            def whole() -> Made:
-                return made(end, held.outcome(job, (*notes, *self.room.told(job))))
-
-            return self.journals.writing(job, whole, modified_ns, told)
-
-        chroma: Iterable[color.Float] | None = ab
-        if chroma is None and held.fate == "colored":
-            chroma = one_still.late_chroma(job, held, self.settings, self.size, self.predict)
-        outcome = one_still.finish(job, held, chroma, self.settings, self.mark, writing)
-        if self.journals is not None and outcome.status == "skipped":
-            self.journals.skip(job, made("skipped", outcome))
-        return replace(
-            outcome,
-            notes=outcome.notes + self.room.told(job),
-            source_sha256=source_sha256,
-            target_sha256=target_sha256,
-        )
-
-    def seconds(self, job: Job) -> float:
-        """Since work on a job began."""
-        begun = self.begun.get(job)
-        return 0.0 if begun is None else time.monotonic() - begun
-
-    def ended(self, done: pipeline.Done[Job, Outcome]) -> Outcome:
+    def ended(self, done: Ended[one_still.Task, Outcome]) -> Outcome:
         """A job's outcome, with what every one has; one that failed is recorded."""
-        outcome, job = _outcome(done), done.item
-        outcome = replace(
-            outcome,
-            seconds=self.seconds(job),
-            made_by=part_of_model(self.made_by, outcome.status),
-        )
-        self.begun.pop(job, None)
+        job = done.item.job
+        outcome = _outcome(job, done)
+        made_by = part_of_model(self.made_by, outcome.status)
+        outcome = replace(outcome, seconds=done.seconds, made_by=made_by)
         if self.journals is not None and outcome.status == "failed":
             self.journals.tell(job, outcome)
         return outcome
@@ -244,49 +214,64 @@ def colorize_images(
     memory: int | None = None,
     fail_fast: bool = False,
     stop: Callable[[], bool] = lambda: False,
+    executor: AskedExecutor = "auto",
 ) -> Generator[Outcome, None, None]:
     """Color every job; yields one outcome each, in order.
 
-    journals: where results are recorded, locked. workers: threads for reading and writing, 0 for
-    one per core. memory: bytes that the whole process is to stay within, None for any: as many
-    pictures are at work at the same time as fit, by their headers; one that does not fit is at work
-    alone, and refused where the machine has less than it needs. With `fail_fast` nothing new begins
-    after the first failure. `stop` is asked between pictures. Raises OutputFullError, after the
-    outcomes of what could be finished, where nothing can be written any more.
+    journals: where results are recorded, locked. workers: threads or processes for reading and
+    writing, 0 for one per core. memory: bytes that the whole run is to stay within, None for any:
+    as many pictures are at work at the same time as fit, by their headers; one that does not fit is
+    at work alone, and refused where the machine has less than it needs. With `fail_fast` nothing
+    new begins after the first failure. `stop` is asked between pictures. Results do not depend on
+    the executor. Raises OutputFullError, after the outcomes of what could be finished, where
+    nothing can be written any more.
     """
-    threads = workers or os.cpu_count() or 1
-    in_flight = 2 * threads + engine.batch_size
-    room = _Room.of(memory, memory_need.BASE_BYTES)
-    one_at_a_time = threading.Lock()
-
-    def predict(lightness: color.Float) -> color.Float:
-        with one_at_a_time:  # files of many pages ask for it while they are written
-            return engine.predict(lightness)
-
+    workers = workers or os.cpu_count() or 1
+    how: Executor = "threads" if executor == "auto" else executor
+    beside = memory_need.BASE_BYTES
+    if how == "processes":
+        beside += min(workers, len(jobs)) * memory_need.PROCESS_BYTES
     made_by = engine.made_by(model_sha256, in_clear(settings))
     if journals is not None:
         journals.begins(made_by)
-    work = _Work(settings, engine.size, engine.mark, journals, made_by, room, predict)
+    room = _Room.of(memory, beside)
+    publisher = _Publisher(journals, made_by, room)
+
+    def cost(task: one_still.Task) -> int:
+        source, target = task.job.source, task.job.target
+        upright, views = settings.upright, one_still.VIEWS
+        need = memory_need.of_coloring(source, target, upright=upright, views=views)
+        return room.check(task.job, need)
+
     failed = threading.Event()
     full: OutputFullError | None = None
-    results = pipeline.run(
-        jobs,
-        work.read,
-        predict,
-        work.finish,
-        pipeline.Limits(threads, in_flight, engine.batch_size, room.bytes),
+    results = executors.run(
+        publisher.tasks(jobs),
+        one_still.work,
+        one_still.Recipe(settings, engine.size, engine.mark, model_sha256),
+        engine.predict,
+        publisher.publish,
+        Limits(workers, 2 * workers + engine.batch_size, engine.batch_size, room.bytes),
+        executor=how,
         stop=lambda: stop() or failed.is_set(),
-        cost=work.cost,
+        cost=cost,
     )
-    with color.single_threaded():
-        for done in results:
-            if isinstance(done.error, OutputFullError):  # not this picture's fault, and not done
-                full = done.error
-                failed.set()
-                continue
-            if done.error is not None and fail_fast:
-                failed.set()
-            yield work.ended(done)
+    try:
+        with color.single_threaded(), contextlib.closing(results):
+            for done in results:
+                publisher.open.remove(done.item.temporary)
+                if done.error is not None:
+                    discard(done.item.temporary)  # which a process that died has left
+                if isinstance(done.error, OutputFullError):  # not its fault, and not done
+                    full = done.error
+                    failed.set()
+                    continue
+                if done.error is not None and fail_fast:
+                    failed.set()
+                yield publisher.ended(done)
+    finally:
+        for temporary in publisher.open:  # of what was dropped
+            discard(temporary)
     if full is not None:
         raise full
 
@@ -300,30 +285,28 @@ def foresee(
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Outcome, None, None]:
     """What `colorize_images` would yield, without a model and without writing; in order."""
-    threads = workers or os.cpu_count() or 1
+    workers = workers or os.cpu_count() or 1
     room = _Room.of(memory, memory_need.BASE_BYTES)
-
-    def read(job: Job) -> pipeline.Loaded[Outcome]:
-        room.check(job)
-        return pipeline.Loaded(one_still.foresee(job, settings), None)
-
-    results = pipeline.run(
+    results = executors.run(
         jobs,
-        read,
+        lambda job, settings, model: one_still.foresee(job, settings),
+        settings,
         lambda lightness: lightness,
-        lambda job, outcome, ab: outcome,
-        pipeline.Limits(threads, 2 * threads, 1, room.bytes),
-        stop,
-        cost=lambda job: room.note(job, memory_need.of_reading(job.source)),
+        lambda foreseen: [outcome for _, outcome in foreseen],
+        Limits(workers, 2 * workers, 1, room.bytes),
+        stop=stop,
+        cost=lambda job: room.check(job, memory_need.of_reading(job.source)),
     )
-    yield from map(_outcome, results)
+    with contextlib.closing(results):
+        for done in results:
+            yield _outcome(done.item, done)
 
 
-def _outcome(done: pipeline.Done[Job, Outcome]) -> Outcome:
+def _outcome(job: Job, done: Ended[Any, Outcome]) -> Outcome:
     """A job's own outcome, or the one that its error is."""
     if done.result is not None:
         return done.result
-    job, error = done.item, done.error or RuntimeError("no result")
+    error = done.error or RuntimeError("no result")
     if not isinstance(error, ColorbatchError | MemoryError):
         logger.debug("%s", job.source, exc_info=error)
     return Outcome(job.source, job.target, "failed", reason_of(error, job.source, job.target))

@@ -1,7 +1,8 @@
-"""One source, from its file to its outcome: reading and judging, then coloring and writing.
+"""One source, from its file to a result without a name: read, judged, colored, written. `work`.
 
-Flows in: a job, its settings, and the chroma that a model saw in it. Flows out: what the model is
-to see, and an outcome. Of a file of several pages (TIFF) one is in memory at a time. No models.
+Flows in: a task, its recipe, and a model to ask. Flows out: a file that is whole and on the disk
+under a temporary name, with what there is to record of it; who called gives it its name. Of a file
+of several pages (TIFF) one is in memory at a time. No models, and no journal is written.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -26,6 +29,8 @@ from colorbatch.formats.still import Still, stored, upright
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import check_target, make_folder, reachable
 from colorbatch.job import Fate, ImageSettings, Job, Outcome
+from colorbatch.journal.records import Made, source_stamp
+from colorbatch.stills.digest import still_digest
 
 HELD_BYTES = 64_000_000
 """Pictures with more decoded bytes than this are not held in memory between reading and writing."""
@@ -34,11 +39,39 @@ VIEWS = 32
 show them, so many at a time, when they are written."""
 COPY_BYTES = 1 << 20
 OURS = "made by colorbatch"
-Writing = Callable[[str, Sequence[str]], AbstractContextManager[IO[bytes]]]
-"""From "colored", "kept" or "copied" (byte for byte), and notes, which are whole when the file is,
-to a file that becomes the target."""
+Writing = Callable[[], AbstractContextManager[IO[bytes]]]
+"""Opens the file of a result."""
 Predict = Callable[[color.Float], color.Float]
 """L* (N, H, W) to ab (N, H, W, 2), as `Engine.predict`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job, and the name that its result has until it is published."""
+
+    job: Job
+    temporary: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all tasks of a run have in common. size: (H, W) that the model sees; mark: what made the
+    color, for the results; model_sha256: of the model's file."""
+
+    settings: ImageSettings
+    size: tuple[int, int]
+    mark: str
+    model_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeStill:
+    """What became of a source: its outcome, what a journal records of it, and its file, which has
+    no name yet; None where nothing was to be written."""
+
+    outcome: Outcome
+    made: Made
+    file: atomic.Unnamed | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +130,51 @@ class Held(Judged):
 
     still: Still | None = None
     format: Format = "TIFF"
+
+    def end(self, job: Job) -> str:
+        """How the source ends: its fate, but "copied" where it is kept byte for byte."""
+        same = registry.of_result(job.target.suffix, self.format) == self.format
+        return "copied" if self.fate == "kept" and same else self.fate
+
+
+def work(task: Task, recipe: Recipe, model: Predict) -> MadeStill:
+    """Make what is to become of a source, but for its name. Raises SourceError, TargetError, and
+    what the model raises; nothing is left then."""
+    begun = time.monotonic()
+    job, settings = task.job, recipe.settings
+    stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
+    held, lightness = read(job, settings, recipe.size)
+    source_sha256 = "" if held.fate == "skipped" else sha256(job)
+    chroma: Iterable[color.Float] | None = None
+    if lightness is not None:
+        chroma = model(lightness)
+    elif held.fate == "colored":
+        chroma = late_chroma(job, held, settings, recipe.size, model)
+    whole: list[atomic.Unnamed] = []
+    modified_ns = stamp[1] if settings.times else None
+    writing = functools.partial(
+        atomic.unnamed, job.target, task.temporary, whole.append, modified_ns
+    )
+    outcome = finish(job, held, chroma, settings, recipe.mark, writing)
+    file = whole[0] if whole else None
+    outcome = replace(
+        outcome, source_sha256=source_sha256, target_sha256=file.sha256 if file else ""
+    )
+    end = held.end(job)
+    kinds = held.kind if end == "skipped" else held.all_kinds
+    made = Made(
+        *stamp,
+        still_digest(settings, job, kinds, end),
+        recipe.model_sha256 if end == "colored" else "",
+        end,
+        kinds,
+        outcome.reason,
+        source_sha256,
+        notes=outcome.notes,
+        pages=outcome.pages,
+        seconds=round(time.monotonic() - begun, 3),
+    )
+    return MadeStill(outcome, made, file)
 
 
 def foresee(job: Job, settings: ImageSettings) -> Outcome:
@@ -220,17 +298,17 @@ def finish(
     format_ = registry.of_result(job.target.suffix, held.format)
     notes = list(_told(job, held, format_))
     make_folder(job.target.parent)
-    if ab is None and format_ == held.format:
-        _copy(job, functools.partial(writing, "copied", notes))
+    if held.end(job) == "copied":
+        _copy(job, writing)
     else:
         style = writer.StillStyle(mark, settings.saturation, settings.quality, settings.upright)
         pages = _with_chroma(job, held, ab, settings)
-        with writing(held.fate, notes) as file:
+        with writing() as file:
             notes += writer.write(file, pages, format_, style)
     return held.outcome(job, tuple(notes))
 
 
-def _copy(job: Job, writing: Callable[[], AbstractContextManager[IO[bytes]]]) -> None:
+def _copy(job: Job, writing: Writing) -> None:
     """The source byte for byte. Raises SourceError for what cannot be read, TargetError for what
     cannot be written."""
     with contextlib.ExitStack() as stack:

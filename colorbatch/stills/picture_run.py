@@ -118,6 +118,7 @@ class PictureRun(Run):
             memory=self._memory,
             fail_fast=self.request.fail_fast,
             stop=self.watch.stop,
+            executor=self.request.executor,
         )
         try:
             with contextlib.closing(outcomes):

@@ -21,11 +21,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def options() -> set[str]:
-    """Every long option and command of the tool."""
+    """Every long option and command of the tool; hidden ones are for benchmarks."""
     names = set(cli.commands)
     for command in cli.commands.values():
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 names |= {name for name in parameter.opts if name.startswith("--")}
     return names
 

@@ -525,13 +525,15 @@ def test_ctrl_c_that_is_ignored_stays_ignored(clean_env):
 
 
 @posix_only
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(
-    run_cli, clean_env, tiny_model, many, tmp_path
+    run_cli, clean_env, tiny_model, many, tmp_path, executor
 ):
     """SIGINT: exit 130, a true summary, nothing temporary left; the same command does the rest."""
     source, _ = many
     out = tmp_path / "out"
     command = ["images", source, "-o", out, "-m", tiny_model, "--json", "--workers", 2]
+    command += ["--executor", executor]
     process = begin(clean_env, *command)
     wait_for_files(process, out, 3)
     process.send_signal(signal.SIGINT)
@@ -556,13 +558,15 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(
 
 
 @posix_only
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_killed_at_any_instant_the_same_command_ends_with_the_same_result(
-    run_cli, clean_env, tiny_model, many, tmp_path
+    run_cli, clean_env, tiny_model, many, tmp_path, executor
 ):
     """kill -9 twice: whatever bears a final name is whole, and the rest is done afterwards."""
     source, pixels = many
     out = tmp_path / "out"
     command = ["images", source, "-o", out, "-m", tiny_model, "--workers", 2]
+    command += ["--executor", executor]
     for count in (2, 12):
         process = begin(clean_env, *command)
         wait_for_files(process, out, count)

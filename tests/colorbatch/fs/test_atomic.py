@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sys
 
@@ -70,20 +71,38 @@ def test_temporaries_are_removed_by_their_owner_alone(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2], "a.png"}
 
 
-def test_what_comes_before_the_name_can_refuse_it(tmp_path):
-    """`before` sees the whole file and no name; where it fails nothing is left."""
-    seen = []
+def test_a_whole_file_waits_for_its_name(tmp_path):
+    """Under its temporary name it has all its bytes and their hash; then it has the target's."""
+    target, told = tmp_path / "a.png", []
+    temporary = atomic.temporary_of(target, "one")
+    with atomic.unnamed(target, temporary, told.append, modified_ns=10**18) as file:
+        file.write(b"wh")
+        file.write(b"ole")
+        assert not told
+    assert list(tmp_path.iterdir()) == [temporary] and temporary.read_bytes() == b"whole"
+    [whole] = told
+    sha256 = hashlib.sha256(b"whole").hexdigest()
+    assert whole == atomic.Unnamed(temporary, target, 5, sha256, 10**18)
+    atomic.give_name(whole)
+    assert list(tmp_path.iterdir()) == [target] and target.read_bytes() == b"whole"
+    assert target.stat().st_mtime_ns == 10**18
 
-    def before(file):
-        file.seek(0)
-        seen.extend([file.read(), *(path.read_bytes() for path in tmp_path.iterdir())])
+
+def test_a_whole_file_that_gets_no_name_is_gone(tmp_path):
+    """Nothing stays of it, neither where its writer fails nor where a folder has its name."""
+    target, told = tmp_path / "a.png", []
+    temporary = atomic.temporary_of(target)
+    failing = atomic.unnamed(target, temporary, told.append)
+    with pytest.raises(TargetError, match="no"), failing as file:
+        file.write(b"half")
         raise TargetError("no")
-
-    target = tmp_path / "a.png"
-    with pytest.raises(TargetError, match="no"), atomic.replacing(target, before=before) as file:
-        file.write(b"whole")
-    assert seen == [b"whole", b"whole"]
-    assert not list(tmp_path.iterdir())
+    assert not told and not list(tmp_path.iterdir())
+    target.mkdir()
+    with atomic.unnamed(target, temporary, told.append):
+        pass
+    with pytest.raises(TargetError, match="cannot write"):
+        atomic.give_name(told[0])
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_folder_in_the_way_is_a_target_error(tmp_path):

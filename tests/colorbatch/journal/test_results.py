@@ -423,6 +423,69 @@ def test_many_threads_write_whole_lines(jobs, tmp_path, monkeypatch):
     assert len(flushes) < 2.5 * len(many)  # one per file, and the journal's shared
 
 
+def whole_files(journals, jobs):
+    """Results that are on the disk and have no name yet."""
+    told = []
+    for job in jobs:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = journals.temporary_of(job)
+        with atomic.unnamed(job.target, temporary, told.append) as file:
+            file.write(job.target.name.encode())
+    return [(job, made(job), file) for job, file in zip(jobs, told, strict=True)]
+
+
+def test_a_group_of_results_shares_one_flush(jobs, tmp_path, monkeypatch):
+    """One line for each, one flush of the journal before the first name; folders and `finished`
+    lines later, each folder once."""
+    source, home = jobs[0].source, tmp_path / "out"
+    many = [Job(source, home / f"{index % 3}/{index}.png", home=home) for index in range(30)]
+    events, real = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("flush"), real(descriptor)))
+    real_replace = os.replace
+    monkeypatch.setattr("pathlib.os.replace", lambda *a: (events.append("name"), real_replace(*a)))
+    with Journals(many) as journals:
+        journals.lock()
+        results = whole_files(journals, many)
+        events.clear()
+        assert journals.publish(results) == [None] * 30
+        assert events[:32] == ["flush", *["name"] * 30, *events[31:32]]
+        assert {line["state"] for line in lines(home)[1:31]} == {"named"}
+    assert events.count("flush") == 1 + 3 + 1 + 1  # `named`, folders, the one above, `finished`
+    assert all(Journals(many).find(job).target_size == len(job.target.name) for job in many)
+    assert [job.target.read_bytes() for job in many] == [job.target.name.encode() for job in many]
+
+
+def test_a_group_loses_only_what_is_refused(jobs, tmp_path):
+    """A folder has one's name: its own error, nothing of it is left, and the others are done."""
+    with Journals(jobs) as journals:
+        journals.lock()
+        results = whole_files(journals, jobs)
+        jobs[1].target.mkdir()
+        first, refused, last = journals.publish(results)
+    assert first is None and last is None
+    assert isinstance(refused, TargetError) and "cannot write" in str(refused)
+    assert [Journals(jobs).find(job) is not None for job in jobs] == [True, False, True]
+    assert not list(tmp_path.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
+
+
+def test_a_group_whose_journal_is_full_has_no_names(jobs, tmp_path, monkeypatch):
+    """Nothing is named that no line tells of; those of another journal are not concerned."""
+    other = [Job(jobs[0].source, tmp_path / "other" / "a.png", home=tmp_path / "other")]
+    with Journals([*jobs, *other]) as journals:
+        journals.lock()
+        results = whole_files(journals, [*jobs, *other])
+
+        def full(data):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(journals._books[tmp_path / "out"], "_write", full)
+        ends = journals.publish(results)
+        monkeypatch.undo()
+    assert [type(end) for end in ends] == [OutputFullError] * 3 + [type(None)]
+    assert not any(job.target.exists() for job in jobs) and other[0].target.exists()
+    assert not list(tmp_path.rglob(f"{atomic.TEMPORARY_PREFIX}*"))
+
+
 @pytest.mark.slow
 def test_fifty_thousand_lines_are_read_quickly(jobs, tmp_path):
     """A museum's journal is read in the time of a few pictures."""

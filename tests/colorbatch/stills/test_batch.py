@@ -7,6 +7,7 @@ import errno
 import functools
 import os
 import re
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from PIL import Image
 from colorbatch import __version__
 from colorbatch.errors import OutputFullError, TargetError
 from colorbatch.formats import memory_need
+from colorbatch.fs.atomic import TEMPORARY_PREFIX
 from colorbatch.inputs import picture_files
 from colorbatch.job import ImageSettings, Job
 from colorbatch.journal.records import NOT_OURS
@@ -30,6 +32,8 @@ from colorbatch.stills.batch import check_target_folder, colorize_images, forese
 from colorbatch.stills.names import PICTURES
 
 plan_jobs = functools.partial(picture_files.plan_jobs, names=PICTURES)
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +283,110 @@ def test_large_pictures_are_read_again_rather_than_held(engine, source, tmp_path
     assert statuses(colorize_images(again, engine, ImageSettings())) == ["colored"] * len(again)
     for one, other in zip(held, again, strict=True):
         assert one.target.read_bytes() == other.target.read_bytes()
+
+
+# --- executors ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixture(source, photograph):
+    """What takes every way there is: JPEG, TIFF of few and of many pages, color that is kept, what
+    is broken, what is there twice."""
+    rgb = photograph("coffee")[::3, ::3]
+    grey = Image.fromarray(rgb).convert("L")
+    grey.save(source / "a.jpg", quality=85)
+    Image.fromarray(rgb).save(source / "b.jpg", quality=85)
+    (source / "3.png").write_bytes((source / "6.png").read_bytes()[:100])
+    pages = [np.asarray(grey)[index : index + 20, :30] for index in range(one_still.VIEWS + 3)]
+    for name, count in (("few", 3), ("many", len(pages))):
+        with tifffile.TiffWriter(source / f"{name}.tif") as writer:
+            for page in pages[:count]:
+                writer.write(page, metadata=None)
+    return source
+
+
+def as_told(outcomes, folder):
+    """Outcomes without what differs between two runs."""
+    return [
+        dataclasses.replace(one, seconds=0, target=one.target.relative_to(folder))
+        for one in outcomes
+    ]
+
+
+@pytest.mark.slow
+def test_results_do_not_depend_on_who_works(tiny_model, mixture, tmp_path):
+    """Threads or processes, and however many: the same bytes, outcomes and records."""
+    engine = Engine(tiny_model, "cpu", batch_size=3)
+    found = []
+    for executor, workers in (("threads", 1), ("threads", 5), ("processes", 1), ("processes", 3)):
+        out = tmp_path / f"{executor}{workers}"
+        jobs = plan_jobs([mixture], out)
+        with Journals(jobs) as journals:
+            journals.lock()
+            settings = ImageSettings()
+            outcomes = list(
+                colorize_images(
+                    jobs, engine, settings, journals=journals, workers=workers, executor=executor
+                )
+            )
+        assert all(one.seconds > 0 for one in outcomes)
+        known = Journals(jobs)
+        records = [
+            record and dataclasses.replace(record.made, seconds=0, run="")
+            for record in map(known.find, jobs)
+        ]
+        files = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+        found.append((as_told(outcomes, out), records, files))
+    outcomes, records, files = found[0]
+    assert [one.status for one in outcomes].count("colored") == 12
+    assert [one.status for one in outcomes if one.status != "colored"] == ["failed", "kept"]
+    assert records.count(None) == 1 and len(files) == 13
+    assert {one.pages for one in outcomes} == {1, 3, one_still.VIEWS + 3}
+    assert all(other == found[0] for other in found[1:])
+
+
+@pytest.mark.slow
+@posix_only
+def test_a_process_that_is_killed_costs_what_it_worked_on(engine, mixture, tmp_path):
+    """One line for its picture, nothing temporary of it, all others done; then the same command
+    does that one."""
+    jobs = plan_jobs([mixture], tmp_path / "out")
+
+    def color_all(killing):
+        with Journals(jobs) as journals:
+            journals.lock()
+            todo, _ = split_finished(jobs, journals, ImageSettings(), lambda: "")
+            outcomes = colorize_images(
+                todo, engine, ImageSettings(), journals=journals, workers=2, executor="processes"
+            )
+            for count, outcome in enumerate(outcomes):
+                yield outcome
+                if killing and count in (0, 4):
+                    psutil.Process().children()[0].kill()
+        assert not list((tmp_path / "out").glob(f"{TEMPORARY_PREFIX}*"))
+
+    first = list(color_all(killing=True))
+    assert [one.source for one in first] == [job.source for job in jobs]
+    lost = [one for one in first if one.reason.startswith("the process that worked on it was kill")]
+    failed = [one for one in first if one.status == "failed"]
+    assert len(failed) == len(lost) + 1 <= 3
+    second = list(color_all(killing=False))
+    assert statuses(second) == ["failed" if one.source.name == "3.png" else "colored"
+                                for one in second]  # fmt: skip
+    assert len(second) == len(failed)
+    assert not psutil.Process().children()
+
+
+def test_a_consumer_that_leaves_leaves_nothing_temporary(engine, source, tmp_path):
+    """What was made and had no name yet is removed with the rest."""
+    jobs = plan_jobs([source], tmp_path / "out")
+    with Journals(jobs) as journals:
+        journals.lock()
+        outcomes = colorize_images(jobs, engine, ImageSettings(), journals=journals)
+        first = next(outcomes)
+        outcomes.close()
+        assert first.target.exists()
+        assert not list((tmp_path / "out").glob(f"{TEMPORARY_PREFIX}*"))
 
 
 # --- memory ------------------------------------------------------------------------------------

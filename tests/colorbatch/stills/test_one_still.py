@@ -172,7 +172,7 @@ def test_a_source_that_cannot_be_copied_is_named(source: Any, tmp_path: Path) ->
     job.source.unlink()
 
     def finish() -> None:
-        one_still.finish(job, held, None, ImageSettings(), "", lambda *_: replacing(job.target))
+        one_still.finish(job, held, None, ImageSettings(), "", lambda: replacing(job.target))
 
     with pytest.raises(SourceError, match=r"a\.tif: cannot read: No such file"):
         finish()
