@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from colorbatch.color import arithmetic, compiled
-from colorbatch.color.lab import Float
+from colorbatch.color.lab import Float, strips
 
+MIX_NUMBERS = 1 << 16
+"""Numbers that numpy mixes at a time."""
 Positions = npt.NDArray[np.floating[Any]]
 
 
@@ -61,6 +63,8 @@ def mix(planes: Float, taps: Taps, out: Float) -> None:
         for plane, into in zip(planes, out, strict=True):
             kernel(plane, taps.rows, taps.weights, sizes, into)
         return
-    weights = tuple(np.ascontiguousarray(taps.weights[:, k, None]) for k in range(4))
-    first, second, third, fourth = (planes.take(taps.rows[:, k], axis=1) for k in range(4))
-    out[...] = arithmetic.mixed(first, second, third, fourth, weights)
+    for start, stop in strips(out.shape[1], len(out) * out.shape[2], MIX_NUMBERS):
+        part = taps.part(start, stop)
+        weights = tuple(np.ascontiguousarray(part.weights[:, k, None]) for k in range(4))
+        first, second, third, fourth = (planes.take(part.rows[:, k], axis=1) for k in range(4))
+        out[:, start:stop] = arithmetic.mixed(first, second, third, fourth, weights)

@@ -268,8 +268,10 @@ def _enlarged_across(
     columns = np.ascontiguousarray(np.moveaxis(ab.reshape(*have, 2), (0, 1, 2), (2, 1, 0)))
     made = np.empty((2, size[1], have[0]), np.float32)
     bicubic.mix(columns, across, made)
-    wide = [cv2.transpose(plane).reshape(have[0], size[1]) for plane in made]
-    return np.stack(wide), down
+    wide = np.empty((2, have[0], size[1]), np.float32)
+    for plane, into in zip(made, wide, strict=True):
+        cv2.transpose(plane, into)
+    return wide, down
 
 
 @functools.lru_cache(maxsize=16)

@@ -25,10 +25,10 @@ import numpy.typing as npt
 
 from colorbatch.fs import cache
 
-LOADING = 32_000_000
+LOADING = 8_000_000
 """Pixels that numpy's join makes before a kernel is looked for in the cache: in the time that this
 costs, it makes as many."""
-COMPILING = 160_000_000
+COMPILING = 96_000_000
 """The same for compiling one that is not there."""
 PATIENCE = 0.2
 """Seconds by which a program's end may wait for who compiles."""
@@ -174,8 +174,10 @@ def _compiled(name: str) -> bytes | None:
 
 
 def packed(symbol: str, code: bytes) -> bytes:
-    """What a process that compiles answers, and the cache has."""
-    return symbol.encode() + b"\n" + code
+    """What a process that compiles answers, and the cache has: with a digest, as LLVM ends the
+    whole process over code that is none."""
+    answer = symbol.encode() + b"\n" + code
+    return hashlib.sha256(answer).digest() + answer
 
 
 def _loaded(answer: bytes) -> Kernel | None:
@@ -190,10 +192,13 @@ _ENGINES: list[Any] = []
 
 
 def load(answer: bytes) -> Kernel:
-    """A kernel of its machine code. Raises what llvmlite raises."""
+    """A kernel of what `packed` made. Raises ValueError for anything else, and what llvmlite
+    raises."""
+    if hashlib.sha256(answer[32:]).digest() != answer[:32]:
+        raise ValueError("not what was compiled")
     import llvmlite.binding as llvm
 
-    symbol, code = answer.split(b"\n", 1)
+    symbol, code = answer[32:].split(b"\n", 1)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)

@@ -18,8 +18,8 @@ from colorbatch.color.lab import WHITE_D65, Codes, Float
 
 Triple = tuple[np.float32, np.float32, np.float32]
 
-JOIN_PIXELS = 1 << 14
-"""numpy's join takes about so many pixels at a time: its planes lie in the second cache then."""
+JOIN_PIXELS = 1 << 15
+"""numpy's join takes about so many pixels at a time: fewer cost calls, more cost memory."""
 
 
 @dataclass(frozen=True, eq=False)
