@@ -1,10 +1,10 @@
 """The join's speed and its temporaries, numpy's and compiled, by kind.
 
 `python benchmarks/join.py [--megapixels 4] [--rounds 7] [--kinds rgb8,...]` joins a picture with a
-chroma map of 256 x 256 on one core, both ways in turns, and prints for each kind nanoseconds a pixel
-of the picture (the best and the middle of the rounds, processor time of the thread), and the most
-memory that numpy's arrays took beside sources and results. A picture is soft shapes with grain. The
-first line says which registers the compiled code computes in.
+chroma map of 256 x 256 on one core, both ways in turns, and prints for each kind nanoseconds a
+pixel of the picture (the best and the middle of the rounds, processor time of the thread), and the
+most memory that numpy's arrays took beside sources and results. A picture is soft shapes with
+grain.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def job(kind: str, megapixels: float) -> tuple[Job, int, tuple[str, ...]]:
     grey = picture(megapixels, bits)
     chance = np.random.default_rng(1)
     coarse = chance.normal(0, 18, (24, 24, 2)).astype(np.float32)
-    ab = np.asarray(cv2.resize(coarse, (CHROMA, CHROMA), interpolation=cv2.INTER_CUBIC))
+    enlarged = cv2.resize(coarse, (CHROMA, CHROMA), interpolation=cv2.INTER_CUBIC)
+    ab = np.asarray(enlarged, np.float32)
     wide = 8 if bits == 8 else 16
     if step is None:
         out = np.empty((*grey.shape, 3), grey.dtype)
@@ -93,7 +94,7 @@ def measured(kind: str, megapixels: float, rounds: int) -> str:
     if None in found.values():
         raise SystemExit(compiled.told())
     times: dict[bool, list[float]] = {False: [], True: []}
-    peaks = {}
+    peaks: dict[bool, int] = {}
     for turn in range(rounds + 1):  # the first to warm up
         for by_kernel in (False, True):
             for name, kernel in found.items():
@@ -120,8 +121,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--kinds", default=",".join(KINDS), help=", ".join(KINDS))
     asked = parser.parse_args()
-    compiled.LOADING = 1 << 60  # by hand only
     print(compiled.told())
+    compiled.LOADING = 1 << 60  # here kernels come and go by hand
     print(f"{asked.megapixels:g} megapixels, {asked.rounds} rounds, one core: best (middle)")
     print("| kind | numpy, ns a pixel | its MB | compiled, ns a pixel | its MB |")
     print("|---|---|---|---|---|")

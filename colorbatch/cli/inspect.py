@@ -92,6 +92,7 @@ def doctor(device: str, gpu_id: int | None) -> None:
     import importlib.metadata
     import platform
 
+    from colorbatch.color import compiled
     from colorbatch.model.contract import embedded_models, is_default
     from colorbatch.model.engine import Engine
     from colorbatch.model.runtime import PROVIDERS, import_runtime, installed_wheels
@@ -109,6 +110,7 @@ def doctor(device: str, gpu_id: int | None) -> None:
         click.echo(f"  {name} {version}")
     if len(wheels) > 1:
         click.echo(f"  trouble: {' and '.join(wheels)} overwrite each other; uninstall all but one")
+    click.echo(compiled.told())
     click.echo(f"providers offered: {', '.join(import_runtime().get_available_providers())}")
     for provider in PROVIDERS:
         if provider.hardware is not None:
