@@ -202,7 +202,8 @@ def rgb_planes(
         made = np.empty((3, *size), grey.dtype)
         kernel(
             *(np.ascontiguousarray(grey), luma, wide, taps.rows, taps.weights, meaning.f, curves),
-            *(numbers, np.array(sizes, np.int64), compiled.scratch(), made, luma),
+            *(numbers, np.array(sizes, np.int64), compiled.scratch()),
+            *(compiled.samples(grey.dtype), made, luma),
         )
         parts[0][...], parts[1][...], parts[2][...] = made[1], made[2], made[0]
         return planes

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from colorbatch.color import kernels
 from colorbatch.fs import cache
 
 LOADING = 8_000_000
@@ -224,6 +225,9 @@ def load(answer: bytes) -> Kernel:
 
 def scratch() -> npt.NDArray[np.float32]:
     """What a call of a kernel works in."""
-    from colorbatch.color import kernels
-
     return np.empty(kernels.SCRATCH, np.float32)
+
+
+def samples(dtype: npt.DTypeLike) -> Array:
+    """What a call of `kernels.still` puts a block's samples together in."""
+    return np.empty(3 * kernels.BLOCK, dtype)

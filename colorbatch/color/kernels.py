@@ -66,6 +66,7 @@ def still(
     numbers: Pointer,
     sizes: Pointer,
     scratch: Pointer,
+    samples: Pointer,
     out: Pointer,
     distances: Pointer,
 ) -> None:
@@ -73,7 +74,8 @@ def still(
 
     grey: codes (h, W). exact: luma (h, W) float32. wide: chroma (2, n, W) float32. rows, weights:
     (h, 4), as `bicubic.Taps`. f_of: f of each code. curves: (1 or 3, 65536). sizes: h, W, n, the
-    number of curves (0 for sRGB), whether exact luma is given, and what is written.
+    number of curves (0 for sRGB), whether exact luma is given, and what is written. samples: codes
+    (3 * BLOCK,) to work in.
     """
     height, width, have, number = sizes[0], sizes[1], sizes[2], sizes[3]
     given, output = sizes[4], sizes[5]
@@ -116,23 +118,26 @@ def still(
                     scratch[A + i] = code(taken_up(y, red, blue, shares, inverse), maximum)
                     scratch[F + i] = red
                     scratch[B + i] = blue
-            if output == RGB:
+            if output == YCC:
                 for i in range(n):
-                    out[3 * (at + i)] = scratch[F + i]
-                    out[3 * (at + i) + 1] = scratch[A + i]
-                    out[3 * (at + i) + 2] = scratch[B + i]
+                    samples[i] = grey[at + i]
+                for i in range(n):
+                    samples[BLOCK + i] = code(scratch[B + i] * to_cb + neutral, maximum)
+                for i in range(n):
+                    samples[2 * BLOCK + i] = code(scratch[F + i] * to_cr + neutral, maximum)
+            elif output == RGB:
+                for c in range(0, 3 * BLOCK, BLOCK):
+                    for i in range(n):
+                        samples[c + i] = scratch[c + i]
+            if output in (RGB, YCC):
+                for i in range(n):
+                    out[3 * (at + i)] = samples[i]
+                    out[3 * (at + i) + 1] = samples[BLOCK + i]
+                    out[3 * (at + i) + 2] = samples[2 * BLOCK + i]
             elif output == PLANES:
                 for c in range(3):
                     for i in range(n):
                         out[c * plane + at + i] = scratch[c * BLOCK + i]
-            elif output == YCC:
-                for i in range(n):
-                    scratch[A + i] = code(scratch[B + i] * to_cb + neutral, maximum)
-                    scratch[B + i] = code(scratch[F + i] * to_cr + neutral, maximum)
-                for i in range(n):
-                    out[3 * (at + i)] = grey[at + i]
-                    out[3 * (at + i) + 1] = scratch[A + i]
-                    out[3 * (at + i) + 2] = scratch[B + i]
             else:
                 for i in range(n):
                     distances[at + i] = scratch[F + i]
@@ -285,7 +290,7 @@ HELPERS = (
     *(arithmetic.within, _row_of, _shared_by, _values, _distances),
 )
 """What the kernels call, the one before the other."""
-ARGUMENTS = {"enlarge": "fifif", "still": "cffiffffifcf", "film": "cfiffffifcc"}
+ARGUMENTS = {"enlarge": "fifif", "still": "cffiffffifccf", "film": "cfiffffifcc"}
 """Of each kernel, what its pointers point to: codes, float32 or int64."""
 
 

@@ -182,7 +182,8 @@ def _join_compiled(
     direct = not floats and out.flags.c_contiguous and out.dtype == grey.dtype
     form = kernels.DISTANCES if floats else kernels.YCC if output == "ycc" else kernels.RGB
     rows, width = grey.shape
-    room, none = compiled.scratch(), np.empty(0, np.float32)
+    none = np.empty(0, np.float32)
+    rooms = compiled.scratch(), compiled.samples(grey.dtype)
     for top, bottom in [(0, rows)] if direct else strips(rows, width):
         codes = np.ascontiguousarray(grey[top:bottom])
         luma = none if exact is None else np.ascontiguousarray(exact[top:bottom], np.float32)
@@ -192,7 +193,7 @@ def _join_compiled(
         part = taps.part(top, bottom)
         kernel(
             *(codes, luma, wide, part.rows, part.weights, meaning.f, curves, numbers),
-            *(np.array(sizes, np.int64), room, made, above),
+            *(np.array(sizes, np.int64), *rooms, made, above),
         )
         if floats:
             kept = codes if exact is None else exact[top:bottom]
