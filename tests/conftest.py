@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ["COLORBATCH_CACHE"] = "none"  # tests leave nothing in the folder of who runs them
 SLOW_FIXTURES = frozenset(
     {
         *("clean_env", "exported", "exported_recipes", "finished", "finished_run"),

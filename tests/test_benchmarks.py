@@ -81,3 +81,22 @@ def test_memory_is_told_in_megabytes() -> None:
     # measured from a small process: a child's peak is never less than its parent's
     told = subprocess.check_output([sys.executable, "-c", code], cwd=BENCHMARKS, text=True)
     assert float(told) == pytest.approx(300, rel=0.01)
+
+
+def test_join_tells_of_both_joins() -> None:
+    """A row for each kind: times of both, and memory of both."""
+    pytest.importorskip("numba")
+    command = [sys.executable, BENCHMARKS / "join.py", "--megapixels", "0.1", "--rounds", "2"]
+    ended = subprocess.run(
+        [*command, "--kinds", "jpeg8,film422p10"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.split("|")[1:-1] for line in ended.stdout.splitlines() if line[0] == "|"][2:]
+    assert [row[0].strip() for row in rows] == ["Y'CbCr for JPEG, 8 bits", "film 4:2:2, 10 bits"]
+    for _, numpys, memory, compiled, other in rows:
+        assert float(numpys.split()[0]) > 0 < float(compiled.split()[0])
+        assert float(memory) >= 0 <= float(other)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorbatch.color import compiled
 from colorbatch.model import parity
 from colorbatch.model.contract import ModelCard, ModelContract, embedded_models, find_model
 from colorbatch.model.contract import is_default as is_default_model
@@ -94,6 +95,11 @@ def installation() -> Installation:
         installed_wheels(),
         {path.stem: is_default_model(path) for path in embedded_models()},
     )
+
+
+def join_told() -> str:
+    """Whether the join of luma and color is in use as compiled code, in words."""
+    return compiled.told()
 
 
 def offered() -> tuple[str, ...]:

@@ -82,6 +82,7 @@ def doctor(device: str, gpu_id: int | None) -> None:
     if len(here.runtimes) > 1:
         both = " and ".join(here.runtimes)
         click.echo(f"  trouble: {both} overwrite each other; uninstall all but one")
+    click.echo(inspection.join_told())
     click.echo(f"providers offered: {', '.join(inspection.offered())}")
     for name, found in inspection.hardware().items():
         click.echo(f"{name}: {'yes' if found else 'none found'}")

@@ -19,12 +19,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorbatch.color import Codes, Float, resize_area, strips
+from colorbatch.color import (
+    XYZ_TO_SRGB,
+    Codes,
+    Float,
+    arithmetic,
+    bicubic,
+    compiled,
+    kernels,
+    resize_area,
+    strips,
+)
+from colorbatch.color.join import (
+    JOIN_PIXELS,
+    Meaning,
+    curves_of,
+    distances,
+    f_of,
+    looked_up,
+    neutral_matrix,
+    numbers_of,
+)
 from colorbatch.color.transfer import CINEON_BLACK, from_linear_srgb, value_table
 from colorbatch.color.ycbcr import Encoding, Region, lightness_table
-
-Positions = npt.NDArray[np.float64]
-_TINY = np.float32(1e-9)
 
 
 def chroma_planes(
@@ -66,24 +83,63 @@ def _fill(cb: Codes, cr: Codes, y: Codes, ab: Float, encoding: Encoding) -> None
     """Write the chroma of a luma plane (H, W) into two planes of the chroma's size."""
     assert encoding.subsampling is not None
     rows, columns = encoding.subsampling
-    enlarged = _Enlarged(ab, (y.shape[0], y.shape[1]), cb.shape, encoding)
+    meaning = _meaning_of(encoding)
+    size = (cb.shape[0], cb.shape[1])
+    wide, taps = _enlarged_across(ab, (y.shape[0], y.shape[1]), size, encoding)
     y = _padded(y, cb.shape[0] * rows, cb.shape[1] * columns)
-    kr, _, kb = encoding.weights
-    for start, stop in strips(*cb.shape):
-        part = y[start * rows : stop * rows]
-        mean, low, high = _shared(part, rows, columns)
-        a, b = enlarged.rows(start, stop)
-        red, green, blue = _encoded_rgb(mean, a, b, encoding)
-        luma = _luma(red, green, blue, encoding)
-        scale = _fitting(red, green, blue, luma, low, high, encoding)
-        scale[(a == 0) & (b == 0)] = 0
-        for plane, primary, weight in ((cb, blue, kb), (cr, red, kr)):
-            primary -= luma
-            primary *= scale
-            primary *= np.float32(encoding.chroma_span / (2 * (1 - weight)))
-            primary += np.float32(encoding.neutral)
-            np.clip(np.rint(primary, out=primary), 0, encoding.maximum, out=primary)
-            plane[start:stop] = primary
+    to_cb, to_cr = _chroma_factors(encoding)
+    neutral, maximum = np.float32(encoding.neutral), meaning.maximum
+    shift = (rows * columns).bit_length() - 1
+    kernel = compiled.KERNELS.find(f"film{8 * y.itemsize}", cb.size)
+    if kernel is not None and rows * columns == 1 << shift:
+        numbers = numbers_of(meaning, to_cb, to_cr, neutral)
+        curves, number = curves_of(meaning)
+        sizes = np.array((*size, wide.shape[1], number, rows, columns, shift), np.int64)
+        made = np.empty((2, *size), y.dtype)
+        kernel(
+            *(np.ascontiguousarray(y), wide, taps.rows, taps.weights, meaning.f, curves, numbers),
+            *(sizes, compiled.scratch(), made[0], made[1]),
+        )
+        cb[...], cr[...] = made
+        return
+    for start, stop in strips(*size, JOIN_PIXELS):
+        both = np.empty((2, stop - start, size[1]), np.float32)
+        bicubic.mix(wide, taps.part(start, stop), both)
+        mean, low, high = _shared(y[start * rows : stop * rows], rows, columns)
+        room = (low.astype(np.float32) - meaning.floor, meaning.white - high.astype(np.float32))
+        red, blue = above = distances(looked_up(mean, meaning.f), both, room, meaning)
+        above[:, (both == 0).all(axis=0)] = 0  # to the last digit
+        cb[start:stop] = arithmetic.code(blue * to_cb + neutral, maximum)
+        cr[start:stop] = arithmetic.code(red * to_cr + neutral, maximum)
+
+
+@functools.lru_cache(maxsize=16)
+def _meaning_of(encoding: Encoding) -> Meaning:
+    """What a film's codes mean. R', G' and B' of logarithmic scans stay above their black, which is
+    no code 0: black frames would glow."""
+    matrix = XYZ_TO_SRGB.astype(np.float64)
+    if encoding.primaries != "bt709":
+        matrix = from_linear_srgb(encoding.primaries) @ matrix
+    display = encoding.transfer == "display"
+    cineon = encoding.transfer == "cineon"
+    red, green, blue = encoding.weights
+    return Meaning(
+        f_of(lightness_table(encoding)),
+        neutral_matrix(matrix),
+        None if display else value_table(encoding.transfer)[None],
+        (np.float32(red), np.float32(green), np.float32(blue)),
+        floor=np.float32(encoding.maximum * CINEON_BLACK / 1023 if cineon else encoding.black),
+        white=np.float32(encoding.white),
+        span=np.float32(encoding.white - encoding.black),
+        maximum=np.float32(encoding.maximum),
+    )
+
+
+def _chroma_factors(encoding: Encoding) -> tuple[np.float32, np.float32]:
+    """Codes of Cb and of Cr for a code that B and R are above the luma."""
+    red, _, blue = encoding.weights
+    step = encoding.chroma_span / (encoding.white - encoding.black)
+    return np.float32(step / (2 * (1 - blue))), np.float32(step / (2 * (1 - red)))
 
 
 def luma_of_rgb(green: Codes, blue: Codes, red: Codes, encoding: Encoding) -> npt.NDArray[Any]:
@@ -133,79 +189,40 @@ def rgb_planes(
     parts = planes if region is None else tuple(region.of(plane) for plane in planes)
     y = y if region is None else region.of(y)
     grey = grey if region is None else region.of(grey)
-    enlarged = _Enlarged(ab, grey.shape, grey.shape, encoding)
-    kr, kg, kb = encoding.weights
-    span = np.float32(encoding.white - encoding.black)
-    for start, stop in strips(*grey.shape):
-        exact = y[start:stop].astype(np.float32)
-        a, b = enlarged.rows(start, stop)
-        red, green, blue = _encoded_rgb(grey[start:stop], a, b, encoding)
-        luma = _luma(red, green, blue, encoding)
-        scale = _fitting(red, green, blue, luma, exact, exact, encoding)
-        scale[(a == 0) & (b == 0)] = 0
-        scale *= span
-        for primary in (red, blue):
-            primary -= luma
-            primary *= scale
-            primary += exact
-            np.clip(np.rint(primary, out=primary), 0, encoding.maximum, out=primary)
-        cv2.addWeighted(red, -kr / kg, blue, -kb / kg, 0, dst=green)
-        cv2.scaleAdd(exact, 1 / kg, green, dst=green)
-        np.clip(np.rint(green, out=green), 0, encoding.maximum, out=green)
+    size = (grey.shape[0], grey.shape[1])
+    wide, taps = _enlarged_across(ab, size, size, encoding)
+    meaning = _meaning_of(encoding)
+    kernel = compiled.KERNELS.find(f"still{8 * grey.itemsize}", grey.size)
+    if kernel is not None:
+        numbers = numbers_of(meaning, *[np.float32(0)] * 3)
+        curves, number = curves_of(meaning)
+        given = np.issubdtype(y.dtype, np.floating)
+        luma = np.ascontiguousarray(y, np.float32) if given else np.empty(0, np.float32)
+        sizes = (*size, wide.shape[1], number, given, kernels.PLANES)
+        made = np.empty((3, *size), grey.dtype)
+        kernel(
+            *(np.ascontiguousarray(grey), luma, wide, taps.rows, taps.weights, meaning.f, curves),
+            *(numbers, np.array(sizes, np.int64), compiled.scratch()),
+            *(compiled.samples(grey.dtype), made, luma),
+        )
+        parts[0][...], parts[1][...], parts[2][...] = made[1], made[2], made[0]
+        return planes
+    for start, stop in strips(*size, JOIN_PIXELS):
+        exact = arithmetic.within(y[start:stop].astype(np.float32), meaning.maximum)
+        both = np.empty((2, stop - start, size[1]), np.float32)
+        bicubic.mix(wide, taps.part(start, stop), both)
+        room = (exact - meaning.floor, meaning.white - exact)
+        f = looked_up(grey[start:stop], meaning.f)
+        red, blue = (
+            arithmetic.code(exact + above, meaning.maximum)
+            for above in distances(f, both, room, meaning)
+        )
+        shares = meaning.weights[::2]
+        green = arithmetic.taken_up(exact, red, blue, shares, meaning.green_inverse)
+        green = arithmetic.code(green, meaning.maximum)
         for part, primary in zip(parts, (green, blue, red), strict=True):
             part[start:stop] = primary
     return planes
-
-
-# --- color -------------------------------------------------------------------------------------
-
-
-def _encoded_rgb(grey: Codes, a: Float, b: Float, encoding: Encoding) -> list[Float]:
-    """R', G' and B' in [0, 1] of the colors that have the L* of grey codes and chroma a and b,
-    planes (h, w) float32; out of gamut is clipped."""
-    lightness = cv2.LUT(grey, lightness_table(encoding))
-    linear = cv2.cvtColor(cv2.merge([lightness, a, b]), cv2.COLOR_Lab2LRGB)
-    if encoding.primaries != "bt709":
-        matrix = from_linear_srgb(encoding.primaries).astype(np.float32)
-        linear = cv2.transform(linear, matrix)
-    linear = linear.reshape(linear.shape[0], -1)
-    np.maximum(linear, 0, out=linear)
-    cv2.sqrt(linear, dst=linear)
-    position = cv2.multiply(linear, 65535.0, dtype=cv2.CV_16U)  # type: ignore[call-overload]
-    encoded = cv2.LUT(position, value_table(encoding.transfer))
-    planes = cv2.split(encoded.reshape(*grey.shape, 3))
-    return [np.asarray(plane, np.float32) for plane in planes]
-
-
-def _luma(red: Float, green: Float, blue: Float, encoding: Encoding) -> Float:
-    """Y' in [0, 1] of R', G' and B'."""
-    kr, kg, kb = encoding.weights
-    luma = cv2.addWeighted(red, kr, green, kg, 0)
-    return np.asarray(cv2.scaleAdd(blue, kb, luma, dst=luma), np.float32)
-
-
-def _fitting(
-    red: Float, green: Float, blue: Float, luma: Float, low: Codes, high: Codes, encoding: Encoding
-) -> Float:
-    """The factor in [0, 1] by which a color's distances from its own luma are multiplied, so that
-    it stays in [0, 1] at lumas from `low` to `high`, which are in codes. Of logarithmic scans it
-    does not go below their black either, which is no code 0: black frames would glow."""
-    span = np.float32(1 / (encoding.white - encoding.black))
-    above = np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
-    above -= luma
-    above += _TINY
-    below = np.asarray(cv2.min(cv2.min(red, green), blue), np.float32)
-    np.subtract(luma, below, out=below)
-    below += _TINY
-    room = np.float32(encoding.white) - high.astype(np.float32, copy=False)
-    room *= span
-    np.divide(room, above, out=above)
-    cineon = encoding.transfer == "cineon"
-    floor = encoding.maximum * CINEON_BLACK / 1023 if cineon else encoding.black
-    room = low.astype(np.float32, copy=False) - np.float32(floor)
-    room *= span
-    np.divide(room, below, out=below)
-    return np.clip(cv2.min(above, below), 0, 1)
 
 
 # --- where samples lie -------------------------------------------------------------------------
@@ -221,47 +238,57 @@ def _padded(y: Codes, height: int, width: int) -> Codes:
 
 
 def _shared(y: Codes, rows: int, columns: int) -> tuple[Codes, Codes, Codes]:
-    """Mean, least and greatest of each block of rows x columns of a luma plane."""
+    """Mean (rounded, halves up), least and greatest of each block of rows x columns of a luma
+    plane."""
     if rows == columns == 1:
         return y, y, y
-    size = (y.shape[1] // columns, y.shape[0] // rows)
-    mean = cv2.resize(y, size, interpolation=cv2.INTER_AREA)
-    low = functools.reduce(np.minimum, _lines(y, rows))
-    high = functools.reduce(np.maximum, _lines(y, rows))
-    low = functools.reduce(np.minimum, (low[:, i::columns] for i in range(columns)))
-    high = functools.reduce(np.maximum, (high[:, i::columns] for i in range(columns)))
-    return np.asarray(mean).reshape(size[1], size[0]), low, high
+    parts = [line[:, i::columns] for line in _lines(y, rows) for i in range(columns)]
+    total = np.add(parts[0], parts[1], dtype=np.int32)
+    for part in parts[2:]:
+        total += part
+    mean = ((total + len(parts) // 2) // len(parts)).astype(y.dtype)
+    return mean, functools.reduce(np.minimum, parts), functools.reduce(np.maximum, parts)
 
 
 def _lines(y: Codes, rows: int) -> Iterator[Codes]:
     return (y[i::rows] for i in range(rows))
 
 
-class _Enlarged:
-    """Chroma (h, w, 2) enlarged to a chroma plane's size, row by row, where its samples lie.
+def _enlarged_across(
+    ab: Float, luma: tuple[int, int], size: tuple[int, int], encoding: Encoding
+) -> tuple[Float, bicubic.Taps]:
+    """Chroma (h, w, 2) as planes (2, h, W) of a chroma plane's width, and what its rows are made
+    of, where the samples of a plane of `size` lie.
 
-    Bicubic with a = -0.75 and borders repeated, as `luma_join.enlarge_rows`; an axis of more
-    samples than the plane has is averaged first.
+    An axis of more samples than the plane has is averaged first.
     """
+    ab = resize_area(ab, (min(ab.shape[0], size[0]), min(ab.shape[1], size[1])))
+    have = (ab.shape[0], ab.shape[1])
+    step = encoding.subsampling or (1, 1)
+    down, across = _taps(have, luma, size, step, _first_sample(encoding, *step))
+    columns = np.ascontiguousarray(np.moveaxis(ab.reshape(*have, 2), (0, 1, 2), (2, 1, 0)))
+    made = np.empty((2, size[1], have[0]), np.float32)
+    bicubic.mix(columns, across, made)
+    wide = np.empty((2, have[0], size[1]), np.float32)
+    for plane, into in zip(made, wide, strict=True):
+        cv2.transpose(plane, into)
+    return wide, down
 
-    def __init__(
-        self, ab: Float, luma: tuple[int, int], size: tuple[int, ...], encoding: Encoding
-    ) -> None:
-        self.width = size[1]
-        ab = resize_area(ab, (min(ab.shape[0], size[0]), min(ab.shape[1], size[1])))
-        ab = ab.reshape(*ab.shape[:2], 2)
-        rows, columns = encoding.subsampling or (1, 1)
-        top, left = _first_sample(encoding, rows, columns)
-        across = (np.arange(size[1]) * columns + left) * (ab.shape[1] / luma[1]) - 0.5
-        self.down = (np.arange(size[0]) * rows + top) * (ab.shape[0] / luma[0]) - 0.5
-        columns_of = [_resampled(np.ascontiguousarray(ab[..., i].T), across) for i in (0, 1)]
-        wide = cv2.transpose(np.concatenate(columns_of))
-        self.wide = np.asarray(wide, np.float32).reshape(len(ab), -1)
 
-    def rows(self, start: int, stop: int) -> tuple[Float, Float]:
-        """a and b (stop - start, W) of the plane's rows from `start` to `stop`."""
-        both = _resampled(self.wide, self.down[start:stop])
-        return both[:, : self.width], both[:, self.width :]
+@functools.lru_cache(maxsize=16)
+def _taps(
+    have: tuple[int, int],
+    luma: tuple[int, int],
+    size: tuple[int, int],
+    step: tuple[int, int],
+    first: tuple[float, float],
+) -> tuple[bicubic.Taps, bicubic.Taps]:
+    """Of the rows and of the columns of a chroma plane."""
+    down, across = (
+        bicubic.taps_at((np.arange(n) * s + f) * (h / y) - 0.5, h)
+        for n, s, f, h, y in zip(size, step, first, have, luma, strict=True)
+    )
+    return down, across
 
 
 def _first_sample(encoding: Encoding, rows: int, columns: int) -> tuple[float, float]:
@@ -271,25 +298,3 @@ def _first_sample(encoding: Encoding, rows: int, columns: int) -> tuple[float, f
     top = 0.5 if "top" in siting else rows - 0.5 if "bottom" in siting else rows / 2
     left = 0.5 if "left" in siting else columns / 2
     return top, left
-
-
-def _resampled(array: Float, positions: Positions) -> Float:
-    """Rows of an array (n, m) at fractional positions: (len(positions), m), bicubic.
-
-    Keys 1981, equation 4, with a = -0.75.
-    """
-    array = array.reshape(len(array), -1)
-    first = np.floor(positions).astype(np.int64)
-    t = positions - first
-    a = -0.75
-    distance = np.stack([t + 1, t, 1 - t, 2 - t])
-    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
-    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-    weights = np.where(distance <= 1, near, far).astype(np.float32)[:, :, None]
-    result = np.zeros((len(positions), array.shape[1]), np.float32)
-    tap = np.empty_like(result)
-    for offset, weight in enumerate(weights):
-        np.take(array, first + (offset - 1), axis=0, out=tap, mode="clip")
-        tap *= weight
-        result += tap
-    return result

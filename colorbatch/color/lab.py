@@ -243,9 +243,9 @@ def widened(codes: Codes, bits: int) -> Codes:
     return full
 
 
-def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Rows (start, stop) of strips of about STRIP_PIXELS."""
-    rows = max(1, STRIP_PIXELS // max(1, width))
+def strips(height: int, width: int, pixels: int = STRIP_PIXELS) -> Iterator[tuple[int, int]]:
+    """Rows (start, stop) of strips of about so many pixels."""
+    rows = max(1, pixels // max(1, width))
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
 

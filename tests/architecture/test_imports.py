@@ -28,6 +28,9 @@ HOMES = {
     "pillow_heif": {"formats.heif"},
     "psutil": {"run.available_memory"},
     "threadpoolctl": {"color.lab"},
+    "numba": {"color.compiling"},
+    "llvmlite": {"color.compiled", "color.compiling"},
+    "platformdirs": {"fs.cache"},
     "OpenImageIO": {"scans"},
 }
 """Foreign library -> the packages, or files of them, that know it."""

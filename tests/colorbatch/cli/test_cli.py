@@ -602,13 +602,14 @@ def test_a_reader_that_goes_away_is_no_traceback(clean_env, tiny_model, many, tm
 
 
 def test_help_needs_none_of_the_heavy_libraries(clean_env):
-    """--help and --version import neither numpy nor OpenCV, Pillow or onnxruntime."""
+    """--help and --version import neither numpy nor OpenCV, Pillow, numba or onnxruntime."""
     for arguments in (["--help"], ["images", "--help"], ["--version"], ["doctor", "-h"]):
         code = (
             "import sys\nfrom colorbatch.cli import main\n"
             f"sys.argv = ['colorbatch', *{arguments}]\n"
             "try:\n    main()\nexcept SystemExit:\n    pass\n"
             "heavy = {'numpy', 'cv2', 'onnxruntime', 'PIL', 'tifffile', 'tqdm', 'torch'}\n"
+            "heavy |= {'numba', 'llvmlite'}\n"
             "sys.exit(' '.join(heavy & set(sys.modules)) or None)\n"
         )
         result = subprocess.run(
@@ -670,7 +671,9 @@ atexit.register(
 def test_no_network_no_foreign_files_and_no_telemetry(
     run_cli, clean_env, tiny_model, folder, tmp_path
 ):
-    """With a fresh HOME: Python connects nowhere, writes below the output only, telemetry off."""
+    """With a fresh HOME: Python connects nowhere, writes below the output only, telemetry off.
+
+    A short run does not use the cache, the one other folder (`test_compiled` looks into that)."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(AUDIT)
     log = tmp_path / "audit.log"
@@ -830,6 +833,7 @@ def test_doctor_names_versions_and_providers(run_cli):
     assert re.search(r"numpy \d", result.stdout)
     assert re.search(r"onnxruntime\S* \d", result.stdout)
     assert "CPUExecutionProvider" in result.stdout
+    assert re.search(r"^join: (compiled by numba \d|numpy's)", result.stdout, re.MULTILINE)
     assert "Traceback" not in result.stderr
 
 

@@ -16,7 +16,7 @@ from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from colorbatch import color
-from colorbatch.color import chroma, luma_join, ycbcr
+from colorbatch.color import bicubic, chroma, luma_join, ycbcr
 from colorbatch.color.ycbcr import Encoding, Region
 
 KR_KB = {
@@ -348,10 +348,11 @@ def test_chroma_lies_where_the_siting_says(siting, top, left, subsampling):
 def test_enlarging_is_the_stills_bicubic():
     """In 4:4:4 it is `luma_join.enlarge_rows`, which its own tests hold against OpenCV's."""
     ab = wild_ab(11, (24, 30)) / 4
-    enlarged = chroma._Enlarged(ab, (131, 177), (131, 177), Encoding(8, (1, 1)))
-    a, b = enlarged.rows(0, 131)
+    wide, taps = chroma._enlarged_across(ab, (131, 177), (131, 177), Encoding(8, (1, 1)))
+    planes = np.empty((2, 131, 177), np.float32)
+    bicubic.mix(wide, taps, planes)
     expected = luma_join.enlarge_rows(ab, (131, 177), 0, 131)
-    assert np.abs(np.dstack([a, b]) - expected).max() < 2e-4  # float32, in another order
+    assert np.abs(np.moveaxis(planes, 0, -1) - expected).max() < 2e-4  # OpenCV's order across
 
 
 # --- fields and regions ------------------------------------------------------------------------

@@ -1,0 +1,44 @@
+"""Compiled kernels, made once for all processes that test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from filelock import FileLock
+
+from colorbatch.color import compiled
+from colorbatch.fs import cache
+
+NAMES = ("enlarge32", "still8", "still16", "film8", "film16")
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, compiled.Kernel]:
+    """All kernels. Processes of pytest-xdist share a folder and wait for who compiles."""
+    pytest.importorskip("numba")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache.VARIABLE, str(folder))
+        found = {}
+        for name in NAMES:
+            with FileLock(folder.with_suffix(".lock")):
+                kernel = compiled.from_cache(name) or compiled.made(name)
+            assert kernel is not None, name
+            found[name] = kernel
+        assert len(cache.names("join-")) == len(NAMES)
+    return found
+
+
+@pytest.fixture
+def both(kernels: dict[str, compiled.Kernel]) -> Iterator[Callable[[bool], None]]:
+    """A test that compares the two joins: a function to have all kernels at work, or none."""
+
+    def have(compiled_code: bool) -> None:
+        for name, kernel in kernels.items():
+            compiled.KERNELS.use(name, kernel if compiled_code else None)
+
+    yield have
+    have(False)
