@@ -1,4 +1,4 @@
-"""Clips in color that are made from photographs, for measuring what film does and photographs don't.
+"""Clips in color that are made from photographs: what moves, and how it looks on old film.
 
 Flows in: photographs (H, W, 3), sRGB, uint8, and a seed. Flows out: `Clip`: lightness as a network
 sees it, and the truth that it does not see. Nothing is read or written here.

@@ -1,4 +1,4 @@
-"""What the conductor of clips asks of a step that sees the small chroma of a shot's frames in order.
+"""What the conductor of clips asks of a step that sees a shot's small chroma in order.
 
 A step may look ahead, and it knows nothing of files, segments or journals. How it is called:
 

@@ -126,7 +126,13 @@ SMALLEST = 16
 
 
 def _search() -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    """The quickest preset stops at a quarter of the size, which mixes what moves with what is
+    behind it."""
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    search.setFinestScale(1)
+    search.setGradientDescentIterations(6)
+    search.setVariationalRefinementIterations(3)
+    return search
 
 
 @functools.lru_cache(maxsize=4)
@@ -142,21 +148,26 @@ def _path(start: Small, end: Small, flow: Float, returning: Float, rule: Rule) -
     The median of the residuals is the change of the whole picture's light, and the median of their
     squares is grain: neither says that something is another thing.
     """
-    size = start.light.shape
-    places = _grid((size[0], size[1])) + flow
-    brought = warped(end.light, places)
-    residual = start.light - brought
-    residual -= np.median(residual)
-    squares = np.asarray(cv2.blur(residual * residual, (rule.window,) * 2), np.float32)
-    grain = np.float32(np.median(squares))
+    height, width = start.light.shape
+    places = _grid((height, width)) + flow
+    residual = start.light - warped(end.light, places)
+    residual -= np.median(residual[::SPARSE, ::SPARSE])
+    window = (rule.window, rule.window)
+    doubt = np.asarray(cv2.sqrBoxFilter(residual, cv2.CV_32F, window), np.float32)
+    grain = np.median(doubt[::SPARSE, ::SPARSE])
+    np.maximum(doubt - np.float32(2 * grain), 0, out=doubt)
+    doubt *= np.float32(1 / rule.tolerance**2)
     astray = flow + warped(returning, places)
-    distance = astray[..., 0] ** 2 + astray[..., 1] ** 2
-    doubt = np.maximum(squares - 2 * grain, 0) / np.float32(rule.tolerance**2)
-    doubt += distance / np.float32(rule.agree**2)
+    astray *= np.float32(1 / rule.agree)
+    doubt += np.einsum("ijk,ijk->ij", astray, astray)
+    inside = cv2.inRange(places, (-0.5, -0.5), (width - 0.5, height - 0.5))  # type: ignore[call-overload]
     trust = np.asarray(cv2.exp(-doubt), np.float32)
-    for axis, length in enumerate(size[::-1]):
-        trust[(places[..., axis] < -0.5) | (places[..., axis] > length - 0.5)] = 0
+    trust *= inside != 0
     return Path(places, trust)
+
+
+SPARSE = 3
+"""Medians are of every third pixel of every third row."""
 
 
 def warped(picture: Float, places: Float) -> Float:
@@ -173,9 +184,16 @@ def averaged(ab: Float, along: Path, so_far: Average, rule: Rule = RULE) -> Aver
     fetched = cv2.remap(
         so_far.ab, along.places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    weight = np.float32(rule.memory) * along.trust * warped(so_far.weight, along.places)
-    share = (weight / (1 + weight))[..., None]
-    return Average(ab + share * (fetched - ab), 1 + weight)
+    weight = warped(so_far.weight, along.places)
+    weight *= along.trust
+    weight *= np.float32(rule.memory)
+    total = 1 + weight
+    weight /= total
+    mean = np.asarray(fetched, np.float32)
+    mean -= ab
+    mean *= weight[..., None]
+    mean += ab
+    return Average(mean, total)
 
 
 def alone(ab: Float) -> Average:
@@ -237,23 +255,20 @@ class Stabiliser:
         """See `OrderedStep`."""
         if not self._stability:
             return [ab]
-        ready = self.end() if begins else []
-        known = None if begins else self._known
         size = small_size((lightness.shape[0], lightness.shape[1]), self._rule)
-        if known is not None and known.last.light.shape != size:
-            known = None  # another network's: nothing can be handed on
         seen, small_ab = small(lightness, size), reduced(ab, size)
-        average = alone(small_ab)
-        if known is not None:
+        known, ready = self._known, []
+        if begins or known is None or known.last.light.shape != size:
+            ready = self.end()
+            self._known = Known(1 % STRIDE, seen, alone(small_ab))
+        else:
             back, on = paths(known.last, seen, self._rule)
             average = averaged(small_ab, back, known.average, self._rule)
             if self._waiting:
                 self._waiting[-1].on = on
-        self._waiting.append(Waiting(ab, small_ab, average))
-        frames = known.frames if known is not None else 0
-        self._known = Known((frames + 1) % STRIDE, seen, average)
-        # the first that waits is the first of its STRIDE, or the first behind a restored state
-        first = (self._known.frames - len(self._waiting)) % STRIDE
+            self._known = Known((known.frames + 1) % STRIDE, seen, average)
+        self._waiting.append(Waiting(ab, small_ab, self._known.average))
+        first = self._first()
         if len(self._waiting) == AHEAD + 1 - first:
             ready += self._made(STRIDE - first)
         return ready
@@ -266,18 +281,23 @@ class Stabiliser:
         """See `OrderedStep`."""
         ready = []
         while self._waiting:
-            first = 0 if self._known is None else self._known.frames - len(self._waiting)
-            ready += self._made(STRIDE - first % STRIDE)
+            ready += self._made(STRIDE - self._first())
         return ready
+
+    def _first(self) -> int:
+        """Which of its STRIDE the first frame that waits is: 0, but behind a restored state."""
+        assert self._known is not None
+        return (self._known.frames - len(self._waiting)) % STRIDE
 
     def _made(self, count: int) -> list[Float]:
         """The ab of the first frames that wait, averaged backward from the last one."""
         after: Average | None = None
         made: list[Float] = []
         for number, frame in reversed(list(enumerate(self._waiting))):
-            if after is None or frame.on is None:
+            if after is None:
                 after = alone(frame.ab)
             else:
+                assert frame.on is not None
                 after = averaged(frame.ab, frame.on, after, self._rule)
             if number < count:
                 made.append(self._changed(frame, after))
@@ -289,8 +309,9 @@ class Stabiliser:
         """The ab of a frame, (h, w, 2)."""
         wanted = change(frame.ab, frame.before, after)
         height, width = frame.own.shape[:2]
+        wanted *= self._stability
         full = cv2.resize(wanted, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(frame.own + self._stability * full, np.float32)
+        return np.asarray(cv2.add(full, frame.own), np.float32)
 
     def state(self) -> bytes:
         """See `OrderedStep`."""
