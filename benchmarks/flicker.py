@@ -1,15 +1,18 @@
 """How much color flickers, as the model makes it and stabilised, beside the truth.
 
-`python benchmarks/flicker.py CLIPS... [--photographs DIR] [--count N] [--model MODEL]
-[--stability S] [--seed S] [--kept DIR] [--strips DIR] [--json]` turns clips in color grey, has the
-model color them, steadies that with `colorbatch.clips.stabiliser`, and prints for each clip, and in
-the mean over all, three lines: raw, steady, truth. CLIPS are files, or folders of them; up to 120
-frames of each count, and cuts are found as in a run; those in grey are left out. From N times three
-photographs of DIR it makes clips of every kind of `made_clips.KINDS`.
+`python benchmarks/flicker.py CLIPS... [--photographs DIR] [--count N] [--skip N]
+[--model MODEL] [--stability S] [--seed S] [--kept DIR] [--strips DIR] [--json]` turns clips in
+color grey, has the model color them, steadies that with `colorbatch.clips.stabiliser`, and prints
+for each clip, and in the mean over all, three lines: raw, steady, truth. CLIPS are files, or
+folders of them; up to 120 frames of each count, and cuts are found as in a run; those in grey are
+left out. From N times three photographs of DIR, those behind the first --skip times three, it makes
+clips of every kind of `made_clips.KINDS`.
 
 - warp: mean |ab - ab of the frame before, moved by the flow of the true lightness|, where flow
   there and back agree, in Lab units; not over cuts (Lai et al. 2018, "Learning Blind Video Temporal
-  Consistency", section 4.1, but with mean absolute differences of ab).
+  Consistency", section 4.1, but with mean absolute differences of ab). waves: the same of ab that
+  is averaged over squares of 16 pixels, where the truth's fine detail and noise do not hide what
+  large areas do.
 - step: how far the whole picture's mean a*, b* goes from frame to frame, in Lab units, mean and
   worst; not over cuts.
 - JSD: mean Jensen-Shannon divergence (bits, of 64 classes of a channel of sRGB) of frames 1, 2 and
@@ -19,7 +22,8 @@ photographs of DIR it makes clips of every kind of `made_clips.KINDS`.
 - ms: processor time of the stabiliser for a frame.
 
 The last table tells by how much the excess over the truth's own went down, and what is to be
-watched: the share of the truth's steps that the steadied clip still has (less than 0.8 is lag), by
+watched: the share of the truth's steps that the steadied clip still has; which share is left where
+the truth's own color is steadied (less than 0.8 is lag, but where the truth itself flickers); by
 what the error and the colorfulness changed.
 
 --kept keeps what the model predicts in a folder, so that only the first run takes long. --strips
@@ -38,6 +42,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -48,7 +53,7 @@ from tabulate import tabulate
 
 from colorbatch import color
 from colorbatch.clips import shots
-from colorbatch.clips.stabiliser import Stabiliser
+from colorbatch.clips.stabiliser import Stabiliser, warped
 from colorbatch.errors import ColorbatchError, UsageError
 from colorbatch.model.engine import Engine
 from training.metrics import colored_picture, colorfulness
@@ -62,6 +67,8 @@ CLASSES = 64
 """Of a channel's 256 codes, for the divergence of distributions."""
 AGREE = 1.0
 """How far flow there and back may end from where it began, in pixels, to be believed."""
+SQUARE = 16
+"""Side of what `waves` is averaged over, in pixels."""
 STRIP_FRAMES = 8
 Float64 = npt.NDArray[np.float64]
 Places = npt.NDArray[np.float32]
@@ -96,10 +103,12 @@ def found_clips(paths: Sequence[Path], size: tuple[int, int]) -> Iterator[Clip]:
                 yield clip
 
 
-def made_of(folder: Path, count: int, side: int, seed: int) -> Iterator[Clip]:
-    """`count` clips of every kind from the photographs below a folder."""
-    photographs = iter(Photographs(folder, count * PHOTOGRAPHS))
-    for number in range(count):
+def made_of(folder: Path, count: int, skip: int, side: int, seed: int) -> Iterator[Clip]:
+    """`count` clips of every kind from the photographs below a folder, behind those for `skip`."""
+    photographs = iter(Photographs(folder, (skip + count) * PHOTOGRAPHS))
+    for _ in itertools.islice(photographs, skip * PHOTOGRAPHS):
+        pass
+    for number in range(skip, skip + count):
         chosen = [rgb for _, rgb in itertools.islice(photographs, PHOTOGRAPHS)]
         for kind in KINDS:
             yield made(kind, number, chosen, side, seed)
@@ -135,6 +144,7 @@ class Figures:
     """One clip's color; see the top of this file."""
 
     warp: float
+    waves: float
     step: float
     worst: float
     divergence: tuple[float, ...]
@@ -154,24 +164,38 @@ def flow_places(before: color.Codes, after: color.Codes) -> tuple[Places, npt.ND
     height, width = before.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     places = grid + back
-    returned = back + cv2.remap(there, places, None, cv2.INTER_LINEAR)
+    returned = back + warped(there, places)
     inside = ((places >= 0) & (places <= np.array([width - 1, height - 1]))).all(-1)
     return places, inside & (np.hypot(returned[..., 0], returned[..., 1]) < AGREE)
 
 
-def warp_errors(clip: Clip, abs_: Mapping[str, color.Float]) -> dict[str, float]:
-    """Of each of the colors of one clip, mean over pairs of frames of one shot."""
+def warp_errors(
+    clip: Clip, abs_: Mapping[str, color.Float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Of each of the colors of one clip, mean over pairs of frames of one shot: of ab as it is, and
+    of what squares of it have in the mean."""
     codes = np.asarray(np.rint(clip.truth[..., 0] * 2.55), np.uint8)
-    sums: dict[str, list[float]] = {name: [] for name in abs_}
+    fine: dict[str, list[float]] = {name: [] for name in abs_}
+    coarse: dict[str, list[float]] = {name: [] for name in abs_}
     for number in np.flatnonzero(~clip.begins):
         places, valid = flow_places(codes[number - 1], codes[number])
+        known = np.maximum(blurred(valid), 1e-6)[..., None]
         for name, ab in abs_.items():
-            moved = cv2.remap(ab[number - 1], places, None, cv2.INTER_LINEAR)
-            sums[name].append(float(np.abs(ab[number] - moved)[valid].mean()))
-    return {name: float(np.mean(found)) for name, found in sums.items()}
+            change = np.where(valid[..., None], ab[number] - warped(ab[number - 1], places), 0)
+            fine[name].append(float(np.abs(change)[valid].mean()))
+            coarse[name].append(float(np.abs(blurred(change) / known)[valid].mean()))
+    fine_means, coarse_means = (
+        {name: float(np.mean(sums[name])) for name in abs_} for sums in (fine, coarse)
+    )
+    return fine_means, coarse_means
 
 
-def divergences(pictures: Sequence[color.Codes], shot: npt.NDArray[np.int64]) -> tuple[float, ...]:
+def blurred(picture: npt.NDArray[Any]) -> color.Float:
+    """(h, w) or (h, w, 2), each pixel the mean of the square around it."""
+    return np.asarray(cv2.blur(picture.astype(np.float32), (SQUARE, SQUARE)), np.float32)
+
+
+def divergences(pictures: Sequence[color.Codes], shot: npt.NDArray[Any]) -> tuple[float, ...]:
     """Of sRGB pictures, at each of DISTANCES, mean over channels and pairs within one shot."""
     counts = np.stack(
         [
@@ -194,18 +218,19 @@ def divergences(pictures: Sequence[color.Codes], shot: npt.NDArray[np.int64]) ->
 
 def entropy(shares: Float64) -> Float64:
     """In bits, of distributions on the last axis."""
-    return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(-1)
+    return np.asarray(-(shares * np.log2(np.where(shares > 0, shares, 1))).sum(-1))
 
 
 def measured(clip: Clip, abs_: Mapping[str, color.Float]) -> dict[str, Figures]:
     """The figures of each of the colors (N, h, w, 2) of one clip."""
-    warps, shot = warp_errors(clip, abs_), np.cumsum(clip.begins)
+    (fine, coarse), shot = warp_errors(clip, abs_), np.cumsum(clip.begins)
     truth, found = clip.truth[..., 1:], {}
     for name, ab in abs_.items():
         stepped = steps(mean_colors(ab))[~clip.begins[1:]]
         pictures = [colored_picture(*pair) for pair in zip(clip.truth, ab, strict=True)]
         found[name] = Figures(
-            warps[name],
+            fine[name],
+            coarse[name],
             float(stepped.mean()),
             float(stepped.max()),
             divergences(pictures, shot),
@@ -213,6 +238,15 @@ def measured(clip: Clip, abs_: Mapping[str, color.Float]) -> dict[str, Figures]:
             float(np.mean([colorfulness(one) for one in pictures])),
         )
     return found
+
+
+def steps_kept(clip: Clip, truth: color.Float, stability: float) -> float:
+    """Which share of the steps of its mean color the truth (N, h, w, 2) has when it is steadied."""
+    within = ~clip.begins[1:]
+    own, found = (
+        steps(mean_colors(ab))[within].mean() for ab in (truth, steadied(clip, truth, stability)[0])
+    )
+    return float(found / max(own, 1e-9))
 
 
 # --- output ------------------------------------------------------------------------------------
@@ -242,14 +276,12 @@ def figures_table(rows: Rows) -> str:
     lines = []
     for clip, row in rows.items():
         for name, one in row.items():
-            bits = [f"{1000 * value:.2f}" for value in one.divergence]
-            lines.append(
-                [clip, name, f"{one.warp:.3f}", f"{one.step:.3f}", f"{one.worst:.2f}", *bits]
-                + [f"{one.error:.3f}", f"{one.colorfulness:.2f}"]
-            )
+            cells = [f"{value:.3f}" for value in (one.warp, one.waves, one.step)]
+            cells += [f"{one.worst:.2f}", *(f"{1000 * bits:.2f}" for bits in one.divergence)]
+            lines.append([clip, name, *cells, f"{one.error:.3f}", f"{one.colorfulness:.2f}"])
             clip = ""
     far = [f"JSD {distance}, mbit" for distance in DISTANCES]
-    headings = ["clip", "", "warp", "step", "worst", *far, "error", "colorfulness"]
+    headings = ["clip", "", "warp", "waves", "step", "worst", *far, "error", "colorfulness"]
     return str(tabulate(lines, headings, tablefmt="github", disable_numparse=True))
 
 
@@ -260,8 +292,8 @@ def excess_down(raw: float, steady: float, truth: float) -> str:
     return f"{1 - (steady - truth) / (raw - truth):.0%}"
 
 
-def goals_table(rows: Rows, times: Mapping[str, float]) -> str:
-    """One line a clip: what came of it."""
+def goals_table(rows: Rows, kept: Mapping[str, float], times: Mapping[str, float]) -> str:
+    """One line a clip: what came of it. kept: the share of its steps that steadied truth has."""
     lines = []
     for clip, row in rows.items():
         raw, steady, truth = row["raw"], row["steady"], row["truth"]
@@ -269,14 +301,17 @@ def goals_table(rows: Rows, times: Mapping[str, float]) -> str:
             [
                 clip,
                 excess_down(raw.warp, steady.warp, truth.warp),
+                excess_down(raw.waves, steady.waves, truth.waves),
                 excess_down(raw.step, steady.step, truth.step),
                 f"{steady.step / max(truth.step, 1e-9):.2f}",
+                f"{kept[clip]:.2f}",
                 f"{steady.error / raw.error - 1:+.1%}",
                 f"{steady.colorfulness / raw.colorfulness - 1:+.1%}",
                 f"{times[clip]:.1f}",
             ]
         )
-    headings = ["clip", "warp down", "steps down", "steps / truth's", "error", "colorfulness", "ms"]
+    headings = ["clip", "warp down", "waves down", "steps down", "steps / truth's"]
+    headings += ["truth's own", "error", "colorfulness", "ms"]
     return str(tabulate(lines, headings, tablefmt="github", disable_numparse=True))
 
 
@@ -303,6 +338,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIPS")
     parser.add_argument("--photographs", type=Path)
     parser.add_argument("--count", type=int, default=2, help="made clips of each kind")
+    parser.add_argument("--skip", type=int, default=0, help="so many of each kind are passed over")
     parser.add_argument("--model")
     parser.add_argument("--stability", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -312,17 +348,20 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: dict[str, dict[str, Figures]] = {}
     times: dict[str, float] = {}
+    kept: dict[str, float] = {}
     try:
         engine = Engine(arguments.model)
         clips: Iterator[Clip] = found_clips(arguments.clips, engine.size)
         if arguments.photographs:
-            one = (arguments.photographs, arguments.count, engine.size[0], arguments.seed)
-            clips = itertools.chain(clips, made_of(*one))
+            numbers = (arguments.count, arguments.skip, engine.size[0], arguments.seed)
+            clips = itertools.chain(clips, made_of(arguments.photographs, *numbers))
         for clip in clips:
             raw = predicted(clip, engine, arguments.kept)
             with color.single_threaded():
                 steady, times[clip.name] = steadied(clip, raw, arguments.stability)
-            abs_ = {"raw": raw, "steady": steady, "truth": clip.truth[..., 1:]}
+                truth = np.ascontiguousarray(clip.truth[..., 1:])
+                kept[clip.name] = steps_kept(clip, truth, arguments.stability)
+            abs_ = {"raw": raw, "steady": steady, "truth": truth}
             rows[clip.name] = measured(clip, abs_)
             if arguments.strips:
                 arguments.strips.mkdir(parents=True, exist_ok=True)
@@ -337,11 +376,12 @@ def main() -> None:
             name: {key: dataclasses.asdict(one) for key, one in row.items()}
             for name, row in rows.items()
         }
-        print(json.dumps({"clips": told, "milliseconds": times}, indent=1))
+        print(json.dumps({"clips": told, "kept": kept, "milliseconds": times}, indent=1))
         return
     times["all"] = float(np.mean(list(times.values())))
+    kept["all"] = float(np.mean(list(kept.values())))
     rows["all"] = mean_of(rows)
-    print(figures_table(rows) + "\n\n" + goals_table(rows, times))
+    print(figures_table(rows) + "\n\n" + goals_table(rows, kept, times))
 
 
 if __name__ == "__main__":

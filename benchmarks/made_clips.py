@@ -127,12 +127,12 @@ def figure(photographs: Sequence[color.Codes], side: int, rng: Rng) -> Frames:
     [(front, _)] = seen(photographs[1], side, still_places(1))
     high, wide = side // 2, side // 4
     body = front[(side - high) // 2 :, (side - wide) // 2 :][:high, :wide]
-    mask = np.zeros((high, wide), np.float32)
+    mask: color.Float = np.zeros((high, wide), np.float32)
     cv2.ellipse(mask, ((wide / 2, high / 2), (wide - 4, high - 4), 0), 1.0, -1)
-    mask = cv2.GaussianBlur(mask, (3, 3), 0)
+    mask = np.asarray(cv2.GaussianBlur(mask, (3, 3), 0), np.float32)
     for number, at in enumerate(np.linspace(0, 2 * np.pi, FRAMES)):
         x, y = (1 - np.cos(at)) / 2 * (side - wide), side / 3 + 3 * np.sin(8 * at)
-        yield laid(frame, body, np.asarray(mask, np.float32), x, y), number == 0
+        yield laid(frame, body, mask, x, y), number == 0
 
 
 def laid(

@@ -160,7 +160,7 @@ def _path(start: Small, end: Small, flow: Float, returning: Float, rule: Rule) -
     astray = flow + warped(returning, places)
     astray *= np.float32(1 / rule.agree)
     doubt += np.einsum("ijk,ijk->ij", astray, astray)
-    inside = cv2.inRange(places, (-0.5, -0.5), (width - 0.5, height - 0.5))  # type: ignore[call-overload]
+    inside = cv2.inRange(places, (-0.5, -0.5), (width - 0.5, height - 0.5))
     trust = np.asarray(cv2.exp(-doubt), np.float32)
     trust *= inside != 0
     return Path(places, trust)
@@ -170,10 +170,14 @@ SPARSE = 3
 """Medians are of every third pixel of every third row."""
 
 
-def warped(picture: Float, places: Float) -> Float:
-    """(h, w) or (h, w, 2) fetched from x, y, between pixels linearly."""
-    fetched = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def warped(picture: Float, places: Float, how: int = cv2.INTER_LINEAR) -> Float:
+    """(h, w) or (h, w, 2) fetched from x, y (h, w, 2); how: what is taken between pixels."""
+    fetched = cv2.remap(picture, places, ALL_IN_ONE, how, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(fetched, np.float32)
+
+
+ALL_IN_ONE = np.empty(0, np.float32)
+"""OpenCV's second map, where the first has both x and y."""
 
 
 def averaged(ab: Float, along: Path, so_far: Average, rule: Rule = RULE) -> Average:
@@ -181,15 +185,12 @@ def averaged(ab: Float, along: Path, so_far: Average, rule: Rule = RULE) -> Aver
 
     The average is fetched cubically: linearly, each step would blur it a little more.
     """
-    fetched = cv2.remap(
-        so_far.ab, along.places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    mean = warped(so_far.ab, along.places, cv2.INTER_CUBIC)
     weight = warped(so_far.weight, along.places)
     weight *= along.trust
     weight *= np.float32(rule.memory)
     total = 1 + weight
     weight /= total
-    mean = np.asarray(fetched, np.float32)
     mean -= ab
     mean *= weight[..., None]
     mean += ab
