@@ -172,12 +172,9 @@ SPARSE = 3
 
 def warped(picture: Float, places: Float, how: int = cv2.INTER_LINEAR) -> Float:
     """(h, w) or (h, w, 2) fetched from x, y (h, w, 2); how: what is taken between pixels."""
-    fetched = cv2.remap(picture, places, ALL_IN_ONE, how, borderMode=cv2.BORDER_REPLICATE)
+    edge = cv2.BORDER_REPLICATE
+    fetched = cv2.remap(picture, places, None, how, borderMode=edge)  # type: ignore[call-overload]
     return np.asarray(fetched, np.float32)
-
-
-ALL_IN_ONE = np.empty(0, np.float32)
-"""OpenCV's second map, where the first has both x and y."""
 
 
 def averaged(ab: Float, along: Path, so_far: Average, rule: Rule = RULE) -> Average:
