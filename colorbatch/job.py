@@ -131,6 +131,8 @@ class FilmSettings:
     end: Fraction | None = field(default=None, metadata=_first("film"))
     transfer: AskedTransfer = field(default="auto", metadata=matters_to("film", "frames"))
     fps: Fraction | None = field(default=None, metadata=matters_to("film"))
+    stability: float = field(default=1.0, metadata=matters_to("film"))
+    """How much of what flickers is steadied within shots, 0 for nothing to 1."""
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -47,6 +48,15 @@ if TYPE_CHECKING:
         "*_colorized; frames in a folder of that name.",
     ),
     saturation_option,
+    option(
+        "--stability",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="How far the color of films is steadied within shots; 0 is each frame by itself. "
+        "Frames that stay frames are colored by themselves.",
+    ),
+    option("--no-stabilize", is_flag=True, help="The same as --stability 0."),
     *kind_options("films", "the same as skip", in_color="skip"),
     option(
         "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
@@ -147,6 +157,7 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         end=_time("--end", options["end"]),
         transfer=options["transfer"],
         fps=parse_rate(fps) if fps is not None else None,
+        stability=_stability(options),
     )
     same = ("container", "allow_gaps", "audio", "preview", "prove_luma")
     return ClipRequest(
@@ -155,6 +166,13 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         **{name: options[name] for name in same},
         encoder_asked=_encoder_asked(),
     )
+
+
+def _stability(options: Mapping[str, Any]) -> float:
+    """Raises UsageError for a number that is none."""
+    if not math.isfinite(options["stability"]):
+        raise UsageError("--stability is a number from 0 to 1")
+    return 0.0 if options["no_stabilize"] else float(options["stability"])
 
 
 def _encoder_asked() -> str:

@@ -17,6 +17,7 @@ from colorbatch.clips import batch_plan, film_clip, film_journal, numbered_clip,
 from colorbatch.clips.batch_plan import Planned
 from colorbatch.clips.clip import Clip, Maker
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.stabiliser import step_of
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
 from colorbatch.inputs import clip_files, numbered_files, picture_files
@@ -125,6 +126,7 @@ def _maker(engine: Engine, model_sha256: str, request: ClipRequest, watch: Watch
         found=watch.found,
         failed=lambda line: watch.error(f"failed: {line}"),
         stop=watch.stop,
+        step=step_of(request.settings),
     )
 
 

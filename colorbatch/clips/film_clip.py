@@ -298,9 +298,10 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
         )
 
     batch_size, workers, memory = maker.engine.batch_size, maker.workers, maker.memory
-    lanes = segment.lanes_of(plan, batch_size, workers, memory)
+    ahead = maker.step().ahead if maker.step is not None else 0
+    lanes = segment.lanes_of(plan, batch_size, workers, memory, ahead=ahead)
     lanes = 1 if passed.jumps else lanes  # there no tick tells a place, and all is read in order
-    limits = segment.limits_of(plan, batch_size, workers, memory, lanes)
+    limits = segment.limits_of(plan, batch_size, workers, memory, ahead=ahead, lanes=lanes)
 
     def job(span: Span) -> SegmentJob:
         return SegmentJob(plan, span, book.folder, book.owner, limits, sought=not passed.jumps)

@@ -197,28 +197,47 @@ def read_state(folder: Path, number: int) -> bytes:
 
 
 def limits_of(
-    plan: FilmPlan, batch_size: int, workers: int = 0, memory: int | None = None, lanes: int = 1
+    plan: FilmPlan,
+    batch_size: int,
+    workers: int = 0,
+    memory: int | None = None,
+    *,
+    ahead: int = 0,
+    lanes: int = 1,
 ) -> Limits:
     """Threads that make chroma, and batches between decoding and encoding, of each of so many
     segments at a time: one batch for each thread and one more, but no more than fit into memory,
-    bytes of the whole process, or half of the machine's."""
+    bytes of the whole process, or half of the machine's. ahead: frames that wait for others
+    (`OrderedStep.ahead`)."""
     threads = workers or os.cpu_count() or 1
-    room = _room(memory) // lanes
+    room = _room(memory) // lanes - _waiting_bytes(plan, ahead)
     held = max(2, min(-(-threads // lanes) + 1, room // _batch_bytes(plan, batch_size) - BESIDE))
     return Limits(held - 1, held, 1)
 
 
-def lanes_of(plan: FilmPlan, batch_size: int, workers: int = 0, memory: int | None = None) -> int:
+def lanes_of(
+    plan: FilmPlan,
+    batch_size: int,
+    workers: int = 0,
+    memory: int | None = None,
+    *,
+    ahead: int = 0,
+) -> int:
     """How many segments are made side by side: one for every `LANE_CORES` cores, but no more than
     there is memory for."""
     threads = workers or os.cpu_count() or 1
-    least = (BESIDE + 2) * _batch_bytes(plan, batch_size)
+    least = (BESIDE + 2) * _batch_bytes(plan, batch_size) + _waiting_bytes(plan, ahead)
     return max(1, min(-(-threads // LANE_CORES), _room(memory) // least))
 
 
 LANE_CORES = 4
 """Cores that one segment keeps busy: decoding and encoding, which do not go beyond a few, and what
 is done beside them."""
+
+
+def _waiting_bytes(plan: FilmPlan, ahead: int) -> int:
+    """Of frames that wait for others, and as many that are lent by the next segment."""
+    return 2 * ahead * film_frames.frame_bytes(plan)
 
 
 def _room(memory: int | None) -> int:

@@ -23,14 +23,16 @@ from __future__ import annotations
 import functools
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorbatch.clips.ordered_step import MOST_AHEAD
+from colorbatch.clips.ordered_step import MOST_AHEAD, OrderedStep
 from colorbatch.color import Codes, Float
+from colorbatch.job import FilmSettings
 
 STRIDE = 12
 """Frames that are made ready at once: the later frames are averaged backward from the same last one
@@ -319,6 +321,13 @@ class Stabiliser:
         """See `OrderedStep`."""
         self._known, self._marked = from_bytes(state), None
         self._waiting.clear()
+
+
+def step_of(settings: FilmSettings) -> Callable[[], OrderedStep] | None:
+    """What makes the step of a film's shots, None where each frame is as the model gives it."""
+    if not settings.stability:
+        return None
+    return functools.partial(Stabiliser, settings.stability)
 
 
 # --- its state ---------------------------------------------------------------------------------

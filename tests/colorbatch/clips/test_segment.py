@@ -17,6 +17,7 @@ import pytest
 from colorbatch.clips import film_clip, film_journal, segment, shot_list
 from colorbatch.clips.clip import Maker
 from colorbatch.clips.film_plan import plan_film
+from colorbatch.clips.film_source import FilmFile
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.segment import Open, SegmentJob
 from colorbatch.clips.shot_list import Span
@@ -132,7 +133,7 @@ def test_a_film_does_not_depend_on_how_many_segments_are_made_at_once(
     """Pictures and times are the same."""
     films = []
     for lanes in (1, 2, 5):
-        monkeypatch.setattr(segment, "lanes_of", lambda *_, lanes=lanes: lanes)
+        monkeypatch.setattr(segment, "lanes_of", lambda *_, lanes=lanes, **more: lanes)
         made = named(one, f"{lanes}.mkv")
         film_clip.color_film(made, replace(maker, step=step))
         films.append(decoded(made.job.target))
@@ -185,3 +186,19 @@ def test_what_is_handed_on_is_known_by_its_hash(one: FilmJob, tmp_path: Path) ->
     path.unlink()
     with pytest.raises(TargetError, match="000003"):
         segment.read_state(tmp_path, 3)
+
+
+def test_memory_bounds_what_is_at_work(one: FilmJob) -> None:
+    """Fewer segments and batches where there is less of it, also with frames that wait; one segment
+    of two batches however little there is."""
+    video = replace(one.plan.film.video, size=(2160, 3840))
+    plan = replace(one.plan, footage=FilmFile(replace(one.plan.film, video=video)))
+    found = []
+    for memory in (64 << 30, 8 << 30, 1 << 30):
+        for ahead in (0, 24):
+            lanes = segment.lanes_of(plan, 8, 64, memory, ahead=ahead)
+            limits = segment.limits_of(plan, 8, 64, memory, ahead=ahead, lanes=lanes)
+            found.append((lanes, limits.in_flight))
+    assert found[0] == (16, 5) and found[-1] == (1, 2)
+    assert [lanes for lanes, _ in found] == sorted((lanes for lanes, _ in found), reverse=True)
+    assert found[2][0] > found[3][0] > 1
