@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from colorbatch.clips.film_journal import FilmBook, read
-from colorbatch.ffmpeg import probe
+from colorbatch.ffmpeg import frames, probe
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
@@ -1210,3 +1210,31 @@ def test_borders_are_the_sources_own(
         assert [each["first"] // 24 for each in told] == BORDERS
         assert [each["frames"] for each in told] == [*np.diff(BORDERS), 41 - BORDERS[-1]]
         assert all(a["last"] < b["first"] for a, b in itertools.pairwise(told))
+
+
+def test_color_is_steadied_unless_it_is_not_asked_for(
+    run_cli: Run, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The color of a shot in which grain alone changes moves less from frame to frame; luma is the
+    same. What was made otherwise is named so."""
+    source = make_clip("s.mkv", "ffv1", size=(96, 128))
+
+    def made(name: str, *options: str) -> tuple[list[bytes], float]:
+        """The luma, and the mean change of chroma."""
+        run = run_cli("video", str(source), "-q", "-o", name, *options)
+        assert run.returncode == 0, run.stderr
+        with frames(probe(tmp_path / name)) as reading:
+            planes = [frame.planes for frame in reading]
+        chroma = np.array([each.chroma for each in planes], float)
+        return [each.luma.tobytes() for each in planes], float(
+            np.abs(np.diff(chroma, axis=0)).mean()
+        )
+
+    by_itself, steady = made("a.mkv", "--no-stabilize"), made("b.mkv")
+    assert by_itself[0] == steady[0]
+    assert 0 < steady[1] < 0.7 * by_itself[1]
+    assert by_itself[1] == made("c.mkv", "--stability", "0")[1]
+    again = run_cli("video", str(source), "-o", "b.mkv", "--stability", "0.5", "--json")
+    assert last_json(again)["skipped_because"] == {"made with other settings": 1}
+    refused = run_cli("video", str(source), "-o", "d.mkv", "--stability", "nan")
+    assert refused.returncode == 2 and "--stability" in refused.stderr

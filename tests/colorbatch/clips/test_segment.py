@@ -21,6 +21,7 @@ from colorbatch.clips.film_source import FilmFile
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.segment import Open, SegmentJob
 from colorbatch.clips.shot_list import Span
+from colorbatch.clips.stabiliser import step_of
 from colorbatch.color import Float
 from colorbatch.errors import StoppedError, TargetError
 from colorbatch.ffmpeg import probe
@@ -101,6 +102,22 @@ def test_a_shot_in_segments_is_as_one_that_is_made_at_once(
     assert decoded(whole.job.target) == parted
     lines = (film_journal.folder_of(whole.job) / "journal.jsonl").read_text("utf-8").splitlines()
     assert not any('"handed_on"' in line for line in lines)
+
+
+def test_so_is_one_that_is_steadied(
+    one: FilmJob, maker: Maker, decoded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the step that films have; at stability 0 a film is as without it."""
+    steady = replace(maker, step=step_of(FilmSettings()))
+    film_clip.color_film(one, steady)
+    folder = film_journal.folder_of(one.job)
+    lines = (folder / "journal.jsonl").read_text("utf-8").splitlines()
+    assert sum('"handed_on"' in line for line in lines) == 2
+    monkeypatch.setattr(shot_list, "LONGEST", 1000)
+    whole = named(one, "whole.mkv")
+    film_clip.color_film(whole, steady)
+    assert decoded(whole.job.target) == decoded(one.job.target)
+    assert step_of(FilmSettings(stability=0)) is None
 
 
 @pytest.mark.parametrize("spoil", ["nothing", "state", "segment"])
