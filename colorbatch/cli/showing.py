@@ -28,7 +28,7 @@ class Shower:
     """Shows a run on the terminal: it watches it (`colorbatch.run.watch.Watch`), and is given its
     outcomes as they come: progress, failures, JSON lines, the summary. Progress is a bar on a
     terminal, a line a minute elsewhere. The first Ctrl-C behind `begun` asks the work to end
-    cleanly, a second one ends it at once."""
+    cleanly, a second one ends it at once; neither keeps the account from being told."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Shower:
         self._now = now
         self._said = {"stage": now(), "sources": now()}
         self._bar: Any = None
-        self._caught = 0
+        self._caught, self._over = 0, False
         self._held = contextlib.ExitStack()
         self._report: Report | None = None
         self._more: Callable[[int], None] = lambda count: None  # of pictures, once they are begun
@@ -62,17 +62,23 @@ class Shower:
                     except KeyboardInterrupt:  # a second one: the work ends, and is told of
                         if not self._caught:
                             raise
+            except KeyboardInterrupt:  # the same, between the work and here
+                if not self._caught:
+                    raise
+                report.interrupted = True
             except OutputFullError as error:
                 if not report.stopped:
                     raise
                 full = error
-        if report.preview:
-            self._end_of_preview(report)
-        elif report.dry_run:
-            self._end_of_plan(report, run.rest)
-        else:
-            self._end(report, run.where)
-            self._say_last(run.rest)
+            self._close()
+            self._over = True
+            if report.preview:
+                self._end_of_preview(report)
+            elif report.dry_run:
+                self._end_of_plan(report, run.rest)
+            else:
+                self._end(report, run.where)
+                self._say_last(run.rest)
         if full is not None:
             raise full
         return report.exit_code
@@ -91,12 +97,15 @@ class Shower:
 
     def begun(self, total: int, finished: int) -> None:
         def catch(signum: int, _: Any) -> None:
-            if self._caught:
+            if self._caught and not self._over:
                 raise KeyboardInterrupt
             self._caught += 1
 
+        def give_back() -> None:  # after Ctrl-C nothing is left to do but to end with its exit code
+            signal.signal(signal.SIGINT, signal.SIG_IGN if self._caught else previous)
+
         previous = signal.signal(signal.SIGINT, catch)
-        self._held.callback(signal.signal, signal.SIGINT, previous)
+        self._held.callback(give_back)
         if not self._films:
             foreseen = self._report is not None and self._report.dry_run  # prints a line for each
             self._more = self._begin("", total, "picture", bar=not foreseen)

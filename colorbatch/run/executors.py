@@ -107,8 +107,8 @@ class _Conductor:
         # of its own: no cost waits for an item that is worked on
         self._scales = ThreadPoolExecutor(1, "colorbatch-cost")
         self._threads = [
-            threading.Thread(target=self._answering, name="colorbatch-model"),
-            threading.Thread(target=self._committing, name="colorbatch-commit"),
+            threading.Thread(target=self._answering, name="colorbatch-model", daemon=True),
+            threading.Thread(target=self._committing, name="colorbatch-commit", daemon=True),
         ]
 
     # --- the caller's thread ---
@@ -156,7 +156,14 @@ class _Conductor:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End everything, and wait for it."""
+        """End everything, and wait for it; also where Ctrl-C comes in the midst of that."""
+        try:
+            self._close()
+        except KeyboardInterrupt:
+            self._close()
+            raise
+
+    def _close(self) -> None:
         with self._changed:
             self._stopping = self._closing = True
             self._waiting.clear()
