@@ -9,7 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -19,8 +22,12 @@ BENCHMARKS = ROOT / "benchmarks"
 
 
 def run_inference(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return run_benchmark("inference.py", *words)
+
+
+def run_benchmark(name: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, BENCHMARKS / "inference.py", *words],
+        [sys.executable, BENCHMARKS / name, *words],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -100,3 +107,41 @@ def test_join_tells_of_both_joins() -> None:
     for _, numpys, memory, compiled, other in rows:
         assert float(numpys.split()[0]) > 0 < float(compiled.split()[0])
         assert float(memory) >= 0 <= float(other)
+
+
+def test_flicker_tells_raw_steady_and_truth(
+    tiny_model: Path, photograph: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """Of a made clip of each kind, with a strip; the truth has no error, and where lightness has
+    grain and flickers, color is steadier than it was. Predictions that were kept tell the same."""
+    for name in ("coffee", "astronaut", "chelsea"):
+        path = tmp_path / "photographs" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", photograph(name)[..., ::-1])[1].tobytes())
+    words: list[str | Path] = ["--photographs", tmp_path / "photographs", "--count", "1"]
+    words += ["--model", tiny_model, "--kept", tmp_path / "kept", "--strips", tmp_path, "--json"]
+    told = []
+    for _ in range(2):
+        ended = run_benchmark("flicker.py", *words)
+        assert ended.returncode == 0, ended.stderr
+        told.append(json.loads(ended.stdout))
+    clips = told[0]["clips"]
+    assert clips == told[1]["clips"]
+    assert len(clips) == 8 == len(list(tmp_path.glob("*.png")))
+    for name, rows in clips.items():
+        assert rows["truth"]["error"] == 0 < rows["raw"]["error"]
+        if name.startswith("old"):
+            for figure in ("warp", "waves", "step"):
+                assert rows["steady"][figure] < rows["raw"][figure], (name, figure)
+    strip = cv2.imdecode(np.frombuffer((tmp_path / "pan-1.png").read_bytes(), np.uint8), 1)
+    assert strip is not None and strip.shape == (4 * 32, 8 * 32, 3)
+
+
+def test_divergence_is_that_of_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Black and white have nothing in common, which is one bit; over a cut nothing is compared."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    flicker = importlib.import_module("flicker")
+    black, white = (np.full((8, 8, 3), value, np.uint8) for value in (0, 255))
+    pictures = [black, white, white, white, white, black]
+    assert flicker.divergences(pictures[:5], np.ones(5, int)) == (1 / 4, 1 / 3, 1.0)
+    assert flicker.divergences(pictures, np.array([0, 1, 1, 1, 1, 1]))[0] == 1 / 4

@@ -136,11 +136,11 @@ def test_a_cut_lets_nothing_over(pan: Callable[..., Shot]) -> None:
     assert np.array_equal(steadied(Stabiliser(), *both, begins=(0, 17)), alone)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(ends=st.lists(st.integers(1, 59), min_size=1, max_size=4, unique=True).map(sorted))
 def test_segments_do_not_show(pan: Callable[..., Shot], ends: list[int]) -> None:
     """A shot in several segments equals the same at once, bit by bit."""
-    light, ab = pan(count=60, step=0.8)
+    light, ab = (np.ascontiguousarray(each[:, ::3, ::3]) for each in pan(count=60, step=0.8))
     ab = ab + np.random.default_rng(1).normal(0, 4, (60, 1, 1, 2)).astype(np.float32)
     assert np.array_equal(in_segments(light, ab, ends), steadied(Stabiliser(), light, ab))
 
