@@ -121,7 +121,7 @@ def told() -> str:
     if place is None:
         return f"join: compiled by numba {version} in long runs ({cache.VARIABLE}=none)"
     kept = len(cache.names("join-"))
-    return f"join: compiled by numba {version} {large}; {kept or 'nothing yet'} in {place}"
+    return f"join: compiled by numba {version} {large}; {kept or 'no'} kernels in {place}"
 
 
 def _is_installed() -> bool:

@@ -6,7 +6,6 @@ is handed over it is loaded as it will be, and has to give the bytes of numpy's 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -78,8 +77,6 @@ def machine_code(kernel: str) -> tuple[str, bytes]:
 def answer(kernel: str) -> None:
     """Write a kernel to standard output, as `compiled.load` takes it; end with 1 where it differs
     from numpy's join."""
-    if hasattr(os, "nice"):
-        os.nice(5)  # the work itself comes first
     made = compiled.packed(*machine_code(kernel))
     expected = list(results_of(kernel))
     compiled.KERNELS.use(kernel, compiled.load(made))

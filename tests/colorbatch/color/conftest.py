@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -15,21 +16,28 @@ NAMES = ("enlarge32", "still8", "still16", "film8", "film16")
 
 
 @pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, compiled.Kernel]:
-    """All kernels. Processes of pytest-xdist share a folder and wait for who compiles."""
+def kernel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache that has all kernels. Processes of pytest-xdist share it and wait for who
+    compiles."""
     pytest.importorskip("numba")
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(cache.VARIABLE, str(folder))
-        found = {}
         for name in NAMES:
             with FileLock(folder.with_suffix(".lock")):
-                kernel = compiled.from_cache(name) or compiled.made(name)
-            assert kernel is not None, name
-            found[name] = kernel
+                assert compiled.from_cache(name) or compiled.made(name), name
         assert len(cache.names("join-")) == len(NAMES)
-    return found
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kernels(kernel_folder: Path) -> dict[str, compiled.Kernel]:
+    """All kernels, loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache.VARIABLE, str(kernel_folder))
+        found = {name: compiled.from_cache(name) for name in NAMES}
+    return {name: kernel for name, kernel in found.items() if kernel is not None}
 
 
 @pytest.fixture
