@@ -8,6 +8,7 @@ there is to run on is told by `runtime`.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -51,6 +52,7 @@ class Engine:
     ) -> None:
         self.path = find_model(model)
         self.batch_size = batch_size
+        self._alone = threading.Lock()
         asked = Device.parse(device)
         self._session, provider = _open_session(self.path, asked, threads)
         self.provider, self.device = provider.name, provider.named(asked.index)
@@ -92,12 +94,17 @@ class Engine:
         """L* (N, H, W) in [0, 100] at `size` to ab (N, H, W, 2) in Lab units; float32.
 
         Runs in batches of at most `batch_size`. When memory runs out the batch is halved, for good;
-        raises OutOfMemoryError if not even one picture fits.
+        raises OutOfMemoryError if not even one picture fits. May be asked from several threads: one
+        after the other runs, with all cores of the device.
         """
         if lightness.ndim != 3 or lightness.shape[1:] != self.size:
             raise ValueError(
                 f"lightness is {lightness.shape}, not (N, {self.size[0]}, {self.size[1]})"
             )
+        with self._alone:
+            return self._in_batches(lightness)
+
+    def _in_batches(self, lightness: color.Float) -> color.Float:
         chroma = np.empty((*lightness.shape, 2), np.float32)
         done = 0
         while done < len(lightness):
