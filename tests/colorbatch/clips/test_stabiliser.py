@@ -136,6 +136,7 @@ def test_a_cut_lets_nothing_over(pan: Callable[..., Shot]) -> None:
     assert np.array_equal(steadied(Stabiliser(), *both, begins=(0, 17)), alone)
 
 
+@pytest.mark.slow  # many flows
 @settings(max_examples=8, deadline=None)
 @given(ends=st.lists(st.integers(1, 59), min_size=1, max_size=4, unique=True).map(sorted))
 def test_segments_do_not_show(pan: Callable[..., Shot], ends: list[int]) -> None:
