@@ -25,7 +25,7 @@ from colorbatch.color import Codes, Float
 from colorbatch.color.chroma import coded_luma_of_rgb
 from colorbatch.errors import SourceError, StoppedError, TargetError, one_line
 from colorbatch.ffmpeg import Film, Planes
-from colorbatch.formats.registry import FORMATS
+from colorbatch.formats.registry import FORMATS, adapter
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import reachable
 from colorbatch.job import Job
@@ -209,7 +209,8 @@ def prove_frames(
             numbered_frame.read(job.target, asked),
         )
         is_float = after.scan is not None and after.scan.header.is_float
-        lossy = FORMATS.get(job.target.suffix.lower()) == "JPEG"
+        format_ = FORMATS.get(job.target.suffix.lower())  # None for scans, which lose nothing
+        lossy = format_ is not None and adapter(format_).lossy
         kinds.add("of the largest channel" if is_float else "codes")
         limit = (HALF if after.bits == 16 else SINGLE) if is_float else CODES
         found = numbered_frame.luma_difference(before, after)
