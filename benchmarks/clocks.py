@@ -48,10 +48,15 @@ class Ended:
     said: Mapping[str, float]
 
 
-def run_python(command: Sequence[str | Path]) -> Ended:
-    """Run a command of Python's, and measure it from outside. CPU and memory are NaN on Windows."""
+def run_python(
+    command: Sequence[str | Path],
+    env: Mapping[str, str] | None = None,
+    below: Sequence[str | Path] = (),
+) -> Ended:
+    """Run a command of Python's, and measure it from outside. env: its environment, None for this
+    one's; below: a program that runs it, with its options. CPU and memory are NaN on Windows."""
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE)
+    process = subprocess.Popen([*below, sys.executable, *command], stdout=subprocess.PIPE, env=env)
     assert process.stdout is not None
     said: dict[str, float] = {}
     for line in process.stdout.read().splitlines():

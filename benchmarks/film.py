@@ -218,7 +218,7 @@ def loop(source: Path, target: Path) -> Work:
     return clock.stop()
 
 
-def library(source: Path, target: Path) -> Work:
+def library(source: Path, target: Path, workers: int = 0) -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
     from colorbatch import ffmpeg
     from colorbatch.clips import clip, film_clip, film_plan
@@ -228,7 +228,7 @@ def library(source: Path, target: Path) -> Work:
     from colorbatch.model.engine import Engine
 
     engine = Engine(model(), "cpu")
-    maker = clip.Maker(engine, sha256(engine.path), FilmSettings())
+    maker = clip.Maker(engine, sha256(engine.path), FilmSettings(), workers)
     engine.predict(np.full((1, *engine.size), 50, np.float32))
     clock = Clock()
     plan = film_plan.plan_film(

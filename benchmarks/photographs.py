@@ -35,11 +35,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from clocks import Clock, Work, model, run_python
+
+if TYPE_CHECKING:
+    from colorbatch.stills.request import AskedExecutor
 
 Pixels = npt.NDArray[Any]
 SMALL, LARGE = (1224, 1632), (3000, 4000)
@@ -158,7 +161,7 @@ def loop(source: Path, target: Path) -> Work:
     return clock.stop()
 
 
-def library(source: Path, target: Path) -> Work:
+def library(source: Path, target: Path, workers: int = 0, executor: AskedExecutor = "auto") -> Work:
     """Our work with everything that belongs to it, but for the start of the process."""
     from colorbatch.inputs import picture_files
     from colorbatch.job import ImageSettings
@@ -176,7 +179,13 @@ def library(source: Path, target: Path) -> Work:
         journals.lock()
         settings = ImageSettings()
         outcomes = batch.colorize_images(
-            jobs, engine, settings, journals=journals, model_sha256=digest
+            jobs,
+            engine,
+            settings,
+            journals=journals,
+            model_sha256=digest,
+            workers=workers,
+            executor=executor,
         )
         ended = [outcome.status for outcome in outcomes]
     if set(ended) != {"colored"}:
