@@ -300,11 +300,11 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
     batch_size, workers, memory = maker.engine.batch_size, maker.workers, maker.memory
     ahead = maker.step().ahead if maker.step is not None else 0
     lanes = segment.lanes_of(plan, batch_size, workers, memory, ahead=ahead)
-    lanes = 1 if passed.jumps else lanes  # there no tick tells a place, and all is read in order
+    lanes = lanes if passed.seekable else 1  # else all is read in order
     limits = segment.limits_of(plan, batch_size, workers, memory, ahead=ahead, lanes=lanes)
 
     def job(span: Span) -> SegmentJob:
-        return SegmentJob(plan, span, book.folder, book.owner, limits, sought=not passed.jumps)
+        return SegmentJob(plan, span, book.folder, book.owner, limits, sought=passed.seekable)
 
     todo = [
         [job(span) for span in chain] for chain in _chains(spans, whole, maker.step is not None)
@@ -344,7 +344,7 @@ def _shots(plan: FilmPlan, maker: Maker, book: FilmBook) -> tuple[Sequence[Mark]
         except IrregularError:
             book.dense()
             continue
-        book.marked(Passed(ending.retimed, ending.jumps) if ending else Passed())
+        book.marked(Passed(ending.retimed, ending.jumps, ending.corrupt) if ending else Passed())
     return book.account.marks, passed
 
 

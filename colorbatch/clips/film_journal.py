@@ -90,10 +90,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Passed:
-    """How the pass over a film ended that found its shots. retimed, jumps: as `ffmpeg.Ending`."""
+    """How the pass over a film ended that found its shots. retimed, jumps, corrupt: as
+    `ffmpeg.Ending`, where all pictures were decoded."""
 
     retimed: int = 0
     jumps: int = 0
+    corrupt: int = 0
+
+    @property
+    def seekable(self) -> bool:
+        """Whether what is read does not depend on where reading begins: a clock that jumps tells no
+        place, and what is put in the place of damage depends on what was decoded before."""
+        return not self.jumps and not self.corrupt
 
 
 @dataclass(frozen=True)

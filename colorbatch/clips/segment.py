@@ -50,8 +50,8 @@ class OtherPicturesError(SourceError):
 
 @dataclass(frozen=True)
 class SegmentJob:
-    """A segment to make. folder: where its file goes; owner: marks its temporary; sought: whether a
-    tick tells a place in the source, so that reading may begin there (see `ffmpeg.Frames`)."""
+    """A segment to make. folder: where its file goes; owner: marks its temporary; sought: whether
+    reading may begin at the segment, and not at the source's start (`Passed.seekable`)."""
 
     plan: FilmPlan
     span: Span
@@ -317,9 +317,9 @@ class Open:
         if span.number == 0:
             self._reading = plan.footage.frames(plan.span[0])
             return
-        for sought in (True, False):
+        for sought in (True, False) if job.sought else (False,):
             start = span.begin if sought else plan.span[0]
-            self._reading = plan.footage.frames(start, near=sought and job.sought)
+            self._reading = plan.footage.frames(start, near=sought)
             for frame in self._reading:
                 if stop():
                     raise StoppedError

@@ -11,11 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from colorbatch.clips import film_clip, film_journal, segment, shot_list
 from colorbatch.clips.clip import Maker
+from colorbatch.clips.film_journal import Passed
 from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.film_source import FilmFile
 from colorbatch.clips.resume import FilmJob
@@ -24,7 +26,7 @@ from colorbatch.clips.shot_list import Span
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.color import Float
 from colorbatch.errors import StoppedError, TargetError
-from colorbatch.ffmpeg import probe
+from colorbatch.ffmpeg import Reading, probe
 from colorbatch.job import FilmSettings, Job
 from colorbatch.model.engine import Engine
 
@@ -143,6 +145,36 @@ def test_a_shot_that_was_stopped_between_its_segments(
     assert decoded(one.job.target) == decoded(whole.job.target)
 
 
+def test_a_damaged_film_is_the_same_wherever_it_was_stopped(
+    make_clip: Callable[..., Path], maker: Maker, decoded: Any, tmp_path: Path
+) -> None:
+    """What a decoder puts in the place of damage depends on what it has decoded before, so that
+    such a film is read from its start."""
+    between = {"g": "8", "bf": "2", "x264-params": "open-gop=1:scenecut=0", "crf": "20"}
+    source = make_clip("s.mp4", "libx264", options=between, size=(96, 128), **TICKS)
+    with av.open(str(source)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(source.read_bytes())
+    for number in range(3, 50, 4):
+        at, size = data.index(packets[number]), len(packets[number])
+        if number == 3:  # of the others libav does not tell
+            data[at + 4 : at + size] = bytes(size - 4)
+        data[at + size // 2 : at + size] = bytes(size - size // 2)
+    source.write_bytes(data)
+    plan = plan_film(probe(source), FilmSettings(codec="ffv1"), "mkv")
+    made = FilmJob(Job(source, tmp_path / "r.mkv", named=True), plan, "grey")
+    whole = named(made, "whole.mkv")
+    film_clip.color_film(whole, maker)
+    folder = film_journal.folder_of(made.job)
+    for parts in (1, 2, 3):
+        with pytest.raises(StoppedError):
+            stop = replace(maker, stop=lambda n=parts: len(film_journal.read(folder).parts) >= n)
+            film_clip.color_film(made, stop)
+    film_clip.color_film(made, maker)
+    assert film_journal.read(folder).passed.corrupt > 0
+    assert decoded(made.job.target) == decoded(whole.job.target)
+
+
 @pytest.mark.parametrize("step", [None, Sums])
 def test_a_film_does_not_depend_on_how_many_segments_are_made_at_once(
     one: FilmJob, maker: Maker, decoded: Any, monkeypatch: pytest.MonkeyPatch, step: Any
@@ -187,6 +219,31 @@ def test_a_source_that_stays_open_gives_the_next_segment(one: FilmJob) -> None:
             for span in spans
         )
     assert first == list(range(14)) and second == list(range(10, 34))
+
+
+class Recorded(FilmFile):
+    """A film file that knows from where it was read."""
+
+    def frames(self, start: int | None = None, *, near: bool = False) -> Reading:
+        self.__dict__.setdefault("starts", []).append(start)
+        return super().frames(start, near=near)
+
+
+@pytest.mark.parametrize(
+    ("passed", "start"), [(Passed(), 10000), (Passed(jumps=1), None), (Passed(corrupt=1), None)]
+)
+def test_reading_begins_where_that_makes_no_difference(
+    one: FilmJob, passed: Passed, start: int | None
+) -> None:
+    """At the segment, but at the film's start where the clock jumps or pictures are damaged."""
+    film = Recorded(one.plan.film)
+    plan = replace(one.plan, footage=film)
+    limits = segment.limits_of(plan, 4, 2)
+    span = Span(1, 10000, 30000, "", (), None)
+    job = SegmentJob(plan, span, Path(), "", limits, sought=passed.seekable)
+    with Open() as source:
+        assert next(source.frames(job, 0, lambda: False)).pts == 10000
+    assert film.__dict__["starts"] == [start]
 
 
 def test_what_is_handed_on_is_known_by_its_hash(one: FilmJob, tmp_path: Path) -> None:
