@@ -145,9 +145,8 @@ def _caller() -> tuple[str, str]:
     while frame.f_back and not str(frame.f_globals.get("__name__")).startswith("colorbatch."):
         frame = frame.f_back
     code, module = frame.f_code, str(frame.f_globals.get("__name__")).removeprefix("colorbatch.")
-    return f"{module}.{code.co_qualname.replace('.<locals>.<lambda>', '')}", linecache.getline(
-        code.co_filename, frame.f_lineno
-    ).strip()
+    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    return f"{module}.{code.co_qualname.removesuffix('.<locals>.<lambda>')}", line
 
 
 def _timed(sort: str, function: Callable[..., Any], delay: float = 0.0) -> Callable[..., Any]:

@@ -218,7 +218,7 @@ def powers(most: int) -> list[int]:
 
 
 def of(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    return lambda text: [kind(part) for part in text.split(",")]
+    return lambda text: [kind(part) for part in text.split(",") if part]
 
 
 def main() -> None:

@@ -109,16 +109,23 @@ def test_join_tells_of_both_joins() -> None:
         assert float(memory) >= 0 <= float(other)
 
 
+def written_photographs(photograph: Callable[[str], Any], tmp_path: Path) -> Path:
+    """A folder with some."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for name in ("coffee", "astronaut", "chelsea"):
+        data = cv2.imencode(".png", photograph(name)[..., ::-1])[1].tobytes()
+        (folder / f"{name}.png").write_bytes(data)
+    return folder
+
+
 def test_flicker_tells_raw_steady_and_truth(
     tiny_model: Path, photograph: Callable[[str], Any], tmp_path: Path
 ) -> None:
     """Of a made clip of each kind, with a strip; the truth has no error, and where lightness has
     grain and flickers, color is steadier than it was. Predictions that were kept tell the same."""
-    for name in ("coffee", "astronaut", "chelsea"):
-        path = tmp_path / "photographs" / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", photograph(name)[..., ::-1])[1].tobytes())
-    words: list[str | Path] = ["--photographs", tmp_path / "photographs", "--count", "1"]
+    photographs = written_photographs(photograph, tmp_path)
+    words: list[str | Path] = ["--photographs", photographs, "--count", "1"]
     words += ["--model", tiny_model, "--kept", tmp_path / "kept", "--strips", tmp_path, "--json"]
     told = []
     for _ in range(2):
@@ -145,3 +152,65 @@ def test_divergence_is_that_of_distributions(monkeypatch: pytest.MonkeyPatch) ->
     pictures = [black, white, white, white, white, black]
     assert flicker.divergences(pictures[:5], np.ones(5, int)) == (1 / 4, 1 / 3, 1.0)
     assert flicker.divergences(pictures, np.array([0, 1, 1, 1, 1, 1]))[0] == 1 / 4
+
+
+def tables_of(text: str) -> dict[str, list[list[str]]]:
+    """Title -> rows with their headings, of tables in Markdown."""
+    tables: dict[str, list[list[str]]] = {}
+    title = ""
+    for line in text.splitlines():
+        if line.startswith("|---"):
+            continue
+        if line.startswith("| "):
+            cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+            tables.setdefault(title, []).append(cells)
+        elif line:
+            title = line
+    return tables
+
+
+def test_scaling_tells_where_time_goes(
+    tiny_model: Path,
+    photograph: Callable[[str], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rates of each case; of worker processes and of a film all stages; each fsync and rename, as
+    often as they are, and as slow as the disk that is imitated."""
+    av = pytest.importorskip("av")
+    monkeypatch.setenv("COLORBATCH_MODEL", str(tiny_model))
+    folder, clip = written_photographs(photograph, tmp_path), tmp_path / "clip.avi"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "gray"
+        for level in range(0, 160, 20):
+            frame = av.VideoFrame.from_ndarray(np.full((180, 320), level, np.uint8), "gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    words: list[str | Path] = [folder, "--count", "2", "--workers", "1", "--rounds", "1"]
+    film = ["--clip", clip, "--film", "320x180", "--frames", "8", "--executors", "processes"]
+    ended = run_benchmark("scaling.py", *words, *film, "--delays", "0,30", "--cores", "1")
+    assert ended.returncode == 0, ended.stderr
+    tables = tables_of(ended.stdout)
+    cases = [f"{kind}, {delay} ms" for kind in ("processes", "film") for delay in (0, 30)]
+    headings, rates = tables["Pictures or frames a second over workers (median of 1)"]
+    assert headings == ["workers", *cases] and all(float(rate) > 0 for rate in rates)
+    for case in cases:
+        rows = {name: rest for name, *rest in tables[f"{case}, 1 workers: stages"][1:]}
+        expected = {"read: decode", "read: judge, view", "predict", "join", "encode, metadata"}
+        assert {*expected, "hash", "flush"} < set(rows)
+        assert all(float(rows[name][0]) > 0 < float(rows[name][2]) for name in expected)
+        assert len(tables[f"{case}, 1 workers: locks and waits"]) > 1
+        calls = {
+            name: (float(times), float(each))
+            for name, times, each in tables[f"{case}, 1 workers: fsyncs and renames"][1:]
+        }
+        delay = 30 if case.endswith("30 ms") else 0
+        assert all(each >= times * delay - 0.2 for times, each in calls.values())
+        if case.startswith("processes"):
+            assert calls["fsync, fs.atomic._to_disk"][0] == 1
+            assert calls["replace, fs.atomic._replace"][0] == 1
+    ended = run_benchmark("scaling.py", *words, "--delays", "0", "--cores", "", "--command")
+    assert ended.returncode == 0, ended.stderr
+    [_, rates] = tables_of(ended.stdout)["Pictures or frames a second over workers (median of 1)"]
+    assert len(rates) == 3 and all(float(rate) > 0 for rate in rates)
