@@ -144,7 +144,7 @@ FORMAT = StillFormat(
     needs=None,
     lossy=False,
     own_blocks={},
-    memory=Memory(of_8_bits=48, of_more=48),
+    memory=Memory(of_8_bits=51, of_more=51),
     density=0.65,
     writing=Writing(
         write=_write,
