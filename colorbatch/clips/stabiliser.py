@@ -6,9 +6,9 @@ some 260 kB.
 
 A network colors each frame afresh, so that the color of large areas comes and goes in slow waves
 while the scene stands still. Each pixel's ab is averaged along its path through the shot: over all
-frames before it recursively (the weight of a frame falls by `Rule.memory` with each that follows),
+frames before it recursively (the weight of a frame falls by `Trust.memory` with each that follows),
 and over the next ones, as far as `AHEAD`. Paths are those of dense optical flow of the lightness
-(Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search", as in OpenCV) at `Rule.side`
+(Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search", as in OpenCV) at `Trust.side`
 pixels. A path ends where it is not to be believed: where the lightness that it brings is not that
 of the pixel (an occlusion, a moving figure), where flow there and back do not agree, at the
 picture's edges. As in video denoisers and in Lai et al. 2018 ("Learning Blind Video Temporal
@@ -43,7 +43,7 @@ AHEAD = MOST_AHEAD - 1
 
 
 @dataclass(frozen=True)
-class Rule:
+class Trust:
     """How paths are found and believed, at the size of the small pictures.
 
     side: the longer side of the small pictures, in pixels; memory: by which factor the weight of
@@ -59,7 +59,7 @@ class Rule:
     agree: float = 1.5
 
 
-RULE = Rule()
+TRUST = Trust()
 
 
 # --- one step from a frame to its neighbor -----------------------------------------------------
@@ -67,7 +67,7 @@ RULE = Rule()
 
 @dataclass(frozen=True, eq=False)
 class Small:
-    """A frame at `Rule.side`. light: L* (h, w), float32; codes: the same, 0 to 255, uint8, which
+    """A frame at `Trust.side`. light: L* (h, w), float32; codes: the same, 0 to 255, uint8, which
     flow is found in."""
 
     light: Float
@@ -92,7 +92,7 @@ class Average:
     weight: Float
 
 
-def small_size(size: tuple[int, int], rule: Rule = RULE) -> tuple[int, int]:
+def small_size(size: tuple[int, int], rule: Trust = TRUST) -> tuple[int, int]:
     """The size of small pictures for a network of `size`, (h, w): never larger."""
     scale = min(1.0, rule.side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
@@ -109,7 +109,7 @@ def reduced(picture: Float, size: tuple[int, int]) -> Float:
     return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
-def paths(before: Small, after: Small, rule: Rule = RULE) -> tuple[Path, Path]:
+def paths(before: Small, after: Small, rule: Trust = TRUST) -> tuple[Path, Path]:
     """From the later frame's pixels back to the earlier one's, and from the earlier one's on."""
     back, on = _flow(after.codes, before.codes), _flow(before.codes, after.codes)
     return _path(after, before, back, on, rule), _path(before, after, on, back, rule)
@@ -144,7 +144,7 @@ def _grid(size: tuple[int, int]) -> Float:
     return np.stack([columns, rows], axis=-1).astype(np.float32)
 
 
-def _path(start: Small, end: Small, flow: Float, returning: Float, rule: Rule) -> Path:
+def _path(start: Small, end: Small, flow: Float, returning: Float, rule: Trust) -> Path:
     """One path and its trust.
 
     The median of the residuals is the change of the whole picture's light, and the median of their
@@ -179,7 +179,7 @@ def warped(picture: Float, places: Float, how: int = cv2.INTER_LINEAR) -> Float:
     return np.asarray(fetched, np.float32)
 
 
-def averaged(ab: Float, along: Path, so_far: Average, rule: Rule = RULE) -> Average:
+def averaged(ab: Float, along: Path, so_far: Average, rule: Trust = TRUST) -> Average:
     """ab (h, w, 2) of a frame with what was averaged up to its neighbor.
 
     The average is fetched cubically: linearly, each step would blur it a little more.
@@ -238,7 +238,7 @@ class Stabiliser:
     """An `OrderedStep` that steadies color within shots. stability: how much of the change is made,
     0 (none: ab goes through as it is) to 1 (all). Raises ValueError for another number."""
 
-    def __init__(self, stability: float = 1.0, rule: Rule = RULE) -> None:
+    def __init__(self, stability: float = 1.0, rule: Trust = TRUST) -> None:
         if not 0 <= stability <= 1:
             raise ValueError(f"stability is {stability}, not 0 to 1")
         self._stability, self._rule = np.float32(stability), rule
