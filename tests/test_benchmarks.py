@@ -92,7 +92,7 @@ def test_memory_is_told_in_megabytes() -> None:
 
 def test_join_tells_of_both_joins() -> None:
     """A row for each kind: times of both, and memory of both."""
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     command = [sys.executable, BENCHMARKS / "join.py", "--megapixels", "0.1", "--rounds", "2"]
     ended = subprocess.run(
         [*command, "--kinds", "jpeg8,film422p10"],

@@ -43,7 +43,7 @@ STEPS = np.float32(65535)
 
 
 def least(first: Numbers, second: Numbers) -> Numbers:
-    """The smaller one; the second where the first is no number. `compiling` has its own of it."""
+    """The smaller one; the second where the first is no number. `lowering` has its own of it."""
     return np.fmin(first, _row_of(first, second))
 
 
@@ -118,7 +118,8 @@ def fitted(
     less than 0. room: the codes from that luma down to black and up to white."""
     below = most(own - least(least(red, green), blue), TINY)
     above = most(most(most(red, green), blue) - own, TINY)
-    return most(least(least(room[0] / below, room[1] / above), span), ZERO)
+    fits = least(room[0] * above, room[1] * below) / (below * above)  # one division for two
+    return most(least(fits, span), ZERO)
 
 
 def code(value: Numbers, maximum: Numbers) -> Numbers:

@@ -198,12 +198,11 @@ def rgb_planes(
         curves, number = curves_of(meaning)
         given = np.issubdtype(y.dtype, np.floating)
         luma = np.ascontiguousarray(y, np.float32) if given else np.empty(0, np.float32)
-        sizes = (*size, wide.shape[1], number, given, kernels.PLANES)
+        sizes = (*size, wide.shape[1], number, given, kernels.RGB)
         made = np.empty((3, *size), grey.dtype)
         kernel(
             *(np.ascontiguousarray(grey), luma, wide, taps.rows, taps.weights, meaning.f, curves),
-            *(numbers, np.array(sizes, np.int64), compiled.scratch()),
-            *(compiled.samples(grey.dtype), made, luma),
+            *(numbers, np.array(sizes, np.int64), compiled.scratch(), made, luma),
         )
         parts[0][...], parts[1][...], parts[2][...] = made[1], made[2], made[0]
         return planes

@@ -1,23 +1,24 @@
 """The join in machine code: from the cache, or made beside the work; numpy's serves until then.
 
-Both give the same bytes, so no result depends on which of them was at work. The machine code comes
-from `kernels` by numba, in a process of its own (`compiling`): here it is only loaded, by llvmlite,
-which takes a third of a second and 50 MB where compiling takes seconds and 200 MB. Short runs have
-neither. The kernels hold no lock of Python's.
+Both give the same bytes, so no result depends on which of them was at work. The machine code is
+made of `kernels` by LLVM in a process of its own (`compiling`); here it is only loaded. The kernels
+hold no lock of Python's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import importlib.metadata
 import importlib.resources
 import importlib.util
 import json
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ import numpy.typing as npt
 from colorbatch.color import kernels
 from colorbatch.fs import cache
 
-LOADING = 8_000_000
-"""Pixels that numpy's join makes before a kernel is looked for in the cache: in the time that this
-costs, it makes as many."""
-COMPILING = 96_000_000
-"""The same for compiling one that is not there."""
+LOADING = 1_000_000
+"""Pixels that are made before a kernel is looked for in the cache: numpy's join makes as many in
+the time that this takes, and who waits for it is one thread."""
+COMPILING = 8_000_000
+"""The same for compiling one that is not there. numpy's join makes three times as many in the
+processor time of that, which is spent beside the work; but it is spent once for all runs."""
+ALWAYS = "enlarge32"
+"""The kernel that all others are used with: it comes with the first of them."""
 PATIENCE = 0.2
 """Seconds by which a program's end may wait for who compiles."""
 
@@ -42,38 +46,38 @@ _CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from colorbatch.color import compiling
-compiling.answer(sys.argv[2])
+compiling.answer(sys.argv[2:])
 """
-_SOURCES = ("arithmetic.py", "kernels.py", "compiling.py")
+_LENGTH = struct.Struct("<Q")
+SYMBOL = "kernel"
+"""The name of the function in each kernel's code."""
+_SOURCES = ("compiling.py", "ir/{}.ll")
 
 
 class Kernels:
-    """The kernels of this process, and how much work there was without each."""
+    """The kernels of this process, and how much work there was for each."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._there: dict[str, Kernel] = {}
         self._work: dict[str, int] = {}
-        self._next: dict[str, int] = {}
 
     def find(self, name: str, pixels: int) -> Kernel | None:
-        """A kernel, by its name as of `compiling.machine_code`; None where it is not there (yet):
-        then numpy's join is to make these pixels."""
+        """A kernel, one of `compiling.NAMES`; None where it is not there (yet): then these pixels
+        are for numpy's join."""
         kernel = self._there.get(name)
-        if kernel is not None:
+        if kernel is not None or name == ALWAYS:
             return kernel
         with self._lock:
-            work = self._work[name] = self._work.get(name, 0) + pixels
-            if work < self._next.setdefault(name, LOADING):
-                return None
-            compiling = self._next[name] > LOADING
-            self._next[name] = sys.maxsize if compiling else COMPILING
-        thread = threading.Thread(target=self._bring, args=(name, compiling), name=f"join {name}")
-        try:
-            thread.start()
-        except RuntimeError:  # the program is at its end, or has too many
-            return None
-        return None
+            before = self._work.get(name, 0)
+            work = self._work[name] = before + pixels
+        if before < LOADING <= work:
+            self._load(name)
+        if before < COMPILING <= work and name not in self._there:
+            thread = threading.Thread(target=self._compile, args=(name,), name=f"join {name}")
+            with contextlib.suppress(RuntimeError):  # at the program's end, or with too many
+                thread.start()
+        return self._there.get(name)
 
     def use(self, name: str, kernel: Kernel | None) -> None:
         """Have a kernel at work from now on, or None of this name."""
@@ -83,12 +87,14 @@ class Kernels:
             else:
                 self._there[name] = kernel
 
-    def _bring(self, name: str, compiling: bool) -> None:
-        kernel = from_cache(name)
-        if kernel is None and compiling:
-            kernel = made(name)
-        if kernel is not None:
-            self.use(name, kernel)
+    def _load(self, name: str) -> None:
+        for each in (name, ALWAYS):
+            if each not in self._there and (kernel := from_cache(each)) is not None:
+                self.use(each, kernel)
+
+    def _compile(self, name: str) -> None:
+        for each, kernel in made([one for one in (name, ALWAYS) if one not in self._there]).items():
+            self.use(each, kernel)
 
 
 KERNELS = Kernels()
@@ -101,33 +107,33 @@ def from_cache(name: str) -> Kernel | None:
     return None if answer is None else _loaded(answer)
 
 
-def made(name: str) -> Kernel | None:
-    """A kernel that is compiled now, and kept; None where that is not possible."""
-    entry = _entry(name)
-    answer = _compiled(name) if entry else None
-    if entry is None or answer is None:
-        return None
-    cache.keep(entry, answer)
-    return _loaded(answer)
+def made(names: Sequence[str]) -> dict[str, Kernel]:
+    """Kernels that are compiled now, and kept; without those that cannot be."""
+    entries = {name: entry for name in names if (entry := _entry(name)) is not None}
+    found = {}
+    for name, answer in zip(entries, _compiled(tuple(entries)), strict=False):
+        cache.keep(entries[name], answer)
+        if (kernel := _loaded(answer)) is not None:
+            found[name] = kernel
+    return found
 
 
 def told() -> str:
     """Whether the join is compiled here, for `doctor`; nothing is loaded for it."""
     if not _is_installed():
-        return "join: numpy's, as numba is not installed"
-    version = importlib.metadata.version("numba")
-    large = f"from {LOADING // 10**6} megapixels a run on"
+        return "join: numpy's, as llvmlite is not installed"
+    by = f"join: compiled by llvmlite {importlib.metadata.version('llvmlite')}"
     place = cache.folder()
     if place is None:
-        return f"join: compiled by numba {version} in long runs ({cache.VARIABLE}=none)"
+        return f"{by} in runs of {COMPILING // 10**6} megapixels or more ({cache.VARIABLE}=none)"
     kept = len(cache.names("join-"))
-    return f"join: compiled by numba {version} {large}; {kept or 'no'} kernels in {place}"
+    return f"{by}; {kept or 'no'} kernels in {place}"
 
 
 def _is_installed() -> bool:
     if getattr(sys, "frozen", False) or not sys.executable:
         return False  # there is no Python to compile with
-    return all(importlib.util.find_spec(name) is not None for name in ("numba", "llvmlite"))
+    return importlib.util.find_spec("llvmlite") is not None
 
 
 def _entry(name: str) -> str | None:
@@ -143,25 +149,27 @@ def _entry(name: str) -> str | None:
             llvm.get_process_triple(),
             llvm.get_host_cpu_name(),
             llvm.get_host_cpu_features().flatten(),
-            *(importlib.metadata.version(wheel) for wheel in ("numba", "llvmlite")),
+            importlib.metadata.version("llvmlite"),
         ]
         sources = importlib.resources.files("colorbatch.color")
-        parts += [sources.joinpath(each).read_text("utf-8") for each in _SOURCES]
+        parts += [sources.joinpath(each.format(name)).read_text("utf-8") for each in _SOURCES]
     except Exception:  # a wheel that is broken, sources that are not there
         return None
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return f"join-{name}-{digest[:32]}"
 
 
-def _compiled(name: str) -> bytes | None:
-    """The answer of a process that compiles; None for none, and where the program ends first."""
-    command = [sys.executable, "-I", "-B", "-c", _CHILD, json.dumps(sys.path), name]
+def _compiled(names: Sequence[str]) -> list[bytes]:
+    """The answers of a process that compiles; none where the program ends first."""
+    if not names:
+        return []
+    command = [sys.executable, "-I", "-B", "-c", _CHILD, json.dumps(sys.path), *names]
     try:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
     except OSError:
-        return None
+        return []
     with child:
         while True:
             try:
@@ -170,15 +178,28 @@ def _compiled(name: str) -> bytes | None:
             except subprocess.TimeoutExpired:
                 if not threading.main_thread().is_alive():
                     child.kill()
-                    return None
-    return answer if child.returncode == 0 and answer else None
+                    return []
+    return _taken_apart(answer) if child.returncode == 0 else []
 
 
-def packed(symbol: str, code: bytes) -> bytes:
-    """What a process that compiles answers, and the cache has: with a digest, as LLVM ends the
-    whole process over code that is none."""
-    answer = symbol.encode() + b"\n" + code
-    return hashlib.sha256(answer).digest() + answer
+def _taken_apart(answer: bytes) -> list[bytes]:
+    found = []
+    while len(answer) >= _LENGTH.size:
+        (length,) = _LENGTH.unpack_from(answer)
+        found.append(answer[_LENGTH.size : _LENGTH.size + length])
+        answer = answer[_LENGTH.size + length :]
+    return found
+
+
+def told_of(code: bytes) -> bytes:
+    """Code as a process that compiles tells of it, with its length before it."""
+    made = packed(code)
+    return _LENGTH.pack(len(made)) + made
+
+
+def packed(code: bytes) -> bytes:
+    """Code as the cache has it: with a digest, as LLVM ends the whole process over what is none."""
+    return hashlib.sha256(code).digest() + code
 
 
 def _loaded(answer: bytes) -> Kernel | None:
@@ -195,18 +216,18 @@ _ENGINES: list[Any] = []
 def load(answer: bytes) -> Kernel:
     """A kernel of what `packed` made. Raises ValueError for anything else, and what llvmlite
     raises."""
-    if hashlib.sha256(answer[32:]).digest() != answer[:32]:
+    digest, code = answer[:32], answer[32:]
+    if hashlib.sha256(code).digest() != digest:
         raise ValueError("not what was compiled")
     import llvmlite.binding as llvm
 
-    symbol, code = answer[32:].split(b"\n", 1)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    address = engine.get_function_address(symbol.decode())
+    address = engine.get_function_address(SYMBOL)
     if not address:
         raise ValueError("no such function")
     _ENGINES.append(engine)
@@ -226,8 +247,3 @@ def load(answer: bytes) -> Kernel:
 def scratch() -> npt.NDArray[np.float32]:
     """What a call of a kernel works in."""
     return np.empty(kernels.SCRATCH, np.float32)
-
-
-def samples(dtype: npt.DTypeLike) -> Array:
-    """What a call of `kernels.still` puts a block's samples together in."""
-    return np.empty(3 * kernels.BLOCK, dtype)

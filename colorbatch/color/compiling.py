@@ -1,13 +1,15 @@
-"""Compiles the kernels, in a process of its own, which `compiled` starts and reads the answer of.
+"""Makes machine code of the kernels, for the processor that it runs on, in a process of its own,
+which `compiled` starts and reads the answer of: LLVM ends the process over what it cannot do, and
+keeps its memory.
 
-numba is imported here and nowhere else: what runs needs nothing but the machine code. Before that
-is handed over it is loaded as it will be, and has to give the bytes of numpy's join.
+Before code is handed over it is loaded as it will be, and has to give the bytes of numpy's join.
 """
 
 from __future__ import annotations
 
+import importlib.resources
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,6 @@ import numpy.typing as npt
 from colorbatch.color import (
     XYZ_TO_SRGB,
     Space,
-    arithmetic,
     bicubic,
     chroma,
     compiled,
@@ -26,44 +27,18 @@ from colorbatch.color import (
 from colorbatch.color.transfer import value_table
 from colorbatch.color.ycbcr import Encoding, lightness_table
 
-OPTIONS = {"error_model": "numpy", "fastmath": False}
-"""Division by 0 is IEEE's; and no operation is fused or reordered, as bytes are to be equal."""
+NAMES = ("enlarge32", "still8", "still16", "film8", "film16")
+"""The kernels that there are in `ir/`: a name of `kernels.ARGUMENTS` and the bits of its codes."""
 
 
-def machine_code(kernel: str) -> tuple[str, bytes]:
-    """The name of a kernel's function and the object file that has it, for this processor.
-
-    kernel: a name of `kernels.ARGUMENTS` and the bits of its codes, such as "still16". Raises what
-    numba raises.
-    """
+def machine_code(kernel: str) -> bytes:
+    """The object file of a kernel, for this processor. Raises what llvmlite raises, and OSError."""
     import llvmlite.binding as llvm
-    import numba
-    from numba import types
-    from numba.extending import overload, register_jitable
 
-    def least(first: Any, second: Any) -> Any:
-        def smaller(first: Any, second: Any) -> Any:
-            return first if first < second else second
-
-        return smaller
-
-    def most(first: Any, second: Any) -> Any:
-        def greater(first: Any, second: Any) -> Any:
-            return first if first > second else second
-
-        return greater
-
-    overload(arithmetic.least, jit_options=OPTIONS)(least)
-    overload(arithmetic.most, jit_options=OPTIONS)(most)
-    for function in kernels.HELPERS:
-        register_jitable(**OPTIONS)(function)
-    name, codes = kernels.taken_apart(kernel)
-    kinds = {"c": types.uint8 if codes == 8 else types.uint16, "f": types.float32, "i": types.int64}
-    signature = types.void(*(types.CPointer(kinds[letter]) for letter in kernels.ARGUMENTS[name]))
-    options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **OPTIONS}
-    compiled = numba.njit(signature, **options)(getattr(kernels, name))
-    (result,) = compiled.overloads.values()
-    module = llvm.parse_assembly(compiled.inspect_llvm(compiled.signatures[0]))
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    source = importlib.resources.files("colorbatch.color").joinpath("ir", f"{kernel}.ll")
+    module = llvm.parse_assembly(source.read_text("utf-8"))
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
@@ -71,19 +46,26 @@ def machine_code(kernel: str) -> tuple[str, bytes]:
         codemodel="jitdefault",
         jit=True,
     )
-    return str(result.fndesc.llvm_func_name), bytes(machine.emit_object(module))
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization = tuning.loop_unrolling = tuning.loop_interleaving = True
+    passes = llvm.create_pass_builder(machine, tuning)
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
 
 
-def answer(kernel: str) -> None:
-    """Write a kernel to standard output, as `compiled.load` takes it; end with 1 where it differs
-    from numpy's join."""
-    made = compiled.packed(*machine_code(kernel))
-    expected = list(results_of(kernel))
-    compiled.KERNELS.use(kernel, compiled.load(made))
-    for one, other in zip(expected, results_of(kernel), strict=True):
-        if one.tobytes() != other.tobytes():
-            sys.exit(1)
-    sys.stdout.buffer.write(made)
+def answer(names: Sequence[str]) -> None:
+    """Write kernels to standard output, each with its length before it and as `compiled.load` takes
+    it; end with 1 where one differs from numpy's join."""
+    for name in names:
+        code = machine_code(name)
+        expected = list(results_of(name))
+        compiled.KERNELS.use(name, compiled.load(compiled.packed(code)))
+        for one, other in zip(expected, results_of(name), strict=True):
+            if one.tobytes() != other.tobytes():
+                sys.exit(1)
+        compiled.KERNELS.use(name, None)
+        sys.stdout.buffer.write(compiled.told_of(code))
     sys.stdout.buffer.flush()
 
 

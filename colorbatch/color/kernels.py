@@ -1,4 +1,4 @@
-"""The join as loops over pixels, for `compiling` to turn into machine code.
+"""The join as loops over pixels, for `lowering` to turn into LLVM's language.
 
 Nothing here is run by Python. Arguments are pointers to contiguous memory, and an index is a sum of
 offsets. The arithmetic is that of `arithmetic`, operation by operation, so the result has the bytes
@@ -43,9 +43,9 @@ MATRIX, WEIGHTS, FLOOR, WHITE, SPAN, MAXIMUM = 0, 9, 12, 13, 14, 15
 GREEN_INVERSE, BLUE_TO_CB, RED_TO_CR, NEUTRAL = 16, 17, 18, 19
 NUMBERS = 20
 
-RGB, YCC, PLANES, DISTANCES = range(4)
-"""What `still` writes: samples R, G, B; samples Y', Cb, Cr; a plane each of R, G and B; to
-`distances`, what R and B are above the luma."""
+RGB, YCC, DISTANCES = range(3)
+"""What `still` writes: a plane each of R, G and B; of Cb and Cr; to `distances`, what R and B are
+above the luma."""
 
 
 def enlarge(planes: Pointer, rows: Pointer, weights: Pointer, sizes: Pointer, out: Pointer) -> None:
@@ -66,7 +66,6 @@ def still(
     numbers: Pointer,
     sizes: Pointer,
     scratch: Pointer,
-    samples: Pointer,
     out: Pointer,
     distances: Pointer,
 ) -> None:
@@ -74,8 +73,7 @@ def still(
 
     grey: codes (h, W). exact: luma (h, W) float32. wide: chroma (2, n, W) float32. rows, weights:
     (h, 4), as `bicubic.Taps`. f_of: f of each code. curves: (1 or 3, 65536). sizes: h, W, n, the
-    number of curves (0 for sRGB), whether exact luma is given, and what is written. samples: codes
-    (3 * BLOCK,) to work in.
+    number of curves (0 for sRGB), whether exact luma is given, and what is written.
     """
     height, width, have, number = sizes[0], sizes[1], sizes[2], sizes[3]
     given, output = sizes[4], sizes[5]
@@ -110,7 +108,12 @@ def still(
                 scratch[F + i] = f_of[grey[at + i]]
             _values(scratch, n, curves, number, numbers)
             _distances(scratch, n, LOW, numbers)
-            if output in (RGB, PLANES):
+            if output == YCC:
+                for i in range(n):
+                    out[at + i] = code(scratch[B + i] * to_cb + neutral, maximum)
+                for i in range(n):
+                    out[plane + at + i] = code(scratch[F + i] * to_cr + neutral, maximum)
+            elif output == RGB:
                 for i in range(n):
                     y = scratch[LOW + i]
                     red = code(y + scratch[F + i], maximum)
@@ -118,23 +121,6 @@ def still(
                     scratch[A + i] = code(taken_up(y, red, blue, shares, inverse), maximum)
                     scratch[F + i] = red
                     scratch[B + i] = blue
-            if output == YCC:
-                for i in range(n):
-                    samples[i] = grey[at + i]
-                for i in range(n):
-                    samples[BLOCK + i] = code(scratch[B + i] * to_cb + neutral, maximum)
-                for i in range(n):
-                    samples[2 * BLOCK + i] = code(scratch[F + i] * to_cr + neutral, maximum)
-            elif output == RGB:
-                for c in range(0, 3 * BLOCK, BLOCK):
-                    for i in range(n):
-                        samples[c + i] = scratch[c + i]
-            if output in (RGB, YCC):
-                for i in range(n):
-                    out[3 * (at + i)] = samples[i]
-                    out[3 * (at + i) + 1] = samples[BLOCK + i]
-                    out[3 * (at + i) + 2] = samples[2 * BLOCK + i]
-            elif output == PLANES:
                 for c in range(3):
                     for i in range(n):
                         out[c * plane + at + i] = scratch[c * BLOCK + i]
@@ -254,9 +240,12 @@ def _values(scratch: Pointer, n: int, curves: Pointer, number: int, numbers: Poi
             f = scratch[F + i]
             x, y = cubed(f + scratch[A + i] * OF_A), cubed(f)
             z = cubed(f + scratch[B + i] * OF_B)
-            scratch[F + i] = srgb(light(x, y, z, red))
-            scratch[A + i] = srgb(light(x, y, z, green))
-            scratch[B + i] = srgb(light(x, y, z, blue))
+            scratch[F + i] = light(x, y, z, red)
+            scratch[A + i] = light(x, y, z, green)
+            scratch[B + i] = light(x, y, z, blue)
+        for c in range(0, 3 * BLOCK, BLOCK):  # by itself: short chains overlap, long ones wait
+            for i in range(c, c + n):
+                scratch[i] = srgb(scratch[i])
         return
     for i in range(n):
         f = scratch[F + i]
@@ -290,7 +279,7 @@ HELPERS = (
     *(arithmetic.within, _row_of, _shared_by, _values, _distances),
 )
 """What the kernels call, the one before the other."""
-ARGUMENTS = {"enlarge": "fifif", "still": "cffiffffifccf", "film": "cfiffffifcc"}
+ARGUMENTS = {"enlarge": "fifif", "still": "cffiffffifcf", "film": "cfiffffifcc"}
 """Of each kernel, what its pointers point to: codes, float32 or int64."""
 
 

@@ -151,18 +151,26 @@ def colorize_rows(
     meaning = _meaning_of(max_code(grey.dtype), space)
     wide = _planes_of(enlarged_across(ab, width))
     taps = bicubic.aligned_taps(wide.shape[1], height).part(start, start + rows)
-    kernel = None
-    if alpha is None:  # what little there is with it is numpy's
-        kernel = compiled.KERNELS.find(f"still{8 * grey.itemsize}", grey.size)
-    if kernel is not None:
-        _join_compiled(kernel, out, grey, exact_luma, wide, taps, meaning, output)
-        return out
-    for top, bottom in strips(rows, width, JOIN_PIXELS):
+    numbers = numbers_of(meaning, TO_CB, TO_CR, np.float32((int(meaning.maximum) + 1) // 2))
+    kernel, bottom = None, 0
+    while (top := bottom) < rows:
+        if alpha is None:  # what little there is with it is numpy's
+            kernel = compiled.KERNELS.find(f"still{8 * grey.itemsize}", JOIN_PIXELS)
+        at_once = JOIN_PIXELS if kernel is None else KERNEL_PIXELS
+        bottom = min(rows, top + max(1, at_once // width))
+        codes, made = grey[top:bottom], out[top:bottom]
         exact = None if exact_luma is None else exact_luma[top:bottom]
-        share = None if alpha is None else alpha[top:bottom].astype(np.float32)
         part = taps.part(top, bottom)
-        _join_strip(out[top:bottom], grey[top:bottom], exact, share, wide, part, meaning, output)
+        if kernel is not None:
+            _join_compiled(kernel, made, codes, exact, wide, part, meaning, numbers, output)
+        else:
+            share = None if alpha is None else alpha[top:bottom].astype(np.float32)
+            _join_strip(made, codes, exact, share, wide, part, meaning, output)
     return out
+
+
+KERNEL_PIXELS = 1 << 19
+"""A kernel makes about so many at a time: more cost memory, fewer cost calls."""
 
 
 def _join_compiled(
@@ -173,33 +181,29 @@ def _join_compiled(
     wide: Float,
     taps: bicubic.Taps,
     meaning: Meaning,
+    numbers: Float,
     output: Output,
 ) -> None:
-    """What `_join_strip` does, for all rows, by a kernel."""
-    numbers = numbers_of(meaning, TO_CB, TO_CR, np.float32((int(meaning.maximum) + 1) // 2))
-    curves, number = curves_of(meaning)
+    """What `_join_strip` does, by a kernel. numbers: as `join.numbers_of`."""
     floats = np.issubdtype(out.dtype, np.floating) and output == "rgb"
-    direct = not floats and out.flags.c_contiguous and out.dtype == grey.dtype
     form = kernels.DISTANCES if floats else kernels.YCC if output == "ycc" else kernels.RGB
-    rows, width = grey.shape
-    none = np.empty(0, np.float32)
-    rooms = compiled.scratch(), compiled.samples(grey.dtype)
-    for top, bottom in [(0, rows)] if direct else strips(rows, width):
-        codes = np.ascontiguousarray(grey[top:bottom])
-        luma = none if exact is None else np.ascontiguousarray(exact[top:bottom], np.float32)
-        made = out if direct else np.empty((*codes.shape, 3) if not floats else 0, grey.dtype)
-        above = np.empty((2, *codes.shape) if floats else 0, np.float32)
-        sizes = (*codes.shape, wide.shape[1], number, exact is not None, form)
-        part = taps.part(top, bottom)
-        kernel(
-            *(codes, luma, wide, part.rows, part.weights, meaning.f, curves, numbers),
-            *(np.array(sizes, np.int64), *rooms, made, above),
-        )
-        if floats:
-            kept = codes if exact is None else exact[top:bottom]
-            _write_floats(out[top:bottom], kept, above[0], above[1], int(meaning.maximum))
-        elif not direct:
-            out[top:bottom] = made
+    count = {kernels.DISTANCES: 0, kernels.YCC: 2, kernels.RGB: 3}[form]
+    curves, number = curves_of(meaning)
+    codes, none = np.ascontiguousarray(grey), np.empty(0, np.float32)
+    luma = none if exact is None else np.ascontiguousarray(exact, np.float32)
+    made = np.empty((count, *codes.shape), grey.dtype)
+    above = np.empty((2, *codes.shape), np.float32) if floats else none
+    sizes = (*codes.shape, wide.shape[1], number, exact is not None, form)
+    kernel(
+        *(codes, luma, wide, taps.rows, taps.weights, meaning.f, curves, numbers),
+        *(np.array(sizes, np.int64), compiled.scratch(), made, above),
+    )
+    if floats:
+        kept = codes if exact is None else exact
+        _write_floats(out, kept, above[0], above[1], int(meaning.maximum))
+    else:
+        planes = (*(codes,) * (count == 2), *made)  # Y' is the source's
+        cv2.merge([plane.astype(out.dtype, copy=False) for plane in planes], out)
 
 
 def _join_strip(

@@ -28,8 +28,8 @@ HOMES = {
     "pillow_heif": {"formats.heif"},
     "psutil": {"run.available_memory"},
     "threadpoolctl": {"color.lab"},
-    "numba": {"color.compiling"},
-    "llvmlite": {"color.compiled", "color.compiling"},
+    "numba": {"color.lowering"},
+    "llvmlite": {"color.compiled", "color.compiling", "color.lowering"},
     "platformdirs": {"fs.cache"},
     "OpenImageIO": {"scans"},
 }

@@ -833,7 +833,7 @@ def test_doctor_names_versions_and_providers(run_cli):
     assert re.search(r"numpy \d", result.stdout)
     assert re.search(r"onnxruntime\S* \d", result.stdout)
     assert "CPUExecutionProvider" in result.stdout
-    assert re.search(r"^join: (compiled by numba \d|numpy's)", result.stdout, re.MULTILINE)
+    assert re.search(r"^join: (compiled by llvmlite \d|numpy's)", result.stdout, re.MULTILINE)
     assert "Traceback" not in result.stderr
 
 
