@@ -5,6 +5,7 @@ The package itself has what `lab` holds, which is what most rooms need.
 
 from colorbatch.color.lab import (
     AB_SCALE,
+    BAND_PIXELS,
     GREY_CHROMA,
     KB,
     KG,
@@ -44,6 +45,7 @@ from colorbatch.color.lab import (
 
 __all__ = [
     "AB_SCALE",
+    "BAND_PIXELS",
     "GREY_CHROMA",
     "KB",
     "KG",

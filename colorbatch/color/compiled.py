@@ -102,6 +102,8 @@ KERNELS = Kernels()
 
 def from_cache(name: str) -> Kernel | None:
     """A kernel that was compiled before, for this processor, by this version."""
+    if not cache.names(f"join-{name}-"):  # llvmlite takes memory as soon as it is imported
+        return None
     entry = _entry(name)
     answer = cache.read(entry) if entry else None
     return None if answer is None else _loaded(answer)

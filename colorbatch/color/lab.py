@@ -32,6 +32,8 @@ KR, KG, KB = 0.299, 0.587, 0.114
 
 STRIP_PIXELS = 1 << 16
 """Full-size work is done in strips of about this many pixels: bounded memory, warm caches."""
+BAND_PIXELS = 1 << 18
+"""Pictures go to and from libraries in bands of about this many: fewer calls, no whole copy."""
 
 
 @contextlib.contextmanager

@@ -155,7 +155,8 @@ def colorize_rows(
     kernel, bottom = None, 0
     while (top := bottom) < rows:
         if alpha is None:  # what little there is with it is numpy's
-            kernel = compiled.KERNELS.find(f"still{8 * grey.itemsize}", JOIN_PIXELS)
+            pixels = min(JOIN_PIXELS, (rows - top) * width)
+            kernel = compiled.KERNELS.find(f"still{8 * grey.itemsize}", pixels)
         at_once = JOIN_PIXELS if kernel is None else KERNEL_PIXELS
         bottom = min(rows, top + max(1, at_once // width))
         codes, made = grey[top:bottom], out[top:bottom]

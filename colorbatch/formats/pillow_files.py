@@ -59,11 +59,11 @@ def stored(image: Image.Image, format_: str, packing: Packing, size: int, bits: 
 
 
 def picture_of(page: Page, output: luma_join.Output = "rgb") -> Image.Image:
-    """A page of 8 bits as Pillow's picture, made strip by strip: no array of it beside."""
+    """A page of 8 bits as Pillow's picture, made band by band: no array of it beside."""
     height, width = page.still.size
     mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]
-    image = Image.new(mode, (width, height))
-    for start, stop in color.strips(height, width):
+    image = Image.new(mode, (width, height), None)  # not filled first
+    for start, stop in color.strips(height, width, color.BAND_PIXELS):
         rows = page.rows(start, stop, output)
         size = (width, stop - start)
         image.paste(Image.frombuffer(mode, size, rows, "raw", mode, 0, 1), (0, start))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from colorbatch.color import Codes, icc, strips
+from colorbatch.color import BAND_PIXELS, Codes, icc, strips
 
 
 def array_of(image: Image.Image) -> Codes:
-    """A picture's samples (H, W[, C]), strip by strip: Pillow would make two more copies of all."""
+    """A picture's samples (H, W[, C]), band by band: Pillow would make two more copies of all."""
     width, height = image.size
     samples: Codes | None = None
-    for start, stop in strips(height, width):
+    for start, stop in strips(height, width, BAND_PIXELS):
         part = np.asarray(image.crop((0, start, width, stop)))
         if samples is None:
             samples = np.empty((height, *part.shape[1:]), part.dtype)

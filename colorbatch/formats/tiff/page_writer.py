@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from colorbatch.color import STRIP_PIXELS, Codes
+from colorbatch.color import BAND_PIXELS, Codes
 from colorbatch.formats import metadata, tags
 from colorbatch.formats.jpeg_segments import tables_for_color
 from colorbatch.formats.metadata import TEXT_TAGS
@@ -227,7 +227,7 @@ def _strip_rows(rows: int | None, row_bytes: int, jpeg: bool) -> int:
 
 def _strips(rows: Rows, height: int, width: int, strip: int) -> Iterator[Codes]:
     """Strips (h, W, C); narrow ones are asked for several at once."""
-    many = strip * max(1, STRIP_PIXELS // (strip * width))
+    many = strip * max(1, BAND_PIXELS // (strip * width))
     for start in range(0, height, many):
         band = rows(start, min(start + many, height))
         for y in range(0, band.shape[0], strip):
