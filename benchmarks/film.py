@@ -16,8 +16,11 @@ second, peak memory, the ratios of the rounds and the goals beside them. The way
   result, as there is chroma to encode in it; codec, settings and threads are ours everywhere.
 - `inference`: the model alone, in batches.
 - `shots`: the pass that finds where shots and segments begin, before any color. It is part of ours.
+- `steadying`: the stabiliser alone, on what the model says of the frames. It is part of `ours`, and
+  not of `ours, warm`.
 
-The limit is 1 / (transcode time + inference time) per frame, without the start of the process.
+The limit is 1 / (transcode time + inference time) per frame, without the start of the process. What
+is compared with it is without the pass over the shots (by its CPU seconds) and without steadying.
 Ratios are of whole processes to whole processes, and of work without start to work without start.
 That of CPU seconds says what is to be expected of a machine that has nothing else to do. All ways
 run the default model, or that which COLORBATCH_MODEL names.
@@ -36,7 +39,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,7 +52,7 @@ from clocks import Clock, Work, model, run_python
 
 Plane = npt.NDArray[np.uint8]
 BATCH = 8
-GOAL_LOOP, GOAL_LIMIT, GOAL_SHOTS = 1.5, 0.8, 0.1
+GOAL_LOOP, GOAL_LIMIT, GOAL_SHOTS, GOAL_STEADYING = 1.6, 0.9, 0.1, 0.2
 
 
 @dataclass(frozen=True)
@@ -281,12 +284,39 @@ def shots(source: Path, target: Path) -> Work:
     return clock.stop()
 
 
+def steadying(source: Path, target: Path) -> Work:
+    """The stabiliser alone."""
+    import cv2
+
+    from colorbatch import ffmpeg
+    from colorbatch.clips import film_frames, film_plan, stabiliser
+    from colorbatch.job import FilmSettings
+    from colorbatch.model.engine import Engine
+
+    engine = Engine(model(), "cpu", batch_size=BATCH)
+    film = ffmpeg.probe(source)
+    plan = film_plan.plan_film(film, FilmSettings())
+    with ffmpeg.frames(film) as frames:
+        views = np.stack([film_frames.lightness(one.planes, plan, engine.size) for one in frames])
+    chroma = engine.predict(views)
+    cv2.setNumThreads(1)  # as in a run
+    make = stabiliser.step_of(FilmSettings())
+    assert make is not None
+    clock = Clock()
+    step = make()
+    for index, (light, ab) in enumerate(zip(views, chroma, strict=True)):
+        step.add(light, ab, index == 0)
+    step.end()
+    return clock.stop()
+
+
 WAYS: dict[str, Callable[[Path, Path], Work]] = {
     "ours, warm": library,
     "loop": loop,
     "transcode": transcode,
     "inference": inference,
     "shots": shots,
+    "steadying": steadying,
 }
 
 
@@ -357,27 +387,32 @@ def show(chosen: Set, count: int, runs: dict[str, list[Run]]) -> None:
         ("without start, CPU seconds", "cpu", "ours, warm"),
     ):
         own = [getattr(run, part) for run in runs[mine]]
-        _ratio("loop", name, own, [getattr(run, part) for run in runs["loop"]], GOAL_LOOP)
-        if mine == "ours":
-            continue
-        both = zip(runs["transcode"], runs["inference"], strict=True)
-        limit = [getattr(one, part) + getattr(other, part) for one, other in both]
-        _ratio("limit", name, own, limit, GOAL_LIMIT)
-    ours_cpu = [run.cpu for run in runs["ours, warm"]]
-    shares = [run.cpu / own for run, own in zip(runs["shots"], ours_cpu, strict=True)]
-    each = " ".join(f"{share:.3f}" for share in shares)
-    print(
-        f"  shots / ours, without start, CPU seconds: {statistics.median(shares):.3f}  "
-        f"(goal at most {GOAL_SHOTS}; rounds {each})"
-    )
+        theirs = [getattr(run, part) for run in runs["loop"]]
+        _tell(f"ours / loop, {name}", ratios(theirs, own), f"goal {GOAL_LOOP}")
+    _tell("ours / limit, CPU seconds", of_limit(runs), f"goal {GOAL_LIMIT}")
+    own = [run.cpu for run in runs["ours, warm"]]
+    for part, goal in (("shots", GOAL_SHOTS), ("steadying", GOAL_STEADYING)):
+        shares = ratios([run.cpu for run in runs[part]], own)
+        _tell(f"{part} / ours, CPU seconds", shares, f"goal at most {goal}")
     sys.stdout.flush()
 
 
-def _ratio(other: str, name: str, own: list[float], theirs: list[float], goal: float) -> None:
-    ratios = [one / mine for one, mine in zip(theirs, own, strict=True)]
-    each = " ".join(f"{ratio:.2f}" for ratio in ratios)
-    middle = statistics.median(ratios)
-    print(f"  ours / {other}, {name}: {middle:.2f}  (goal {goal}; rounds {each})")
+def ratios(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """Of each round."""
+    return [one / other for one, other in zip(first, second, strict=True)]
+
+
+def of_limit(runs: Mapping[str, Sequence[Run]]) -> list[float]:
+    """The share of the limit, by CPU seconds, of ours without the pass, in each round."""
+    cpu = {way: [run.cpu for run in found] for way, found in runs.items()}
+    limit = map(sum, zip(cpu["transcode"], cpu["inference"], strict=True))
+    bare = [own - part for own, part in zip(cpu["ours, warm"], cpu["shots"], strict=True)]
+    return ratios(list(limit), bare)
+
+
+def _tell(name: str, of_rounds: Sequence[float], goal: str) -> None:
+    each = " ".join(f"{ratio:.2f}" for ratio in of_rounds)
+    print(f"  {name}: {statistics.median(of_rounds):.2f}  ({goal}; rounds {each})")
 
 
 def show_memory(clip: Path, minutes: float) -> None:

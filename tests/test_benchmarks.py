@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,6 +108,21 @@ def test_join_tells_of_both_joins() -> None:
     for _, numpys, memory, compiled, other in rows:
         assert float(numpys.split()[0]) > 0 < float(compiled.split()[0])
         assert float(memory) >= 0 <= float(other)
+
+
+def test_speeds_tables_are_of_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ratios are medians of the rounds', the limit's without the pass over the shots; the machine
+    is said."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    speed, film = importlib.import_module("speed"), importlib.import_module("film")
+    cpu = {"ours, warm": (10, 9, 12), "shots": (2, 1, 2), "transcode": (3, 3, 3)}
+    cpu["inference"] = (3, 5, 1)
+    runs = {way: [film.Run(2, 2, 1, one, 99.6) for one in of] for way, of in cpu.items()}
+    assert film.of_limit(runs) == [6 / 8, 8 / 8, 4 / 10]
+    row = speed.row("a", "1 a second", 99.6, [1, 3, 2], film.of_limit(runs), 1.111)
+    assert row == "| a | 1 a second | 100 MB | 2.00 | 1.11 | 0.75 |"
+    assert speed.head("pictures").count("|") == 2 * row.count("|")
+    assert re.match(r"\d+ cores of .+, Python 3.+onnxruntime \d.+model `", speed.machine())
 
 
 def written_photographs(photograph: Callable[[str], Any], tmp_path: Path) -> Path:
