@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # a process for each core; one that is done takes tests from another's rest
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 export ORT_DISABLE_TELEMETRY = 1
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from the same sources
 
 .PHONY: demo check test lint types clean
 .NOTPARALLEL:  # one pip at a time

@@ -6,7 +6,7 @@ altered by a trained model is `compositeWithTrainedAlgorithmicMedia`.
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+import html
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 NAMESPACE = "tag:colorbatch,2026:xmp/1.0/"
@@ -35,8 +35,8 @@ def with_mark(xmp: bytes, made_by: str) -> bytes:
     description = (
         '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""\n'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"\n'
-        f" Iptc4xmpExt:DigitalSourceType={quoteattr(SOURCE_TYPE)}\n"
-        f' xmlns:colorbatch="{NAMESPACE}" colorbatch:ColorMadeBy={quoteattr(made_by)}/>\n'
+        f' Iptc4xmpExt:DigitalSourceType="{html.escape(SOURCE_TYPE)}"\n'
+        f' xmlns:colorbatch="{NAMESPACE}" colorbatch:ColorMadeBy="{html.escape(made_by)}"/>\n'
     )
     before, end, after = text.rpartition(_END)
     return (before + description + end + after).encode()
