@@ -15,6 +15,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from colorbatch.color import compiling
 from colorbatch.model.contract import DEFAULT_MODEL, embedded_models
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,7 @@ def test_wheel_ships_the_tool_with_its_models_and_nothing_else(wheel: Path) -> N
     assert not {name for name in names if name.endswith((".safetensors", ".pt", ".pth"))}
     sources = {f"colorbatch/{path.name}" for path in (ROOT / "colorbatch").glob("*.py")}
     assert sources <= names
+    assert {f"colorbatch/color/ir/{name}.ll" for name in compiling.NAMES} <= names  # the join
 
 
 def test_wheel_stays_small(wheel: Path) -> None:
