@@ -25,9 +25,13 @@ def verify(model: str | None, device: str, gpu_id: int | None, tf32: bool) -> No
         click.echo(
             f"{found.path.name} on {found.told}: as PyTorch; largest differences over "
             f"{found.pictures} pictures: |d ab| {worst.max_ab:.2g}, "
-            f"deltaE2000 {worst.max_delta_e:.2g} (limits {limits.max_ab:g}, "
-            f"{limits.max_delta_e:g})"
+            f"deltaE2000 {worst.max_delta_e:.2g} (limits {_limit(limits.max_ab)}, "
+            f"{_limit(limits.max_delta_e)})"
         )
+
+
+def _limit(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
 
 
 @cloup.command()

@@ -169,7 +169,7 @@ class Engine:
             lightness = np.concatenate([lightness, filling])
         given, made = self.contract.input, self.contract.output
         shape = (len(lightness), CHANNELS[made.kind], *self.size)
-        view = _model_input(lightness, self.contract)
+        view = model_input(lightness, self.contract)
         output = self._session.run(given.name, view, made.name, shape)
         return _chroma(output[:count], self.contract)
 
@@ -184,7 +184,7 @@ def _out_of_memory(error: Exception) -> bool:
     return any(sign in str(error).lower() for sign in MEMORY_SIGNS)
 
 
-def _model_input(lightness: color.Float, contract: ModelContract) -> color.Float:
+def model_input(lightness: color.Float, contract: ModelContract) -> color.Float:
     """L* (N, H, W) to the model's own input, NCHW float32."""
     spec = contract.input
     low, high = spec.range
