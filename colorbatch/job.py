@@ -103,6 +103,8 @@ class ImageSettings:
     """Whether results have the modification time of their source."""
     max_pixels: int = field(default=MAX_PIXELS, metadata=matters_to())
     """Larger pictures are refused by their header."""
+    tf32: bool = field(default=False, metadata=matters_to("colored"))
+    """Whether a card may round what the model multiplies to TF32."""
 
     def fate(self, kind: Kind, named: bool) -> Fate:
         """What becomes of a page of a kind; `named` one by one, or found in a folder."""
@@ -133,6 +135,8 @@ class FilmSettings:
     fps: Fraction | None = field(default=None, metadata=matters_to("film"))
     stability: float = field(default=1.0, metadata=matters_to("film"))
     """How much of what flickers is steadied within shots, 0 for nothing to 1."""
+    tf32: bool = field(default=False, metadata=matters_to("film", "frames"))
+    """Whether a card may round what the model multiplies to TF32."""
 
     def fate(self, kind: str, named: bool) -> Choice:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
@@ -156,7 +160,8 @@ class Request:
     patterns for what folders hold. listed: paths that a list names, `listed_as` (a file, or "-");
     None without one. part: (2, 3) for the second of three machines that share the work. log: a file
     to which a line for every outcome is added. model: an ONNX file or an embedded model's name.
-    workers: threads, 0 for one per core. memory: bytes to stay within, None for half of what there
+    batch_size: pictures at a time; None for as many as a card is fastest with. workers: threads, 0
+    for one per core. memory: bytes to stay within, None for half of what there
     is.
     """
 
@@ -172,7 +177,7 @@ class Request:
     redo: Redo = "nothing"
     model: str | None = None
     device: str = "auto"
-    batch_size: int = 8
+    batch_size: int | None = None
     workers: int = 0
     memory: int | None = None
     ignore_space: bool = False

@@ -24,10 +24,17 @@ from colorbatch.model.parity import record_path
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16"]),
+    type=click.Choice(["fp32", "fp16", "half", "int8"]),
     default="fp32",
     show_default=True,
-    help="How weights are stored; they are computed with in float32 either way.",
+    help="fp16: weights are stored so, and computed with in float32. half: all is computed in "
+    "float16, for cards. int8: most of it in 8 bits, for processors with VNNI or AMX; with "
+    "--photographs.",
+)
+@click.option(
+    "--photographs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="For int8: photographs that show which values occur, and others that judge the result.",
 )
 @click.option(
     "--check",
@@ -53,6 +60,7 @@ def cli(
     run: Path,
     output: Path,
     precision: str,
+    photographs: Path | None,
     check: Path | None,
     relu_limit: float | None,
     size: int | None,
@@ -64,9 +72,14 @@ def cli(
     """
     if output.suffix != ".onnx":
         raise UsageError(f"{output}: a model's name ends in .onnx")
+    if (precision == "int8") != (photographs is not None):
+        raise UsageError("--precision int8 and --photographs belong together")
     # torch takes seconds to import
+    from colorbatch.model.parity import ROUNDED_PRODUCTS, SAME_WEIGHTS
+    from export import int8
     from export.card import make_card, read_texts
     from export.parity import pass_gate
+    from export.precision import compute_in_half
     from export.to_onnx import to_onnx
     from export.wrapper import WRAPPERS, contract_for, fold_batch_norm
     from training.checkpoint import config_of, load, trained_generator
@@ -94,18 +107,27 @@ def cli(
     )
     half = precision == "fp16"
     data = to_onnx(fold_batch_norm(module), contract, model_card, half_weights=half)
+    if precision == "half":
+        data = compute_in_half(data)
 
     make_folder(output.resolve().parent)
     candidate = output.with_name(f".colorbatch-candidate-{output.name}")
     try:
-        write_bytes(candidate, data)
-        record = pass_gate(module, candidate, half_weights=half, check=check)
+        if photographs is not None:
+            data, record = int8.pass_gate(module, data, candidate, photographs)
+        else:
+            write_bytes(candidate, data)
+            limits = ROUNDED_PRODUCTS if precision == "half" else SAME_WEIGHTS
+            record = pass_gate(module, candidate, half_weights=half, check=check, limits=limits)
         record_path(output).unlink(missing_ok=True)  # never an old record beside a new model
         candidate.replace(output)
         write_bytes(record_path(output), record.to_json().encode())
     finally:
         candidate.unlink(missing_ok=True)
-    click.echo(f"{output}: {len(data) / 1e6:.1f} MB, opset 20, weights {precision}")
+    click.echo(f"{output}: {len(data) / 1e6:.1f} MB, opset 20, {precision}")
+    if "in_float" in record.measured:
+        first, last, products = record.measured["in_float"]
+        click.echo(f"in float: the first {first} and the last {last} of {products} products")
     for name in ("same_weights", "float32_weights"):
         if name in record.measured:
             figures = ", ".join(f"{k} {v:.2g}" for k, v in record.measured[name].items())

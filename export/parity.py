@@ -18,6 +18,7 @@ from colorbatch.model.parity import (
     SAME_WEIGHTS,
     Difference,
     Golden,
+    ParityLimits,
     ParityRecord,
     compare,
 )
@@ -32,12 +33,18 @@ GOLDEN_STRIDE = 3
 
 
 def pass_gate(
-    module: Exportable, model: Path, *, half_weights: bool, check: Path | None
+    module: Exportable,
+    model: Path,
+    *,
+    half_weights: bool,
+    check: Path | None,
+    limits: ParityLimits = SAME_WEIGHTS,
 ) -> ParityRecord:
     """Compare a module (eval mode, float32) with its exported file, and record the result.
 
     With float32 weights the reference is the module as it was trained. With float16 weights it is
     the module with the stored, rounded weights, and against the trained one the wider limits hold.
+    limits: those with the stored weights, wider for a file that computes in float16.
     Inputs: random lightness, smooth generated pictures, and photographs from `check`. Raises
     ParityError naming every limit that is exceeded.
     """
@@ -48,7 +55,7 @@ def pass_gate(
         stored = fold_batch_norm(module)
         round_weights(stored)
     measured = {"same_weights": measure(stored, engine, pictures)}
-    excess = measured["same_weights"].over(SAME_WEIGHTS)
+    excess = measured["same_weights"].over(limits)
     if half_weights:
         measured["float32_weights"] = measure(module, engine, pictures)
         excess += measured["float32_weights"].over(ROUNDED_WEIGHTS)
@@ -56,7 +63,7 @@ def pass_gate(
         raise ParityError(f"the ONNX model differs from PyTorch: {', '.join(excess)}")
     return ParityRecord(
         model_sha256=sha256(model),
-        limits=SAME_WEIGHTS,
+        limits=limits,
         goldens=tuple(_golden(stored, name, pictures[name]) for name in pictures if name in KEPT),
         measured={
             "pictures": len(pictures),

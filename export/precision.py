@@ -1,6 +1,10 @@
-"""Storing weights as float16 with a cast to float32 in front: half the file, same arithmetic."""
+"""Half precision: weights stored as float16 with a cast to float32 in front, which is half the file
+and the same arithmetic; or everything computed in it."""
 
 from __future__ import annotations
+
+import contextlib
+import warnings
 
 import numpy as np
 import onnx
@@ -26,6 +30,22 @@ def store_as_float16(model: onnx.ModelProto) -> None:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def compute_in_half(data: bytes) -> bytes:
+    """A model that computes in float16, by onnxruntime's own converter; input and output stay
+    float32, with a cast behind and before them. data: that of a float32 model, as `to_onnx` gives
+    it."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+        warnings.simplefilter("ignore")  # values that round to zero, which the gate judges
+        model = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True)
+    OnnxModel(model).topological_sort()  # it leaves its first cast at the end
+    onnx.checker.check_model(model)
+    half: bytes = model.SerializeToString(deterministic=True)
+    return half
 
 
 def round_weights(network: nn.Module) -> None:

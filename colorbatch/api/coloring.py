@@ -17,7 +17,7 @@ from colorbatch.color import Codes, luma_join
 from colorbatch.color.ycbcr import Region
 from colorbatch.job import FilmSettings, ImageSettings
 from colorbatch.journal.outcomes import outcomes_in
-from colorbatch.model.engine import Engine
+from colorbatch.model import parity
 from colorbatch.run.watch import Unwatched, Watch
 from colorbatch.stills.request import PictureRequest
 
@@ -99,12 +99,14 @@ def _places(sources: Sources, output: str | Path | None) -> dict[str, Any]:
 class Colorizer:
     """Colors grey arrays with a model: `Colorizer().colorize(array)`.
 
-    model: an ONNX file or an embedded model's name. device: auto, cpu, cuda or cuda:N. Raises what
-    `colorbatch.model.engine.Engine` raises.
+    model: an ONNX file or an embedded model's name. device: auto, cpu, cuda, cuda:N and so on, as
+    `--device`; tf32: as `--tf32`. Raises what `colorbatch.model.parity.opened` raises.
     """
 
-    def __init__(self, model: str | Path | None = None, device: str = "auto") -> None:
-        self.engine = Engine(model, device)
+    def __init__(
+        self, model: str | Path | None = None, device: str = "auto", *, tf32: bool = False
+    ) -> None:
+        self.engine = parity.opened(model, device, tf32=tf32)
 
     def colorize(self, picture: Codes, *, saturation: float = 1.0) -> Codes:
         """Color one picture and keep its luma.

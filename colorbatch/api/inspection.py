@@ -14,8 +14,8 @@ from colorbatch.model.contract import ModelCard, ModelContract, embedded_models,
 from colorbatch.model.contract import is_default as is_default_model
 from colorbatch.model.engine import Engine
 from colorbatch.model.parity import Difference, ParityLimits
+from colorbatch.model.providers import PROVIDERS
 from colorbatch.model.runtime import (
-    PROVIDERS,
     import_runtime,
     installed_wheels,
     usable_devices,
@@ -37,18 +37,21 @@ class Verified:
     limits: ParityLimits
 
 
-def verify(model: str | Path | None = None, device: str = "auto") -> Iterator[Verified]:
+def verify(
+    model: str | Path | None = None, device: str = "auto", *, tf32: bool = False
+) -> Iterator[Verified]:
     """Run a model's stored parity check, or that of every embedded one, on one device; "auto" is
-    each that works here. Raises ColorbatchError where there is none, and where one differs."""
+    each that it may take here. Raises ColorbatchError where there is none, where one differs."""
     devices = [device]
     if devices == ["auto"]:
         devices = usable_devices(import_runtime().get_available_providers())
     for path in (embedded_models() if model is None else []) or [find_model(model)]:
         record = parity.load_record(path)
         for name in devices:
-            engine = Engine(path, name)
+            engine = Engine(path, name, tf32=tf32)
             worst = parity.check(engine, record)
-            yield Verified(path, engine.told, len(record.goldens), worst, record.limits)
+            limits = parity.limits_of(engine, record)
+            yield Verified(path, engine.told, len(record.goldens), worst, limits)
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class Timed:
     seconds: float
 
 
-def timed(device: str = "auto") -> Timed:
+def timed(device: str = "auto", *, tf32: bool = False) -> Timed:
     """Run the default model once on a device. Raises ColorbatchError."""
-    engine = Engine(None, device, batch_size=1)
+    engine = parity.opened(None, device, batch_size=1, tf32=tf32)
     return Timed(engine.told, engine.time_one())

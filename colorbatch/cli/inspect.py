@@ -12,22 +12,26 @@ from colorbatch.version import __version__
 @cloup.command()
 @click.argument("model", required=False)
 @device_options
-def verify(model: str | None, device: str, gpu_id: int | None) -> None:
+def verify(model: str | None, device: str, gpu_id: int | None, tf32: bool) -> None:
     """Run MODEL's stored parity check on this machine, without PyTorch; without MODEL, that of
     every embedded one.
 
-    Without a device it is run on every provider that works here.
+    Without a device it is run on every provider that --device auto may take here.
     """
     from colorbatch.api import inspection
 
-    for found in inspection.verify(model, chosen_device(device, gpu_id)):
+    for found in inspection.verify(model, chosen_device(device, gpu_id), tf32=tf32):
         worst, limits = found.worst, found.limits
         click.echo(
             f"{found.path.name} on {found.told}: as PyTorch; largest differences over "
             f"{found.pictures} pictures: |d ab| {worst.max_ab:.2g}, "
-            f"deltaE2000 {worst.max_delta_e:.2g} (limits {limits.max_ab:g}, "
-            f"{limits.max_delta_e:g})"
+            f"deltaE2000 {worst.max_delta_e:.2g} (limits {_limit(limits.max_ab)}, "
+            f"{_limit(limits.max_delta_e)})"
         )
+
+
+def _limit(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
 
 
 @cloup.command()
@@ -65,7 +69,7 @@ def models(model: str | None, as_json: bool) -> None:
 
 @cloup.command()
 @device_options
-def doctor(device: str, gpu_id: int | None) -> None:
+def doctor(device: str, gpu_id: int | None, tf32: bool) -> None:
     """Say what is installed and really in use here, and time one inference."""
     import platform
 
@@ -88,6 +92,6 @@ def doctor(device: str, gpu_id: int | None) -> None:
         click.echo(f"{name}: {'yes' if found else 'none found'}")
     names = [name + " (the default)" * default for name, default in here.embedded.items()]
     click.echo(f"embedded models: {', '.join(names) or 'none'}")
-    timed = inspection.timed(chosen_device(device, gpu_id))
+    timed = inspection.timed(chosen_device(device, gpu_id), tf32=tf32)
     click.echo(f"in use: {timed.told}")
     click.echo(f"one inference: {timed.seconds * 1000:.0f} ms")

@@ -49,10 +49,16 @@ device_options = cloup.option_group(
         "--device",
         default="auto",
         show_default=True,
-        metavar="auto|cpu|cuda|cuda:N",
+        metavar="auto|cpu|openvino|coreml|directml|directml:N|cuda|cuda:N|tensorrt|tensorrt:N",
         help="Where the model runs.",
     ),
     option("-g", "--gpu-id", type=click.IntRange(0), help="The same as --device cuda:N."),
+    option(
+        "--tf32",
+        is_flag=True,
+        help="Let an NVIDIA card round what the model multiplies to 10 bits, which is faster; "
+        "refused where that changes colors more than a little.",
+    ),
 )
 
 
@@ -96,21 +102,15 @@ def which_options(*more: Decorator) -> Decorator:
     )
 
 
-def model_options(items: str, threads: str, *more: Decorator) -> Decorator:
-    """The model, where and how it runs. `items` are what a batch has, `threads` what the workers
-    do; more: options of one command alone."""
+def model_options(batch_size: Decorator, threads: str, *more: Decorator) -> Decorator:
+    """The model, where and how it runs. `threads` is what the workers do; batch_size and more:
+    options of one command alone."""
 
     def decorate(command: Any) -> Any:
         of_model = cloup.option_group(
             "Model and speed",
             option("-m", "--model", type=str, help="ONNX file or name of an embedded model."),
-            option(
-                "--batch-size",
-                type=click.IntRange(1, 1024),
-                default=8,
-                show_default=True,
-                help=f"{items} per run of the model.",
-            ),
+            batch_size,
             option(
                 "--workers",
                 type=click.IntRange(0, 256),

@@ -105,7 +105,16 @@ if TYPE_CHECKING:
     ),
 )
 @which_options()
-@model_options("Frames", "make chroma")
+@model_options(
+    option(
+        "--batch-size",
+        type=click.IntRange(1, 1024),
+        default=8,
+        show_default=True,
+        help="Frames per run of the model.",
+    ),
+    "make chroma",
+)
 @again_options("films")
 @before_options(
     option(
@@ -156,6 +165,7 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         start=_time("--start", options["start"]),
         end=_time("--end", options["end"]),
         transfer=options["transfer"],
+        tf32=options["tf32"],
         fps=parse_rate(fps) if fps is not None else None,
         stability=_stability(options),
     )

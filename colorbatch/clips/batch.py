@@ -23,6 +23,7 @@ from colorbatch.formats.registry import FORMATS
 from colorbatch.inputs import clip_files, numbered_files, picture_files
 from colorbatch.job import FilmOutcome, FramesOutcome, Job, Outcome, PreviewOutcome, in_clear
 from colorbatch.journal.results import Journals
+from colorbatch.model import parity
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
 from colorbatch.run import estimate
@@ -60,7 +61,12 @@ class ClipRun(Run):
             watch.say(one.line(request.workers))
         engine = None
         if planned.todo:
-            engine = Engine(request.model, request.device, batch_size=request.batch_size)
+            engine = parity.opened(
+                request.model,
+                request.device,
+                batch_size=request.batch_size,
+                tf32=request.settings.tf32,
+            )
             self.where = engine.told
         if request.preview is not None:
             report.preview = True

@@ -20,6 +20,9 @@ class ClipRequest(Request):
     use for; "" for none.
     """
 
+    batch_size: int = 8
+    """The same from one run to the next: frames that share a batch may color each other's last
+    digits on a card, and a film that goes on is to be what it would have been."""
     settings: FilmSettings = field(default_factory=FilmSettings)
     container: str | None = None
     allow_gaps: bool = False

@@ -29,6 +29,23 @@ def folder() -> Path | None:
     return Path(asked) if asked else Path(platformdirs.user_cache_dir("colorbatch", False))
 
 
+def subfolder(name: str) -> Path | None:
+    """A folder of that name in it, made where there is none, for what libraries keep by themselves;
+    None for no cache, and for one of another user's, as what is kept may be code."""
+    place = folder()
+    if place is None:
+        return None
+    made = place / name
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "getuid") and made.stat().st_uid not in (0, os.getuid()):
+            return None
+    except OSError:
+        return None
+    return made if os.access(made, os.W_OK) else None
+
+
 def read(name: str) -> bytes | None:
     """What was kept under a name; None for nothing, for what is damaged, and for a file of another
     user's, as what is kept may be code."""

@@ -1,35 +1,28 @@
-"""The engine: one ONNX model on one device. The only file that opens sessions of onnxruntime.
+"""The engine: one ONNX model on one device.
 
 In: lightness pictures at the model's size. Out: chroma in Lab units. What lies between (batches,
-the model's own input and output kinds, shrinking batches when memory runs out) stays here; what
-there is to run on is told by `runtime`.
+the model's own input and output kinds, shrinking batches when memory runs out) stays here; how a
+model is opened and run is a matter of `session`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from colorbatch import color
-from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError
+from colorbatch.errors import ModelError, OutOfMemoryError
 from colorbatch.model.contract import ModelCard, ModelContract, find_model, read_metadata
-from colorbatch.model.runtime import (
-    CPU,
-    MEMORY_SIGNS,
-    PROVIDERS,
-    Device,
-    Provider,
-    import_runtime,
-    installed_wheels,
-    remedy,
-    why_not,
-)
+from colorbatch.model.providers import BATCH_SIZE, MEMORY_SIGNS
+from colorbatch.model.runtime import Device
+from colorbatch.model.session import Session, open_session
 from colorbatch.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -37,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 class Engine:
     """A loaded model, ready to predict. `device` and `provider` say what it really runs on.
+
+    batch_size: pictures at a time, at most; None to find out, on a card, with how many it is
+    fastest, which takes at most a second or two. tf32: products are rounded to 10 bits of mantissa,
+    which NVIDIA cards do several times as fast; `parity.opened` makes sure that it does no harm.
 
     Raises ModelError for a missing, broken or contractless model, DeviceUnavailableError if
     the device that was asked for cannot be used, ColorbatchError if there is no onnxruntime.
@@ -47,24 +44,28 @@ class Engine:
         model: str | Path | None = None,
         device: str = "auto",
         *,
-        batch_size: int = 8,
+        batch_size: int | None = BATCH_SIZE,
         threads: int = 0,
+        tf32: bool = False,
     ) -> None:
         self.path = find_model(model)
-        self.batch_size = batch_size
+        self.tf32 = tf32
         self._alone = threading.Lock()
         asked = Device.parse(device)
-        self._session, provider = _open_session(self.path, asked, threads)
+        self._session = open_session(self.path, asked, batch=batch_size, threads=threads, tf32=tf32)
+        provider = self._session.provider
         self.provider, self.device = provider.name, provider.named(asked.index)
-        metadata = self._session.get_modelmeta().custom_metadata_map
         self.contract: ModelContract
         self.card: ModelCard
-        self.contract, self.card = read_metadata(self.path, metadata)
+        self.contract, self.card = read_metadata(self.path, self._session.metadata)
         self.size = self.contract.size.choose()
         _check_tensors(self._session, self.contract, self.path)
         self._fixed_batch = _fixed_batch(self._session, self.contract)
+        self.batch_size = batch_size or provider.batches[0]
         if self._fixed_batch is not None:
             self.batch_size = self._fixed_batch
+        elif batch_size is None and len(provider.batches) > 1:
+            self.batch_size = self._fastest(provider.batches)
 
     @property
     def mark(self) -> str:
@@ -88,7 +89,8 @@ class Engine:
     @property
     def told(self) -> str:
         """Model, device and provider, in words."""
-        return f"model {self.card.name} on {self.device} ({self.provider})"
+        rounded = ", TF32" if self.tf32 else ""
+        return f"model {self.card.name} on {self.device} ({self.provider}{rounded})"
 
     def predict(self, lightness: color.Float) -> color.Float:
         """L* (N, H, W) in [0, 100] at `size` to ab (N, H, W, 2) in Lab units; float32.
@@ -112,7 +114,7 @@ class Engine:
             try:
                 chroma[done : done + len(part)] = self._run(part)
             except Exception as error:
-                if not any(sign in str(error).lower() for sign in MEMORY_SIGNS):
+                if not _out_of_memory(error):
                     raise
                 if len(part) == 1 or self._fixed_batch is not None:
                     raise OutOfMemoryError(
@@ -135,6 +137,29 @@ class Engine:
             times.append(time.perf_counter() - started)
         return min(times[1:])
 
+    def _fastest(self, sizes: tuple[int, ...]) -> int:
+        """Of batch sizes, from small to large, the one with the least time for a picture: the next
+        is taken as long as it saves a twentieth, and as there are memory and time to try it."""
+        best, least, began = sizes[0], math.inf, time.perf_counter()
+        for size in sizes:
+            lightness = np.full((size, *self.size), 50, np.float32)
+            try:
+                self._run(lightness)  # the first of a shape chooses how it is computed
+                started = time.perf_counter()
+                self._run(lightness)
+            except Exception as error:
+                if not _out_of_memory(error):
+                    raise
+                break
+            now = time.perf_counter()
+            each = (now - started) / size
+            if each > 0.95 * least:
+                break
+            best, least = size, each
+            if now - began > SEARCH_SECONDS:
+                break
+        return best
+
     def _run(self, lightness: color.Float) -> color.Float:
         """One batch; of a graph that takes so many pictures at once and no others it is filled up
         with the last one."""
@@ -142,12 +167,24 @@ class Engine:
         if self._fixed_batch is not None and count < self._fixed_batch:
             filling = np.repeat(lightness[-1:], self._fixed_batch - count, axis=0)
             lightness = np.concatenate([lightness, filling])
-        feed = {self.contract.input.name: _model_input(lightness, self.contract)}
-        [output] = self._session.run([self.contract.output.name], feed)
+        given, made = self.contract.input, self.contract.output
+        shape = (len(lightness), CHANNELS[made.kind], *self.size)
+        view = model_input(lightness, self.contract)
+        output = self._session.run(given.name, view, made.name, shape)
         return _chroma(output[:count], self.contract)
 
 
-def _model_input(lightness: color.Float, contract: ModelContract) -> color.Float:
+CHANNELS = {"lab_l": 1, "gray_rgb": 3, "lab_ab": 2, "rgb": 3}
+"""Of each kind of input and output."""
+SEARCH_SECONDS = 0.5
+"""Spent on finding a size of batch; the one that is at work then is finished."""
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return any(sign in str(error).lower() for sign in MEMORY_SIGNS)
+
+
+def model_input(lightness: color.Float, contract: ModelContract) -> color.Float:
     """L* (N, H, W) to the model's own input, NCHW float32."""
     spec = contract.input
     low, high = spec.range
@@ -172,75 +209,29 @@ def _chroma(output: Any, contract: ModelContract) -> color.Float:
     return color.encoded_to_lab(rows).reshape(count, height, width, 3)[..., 1:]
 
 
-def _check_tensors(session: Any, contract: ModelContract, path: Path) -> None:
-    channels = {"lab_l": 1, "gray_rgb": 3, "lab_ab": 2, "rgb": 3}
+def _check_tensors(session: Session, contract: ModelContract, path: Path) -> None:
     for tensors, spec in (
-        (session.get_inputs(), contract.input),
-        (session.get_outputs(), contract.output),
+        (session.inputs, contract.input),
+        (session.outputs, contract.output),
     ):
-        names = [tensor.name for tensor in tensors]
-        if spec.name not in names:
-            raise ModelError(f"{path}: its contract names {spec.name!r}, it has {', '.join(names)}")
-        tensor = tensors[names.index(spec.name)]
+        if spec.name not in tensors:
+            names = ", ".join(tensors)
+            raise ModelError(f"{path}: its contract names {spec.name!r}, it has {names}")
+        tensor = tensors[spec.name]
         if tensor.type != "tensor(float)" or len(tensor.shape) != 4:
             raise ModelError(f"{path}: {spec.name!r} is not a 4-dimensional float32 tensor")
         made = tensor.shape[1]
-        if isinstance(made, int) and made != channels[spec.kind]:
+        if isinstance(made, int) and made != CHANNELS[spec.kind]:
             raise ModelError(
-                f"{path}: {spec.name!r} has {made} channels, not {channels[spec.kind]}"
+                f"{path}: {spec.name!r} has {made} channels, not {CHANNELS[spec.kind]}"
             )
         for have, wanted in zip(tensor.shape[2:], contract.size.choose(), strict=True):
             if isinstance(have, int) and have != wanted:
                 raise ModelError(f"{path}: its contract says {wanted} pixels, its graph {have}")
 
 
-def _fixed_batch(session: Any, contract: ModelContract) -> int | None:
+def _fixed_batch(session: Session, contract: ModelContract) -> int | None:
     """How many pictures the graph takes at once, where it says a number, as many exports of other
-    origin do; None for any."""
-    tensors = {tensor.name: tensor for tensor in session.get_inputs()}
-    count = tensors[contract.input.name].shape[0]
+    origin do, or was given one; None for any."""
+    count = session.inputs[contract.input.name].shape[0]
     return count if isinstance(count, int) and count > 0 else None
-
-
-def _open_session(path: Path, asked: Device, threads: int) -> tuple[Any, Provider]:
-    """A session and the provider it really got."""
-    runtime = import_runtime()
-    offered = runtime.get_available_providers()
-    wanted = next((one for one in PROVIDERS if one.device == asked.kind), None)
-    tried = [one for one in PROVIDERS if one.name in offered and wanted in (None, one)]
-    if CPU not in tried:  # what another provider cannot run is run by the CPU
-        tried.append(CPU)
-    for provider in tried:
-        provider.prepare(runtime)
-    settings = runtime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    settings.log_severity_level = 3
-    # idle threads sleep: while they spin, those that read and write have no core
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    rows = [(provider.name, provider.options(asked.index)) for provider in tried]
-    try:
-        session = runtime.InferenceSession(str(path), settings, providers=rows)
-    except Exception as error:  # onnxruntime raises many kinds for broken files
-        reason = " ".join(str(error).split())
-        if wanted is not None and wanted is not CPU and wanted in tried:
-            advice = remedy(wanted, installed_wheels())
-            raise DeviceUnavailableError(f"{asked}: {reason[:300]}", advice) from error
-        raise ModelError(f"{path}: not a model that onnxruntime can run: {reason[:300]}") from error
-    first = session.get_providers()[0]
-    got = next(provider for provider in PROVIDERS if provider.name == first)
-    if wanted is not None and wanted is not got:
-        wheels = installed_wheels()
-        reason = why_not(wanted, wheels, offered)
-        raise DeviceUnavailableError(f"{asked} cannot be used: {reason}", remedy(wanted, wheels))
-    if got is CPU and wanted is None:
-        _warn(offered)
-    return session, got
-
-
-def _warn(offered: Collection[str]) -> None:
-    """Say that there is something faster than the CPU, and why it is not used."""
-    for provider in PROVIDERS:
-        if provider.hardware is not None and provider.is_here:
-            reason = why_not(provider, installed_wheels(), offered)
-            logger.warning("running on the CPU beside %s: %s", provider.hardware.one, reason)
-            return

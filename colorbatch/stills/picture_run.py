@@ -19,6 +19,7 @@ from colorbatch.inputs import picture_files
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.job import Job, Outcome, in_clear
 from colorbatch.journal.results import Journals
+from colorbatch.model import parity
 from colorbatch.model.contract import find_model, sha256
 from colorbatch.model.engine import Engine
 from colorbatch.run import available_memory
@@ -79,7 +80,12 @@ class PictureRun(Run):
             self._check_space(forecast)
             engine = None
             if todo:
-                engine = Engine(request.model, request.device, batch_size=request.batch_size)
+                engine = parity.opened(
+                    request.model,
+                    request.device,
+                    batch_size=request.batch_size,
+                    tf32=settings.tf32,
+                )
                 self.where = engine.told
             batch.check_target_folder(jobs, request.output)
             # until its lock is taken, another run may make what a place did not have

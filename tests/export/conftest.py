@@ -125,9 +125,11 @@ def export(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 def exported(
     run: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """The model files of `run`: "fp32", "fp16", and "again", a second fp32 from another folder."""
+    """The model files of `run`: "fp32", "fp16", "half", and "again", a second fp32 from another
+    folder."""
     files = {}
-    for name, precision in (("fp32", "fp32"), ("again", "fp32"), ("fp16", "fp16")):
+    for name in ("fp32", "again", "fp16", "half"):
+        precision = "fp32" if name == "again" else name
         folder = tmp_path_factory.mktemp(name)
         card = folder / "card.toml"
         card.write_text('training_data = "three photographs"\nlicences = "CC0"\n', "utf-8")

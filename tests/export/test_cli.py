@@ -80,15 +80,17 @@ def test_another_size(
     assert not (tmp_path / "odd.onnx").exists()
 
 
+@pytest.mark.parametrize("precision", ["fp16", "half"])
 def test_failed_gate_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     steep_run: Path,
     tmp_path: Path,
     capfd: pytest.CaptureFixture,
+    precision: str,
 ) -> None:
     """A model that fails the gate: exit 1, one line, no model, no record, no temporary file."""
     output = tmp_path / "out" / "bad.onnx"
-    assert _main(monkeypatch, steep_run, "-o", output, "--precision", "fp16") == 1
+    assert _main(monkeypatch, steep_run, "-o", output, "--precision", precision) == 1
     captured = capfd.readouterr()
     [line] = captured.err.splitlines()
     assert line.startswith("error: the ONNX model differs from PyTorch: ")
@@ -109,7 +111,9 @@ def test_failed_gate_keeps_the_old_model(
     parity.check(Engine(output, "cpu"), parity.load_record(output))
 
 
-@pytest.mark.parametrize("kind", ["name", "run", "card", "card key", "option", "not a run"])
+@pytest.mark.parametrize(
+    "kind", ["name", "run", "card", "card key", "option", "not a run", "no photographs"]
+)
 def test_usage_errors(
     monkeypatch: pytest.MonkeyPatch,
     run: Path,
@@ -126,7 +130,8 @@ def test_usage_errors(
         "run": ([tmp_path / "nowhere", "-o", output], 2, "no such checkpoint"),
         "card": ([run, "-o", output, "--card", tmp_path / "none.toml"], 2, "none.toml"),
         "card key": ([run, "-o", output, "--card", card], 2, "unknown licence"),
-        "option": ([run, "-o", output, "--precision", "int8"], 2, "int8"),
+        "option": ([run, "-o", output, "--precision", "int4"], 2, "int4"),
+        "no photographs": ([run, "-o", output, "--precision", "int8"], 2, "belong together"),
         "not a run": ([text, "-o", output], 1, "not a checkpoint"),
     }[kind]
     before = set(tmp_path.iterdir())

@@ -87,9 +87,26 @@ def test_gate_lets_true_exports_pass(
 def test_limits_are_the_issues() -> None:
     """The limits stand as they were set; to change one is a decision, not an accident."""
     same = dataclasses.asdict(parity.SAME_WEIGHTS)
-    assert same == {"max_ab": 0.005, "mean_ab": None, "max_delta_e": 0.02, "mean_delta_e": None}
+    none = dict.fromkeys(same)
+    assert same == none | {"max_ab": 0.005, "max_delta_e": 0.02}
     rounded = dataclasses.asdict(parity.ROUNDED_WEIGHTS)
-    assert rounded == {"max_ab": 0.5, "mean_ab": 0.02, "max_delta_e": None, "mean_delta_e": 0.05}
+    assert rounded == none | {"max_ab": 0.5, "mean_ab": 0.02, "mean_delta_e": 0.05}
+    products = dataclasses.asdict(parity.ROUNDED_PRODUCTS)
+    assert products == none | {
+        "max_ab": 3, "mean_ab": 0.3, "max_delta_e": 1.5, "mean_delta_e": 0.15,
+    }  # fmt: skip
+    assert dataclasses.asdict(parity.INT8) == none | {"mean_delta_e": 0.3, "high_delta_e": 3}
+
+
+def test_what_computes_in_half_has_limits_of_its_own(exported: dict[str, Path]) -> None:
+    """Beside PyTorch's float32: more than rounded weights cost, and no more than is recorded."""
+    record = parity.load_record(exported["half"])
+    assert record.limits == parity.ROUNDED_PRODUCTS
+    worst = parity.check(Engine(exported["half"], "cpu"), record)
+    assert 0.005 < worst.max_ab <= record.measured["same_weights"]["max_ab"] + 1e-3
+    altered = parity.ParityLimits(max_ab=worst.max_ab / 2)
+    with pytest.raises(ParityError, match="max ab"):
+        parity.check(Engine(exported["half"], "cpu"), dataclasses.replace(record, limits=altered))
 
 
 @pytest.mark.parametrize("kind", ["fp32", "fp16"])

@@ -60,6 +60,22 @@ def test_stored_values_are_rounded_to_nearest() -> None:
     assert np.array_equal(answer[0], stored[0].astype(np.float32))
 
 
+def test_half_computes_in_float16(exported: dict[str, Path]) -> None:
+    """Every product has float16 on both sides; the contract's border is float32 still."""
+    model = onnx.load(exported["half"])
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    products = [node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose")]
+    assert products
+    assert {kinds[node.input[1]] for node in products} == {TensorProto.FLOAT16}
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.elem_type == TensorProto.FLOAT
+    casts = [node.attribute[0].i for node in model.graph.node if node.op_type == "Cast"]
+    assert casts == [TensorProto.FLOAT16, TensorProto.FLOAT]
+    assert {prop.key for prop in model.metadata_props} == {"colorbatch.contract", "colorbatch.card"}
+    sizes = {kind: exported[kind].stat().st_size for kind in ("fp32", "half")}
+    assert 0.5 < sizes["half"] / sizes["fp32"] < 0.55
+
+
 def test_rounding_in_pytorch() -> None:
     """The reference network gets the same values: large tensors rounded, small ones untouched."""
     torch.manual_seed(0)

@@ -50,6 +50,18 @@ def test_none_is_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_for_what_libraries_keep(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made, for its owner; none without a cache, and none where it cannot be."""
+    assert cache.subfolder("engines") == place / "engines" == cache.subfolder("engines")
+    if os.name == "posix":
+        assert place.stat().st_mode & 0o077 == 0
+        assert (place / "engines").stat().st_mode & 0o077 == 0
+    (place / "file").write_bytes(b"")
+    assert cache.subfolder("file/engines") is None
+    monkeypatch.setenv(cache.VARIABLE, "none")
+    assert cache.subfolder("engines") is None
+
+
 def test_without_a_word_it_is_the_systems_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

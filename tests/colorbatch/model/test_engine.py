@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from skimage.color import lab2rgb, rgb2lab
 
-from colorbatch.errors import DeviceUnavailableError, ModelError, OutOfMemoryError
+from colorbatch.errors import ModelError, OutOfMemoryError
+from colorbatch.model import session
 from colorbatch.model.engine import Engine
-from colorbatch.model.runtime import import_runtime
+from colorbatch.model.providers import CPU
 
 
 def views(count=3):
@@ -168,13 +170,23 @@ def test_batches_shrink_when_memory_runs_out(make_model, tiny_model, clean_env, 
     assert float(gap) < 1e-4
 
 
-def test_cuda_is_never_replaced_by_the_cpu(tiny_model):
-    """Where CUDA is not offered the engine refuses, with reason and remedy."""
-    if "CUDAExecutionProvider" in import_runtime().get_available_providers():
-        pytest.skip("this runtime offers CUDA")
-    with pytest.raises(DeviceUnavailableError, match="has no CUDA") as caught:
-        Engine(tiny_model, "cuda")
-    assert "pip install" in caught.value.advice
+def test_the_fastest_batch_is_one_of_those_tried(tiny_model, monkeypatch):
+    """Where nothing is asked for; what is asked for stays, and so does one size alone."""
+    assert Engine(tiny_model, "cpu", batch_size=None).batch_size == 8
+    row = replace(CPU, batches=(1, 2, 4))
+    monkeypatch.setattr(session, "PROVIDERS", (row,))
+    monkeypatch.setattr(session, "CPU", row)
+    assert Engine(tiny_model, "cpu", batch_size=None).batch_size in (1, 2, 4)
+    assert Engine(tiny_model, "cpu", batch_size=3).batch_size == 3
+
+
+def test_memory_ends_the_search_for_a_batch(make_model, tmp_path, monkeypatch):
+    """It is no failure yet: the smallest is taken, and whether it fits is seen at work."""
+    path = make_model(tmp_path / "huge.onnx", body="insatiable")
+    row = replace(CPU, batches=(2, 4))
+    monkeypatch.setattr(session, "PROVIDERS", (row,))
+    monkeypatch.setattr(session, "CPU", row)
+    assert Engine(path, "cpu", batch_size=None).batch_size == 2
 
 
 @pytest.mark.parametrize("batch", [1, 2])

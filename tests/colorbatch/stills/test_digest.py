@@ -18,6 +18,7 @@ OTHERS = {
     "upright": True,
     "times": False,
     "max_pixels": 1,
+    "tf32": True,
 }
 """Another value for each setting."""
 
@@ -47,9 +48,13 @@ def test_another_value_is_tried_of_every_setting() -> None:
 @pytest.mark.parametrize(
     ("outcome", "kinds", "matters"),
     [
-        ("colored", "grey", {"saturation", "quality", "upright", "times"}),
-        ("colored", "toned", {"saturation", "quality", "upright", "times", "on_toned"}),
-        ("colored", "color grey", {"saturation", "quality", "upright", "times", "on_color"}),
+        ("colored", "grey", {"saturation", "quality", "upright", "times", "tf32"}),
+        ("colored", "toned", {"saturation", "quality", "upright", "times", "on_toned", "tf32"}),
+        (
+            "colored",
+            "color grey",
+            {"saturation", "quality", "upright", "times", "on_color", "tf32"},
+        ),
         ("kept", "color", {"quality", "upright", "times", "on_color"}),
         ("copied", "color", {"times", "on_color"}),
         ("copied", "color toned", {"times", "on_color", "on_toned"}),
@@ -64,5 +69,5 @@ def test_a_setting_matters_to_what_it_had_a_part_in(
     assert what_matters(outcome, kinds) == matters
     assert what_matters(outcome, kinds, "a.tif") == matters - {"quality"}
     assert what_matters("colored", kinds, named=True) == {
-        "saturation", "quality", "upright", "times",
+        "saturation", "quality", "upright", "times", "tf32",
     }  # fmt: skip
