@@ -32,7 +32,6 @@ from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
     from colorbatch.api import ClipRequest
-    from colorbatch.job import Choice
 
 
 @cloup.command()
@@ -57,7 +56,7 @@ if TYPE_CHECKING:
         "Frames that stay frames are colored by themselves.",
     ),
     option("--no-stabilize", is_flag=True, help="The same as --stability 0."),
-    *kind_options("films", "the same as skip", in_color="skip"),
+    *kind_options("films", "of its shots as well: as they are", in_color="skip"),
     option(
         "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
     ),
@@ -150,8 +149,8 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         options=tuple(_encoder_options(options)),
         drop_unsupported=options["drop_unsupported"],
         allow_depth_loss=options["allow_depth_loss"],
-        on_color=_choice(options["on_color"]),
-        on_toned=_choice(options["on_toned"]),
+        on_color=options["on_color"],
+        on_toned=options["on_toned"],
         region=Region.parse(region) if region else None,
         start=_time("--start", options["start"]),
         end=_time("--end", options["end"]),
@@ -194,11 +193,6 @@ def _encoder_options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
             raise UsageError(f"-x {text}: KEY=VALUE is wanted")
         found.append((key, value))
     return found
-
-
-def _choice(text: str) -> Choice:
-    """What becomes of films of a kind: what pictures call keep, a copy, is nothing for films."""
-    return "colorize" if text == "colorize" else "skip"
 
 
 def _time(name: str, text: str | None) -> Fraction | None:

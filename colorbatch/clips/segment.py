@@ -86,20 +86,26 @@ def work(
         stack.push(sink.abandon)
         frames = own.frames(job, lent, stop)
         items = film_frames.batches(
-            frames, film_frames.frames_at_once(plan, model.batch_size), span.cuts, span.end
+            frames,
+            film_frames.frames_at_once(plan, model.batch_size),
+            span.cuts,
+            span.end,
+            lambda pts: span.look_at(pts).action != "color",
         )
-        way = Way(items, _viewing(plan, model.size), _finishing(plan, settings), sink.add)
+        way = Way(items, _viewing(plan, model.size), _finishing(job, settings), sink.add)
         render(way, model, job.limits, stop, in_order)
         if stop():
             raise StoppedError
         handed_on = ""
         if in_order is not None and span.goes_on:
             handed_on = write_state(job, in_order.step.state())
-        return replace(sink.close(own), handed_on=handed_on)
+        return replace(sink.close(own), handed_on=handed_on, recipe=span.recipe)
 
 
 def _viewing(plan: FilmPlan, size: tuple[int, int]) -> Callable[[Batch], Loaded[None]]:
     def view(batch: Batch) -> Loaded[None]:
+        if batch.passes:
+            return Loaded(None, None)
         views = [film_frames.lightness(planes, plan, size) for planes in batch.seen]
         return Loaded(None, np.stack(views))
 
@@ -115,17 +121,25 @@ class Colored:
 
 
 def _finishing(
-    plan: FilmPlan, settings: FilmSettings
+    job: SegmentJob, settings: FilmSettings
 ) -> Callable[[Batch, None, Float | None], Colored]:
+    plan, span = job.plan, job.span
+
+    def made(frame: Frame, seen: Planes, ab: Float | None) -> Planes:
+        look = span.look_at(frame.pts)
+        if look.action == "keep":
+            return film_frames.kept(frame.planes, seen, plan, frame.fields)
+        if ab is None:
+            return film_frames.colored(frame.planes, film_frames.NO_AB, plan, 1.0, frame.fields)
+        saturation = settings.saturation * look.saturation
+        return film_frames.colored(frame.planes, ab, plan, saturation, frame.fields)
+
     def finish(batch: Batch, held: None, ab: Float | None) -> Colored:
-        assert ab is not None
         if batch.beyond:
             return Colored(batch, ())
-        planes = tuple(
-            film_frames.colored(frame.planes, one, plan, settings.saturation, frame.fields)
-            for frame, one in zip(batch.frames, ab, strict=True)
-        )
-        return Colored(batch, planes)
+        assert (ab is None) == batch.passes
+        each = [None] * len(batch.frames) if ab is None else list(ab)
+        return Colored(batch, tuple(map(made, batch.frames, batch.seen, each)))
 
     return finish
 
@@ -149,6 +163,14 @@ class InOrder:
         self._sizes.append(len(ab))
         for light, one, begins in zip(lightness, ab, item.begins, strict=True):
             self._ready += self.step.add(light, one, begins)
+        return self._whole()
+
+    def past(self, item: Batch) -> list[Float]:
+        """A shot without the network's color: what was before it is complete."""
+        if item.beyond and not self._marked:
+            self.step.mark()
+            self._marked = True
+        self._ready += self.step.end()
         return self._whole()
 
     def end(self) -> list[Float]:

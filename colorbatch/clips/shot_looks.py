@@ -1,0 +1,104 @@
+"""What is done with each shot: kinds and settings to a `Look` each, and what a segment depends on.
+
+Plain values; no pixels, and no files are read.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from colorbatch.clips.shot_kinds import ShotKind
+from colorbatch.job import FilmSettings
+
+if TYPE_CHECKING:
+    from colorbatch.clips.shot_list import Mark, Shown
+
+Action = Literal["color", "keep", "grey"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is done with a shot. action: color it, keep its own chroma, or make it neutral;
+    saturation: factor on its color."""
+
+    action: Action = "color"
+    saturation: float = 1.0
+
+
+@dataclass(frozen=True)
+class Take:
+    """A shot, or what a segment has of it. begin: the tick of its first frame; kind: what it shows,
+    None where nobody has judged it."""
+
+    begin: int
+    look: Look = Look()
+    kind: ShotKind | None = None
+
+
+def looks_of(kinds: Sequence[ShotKind], settings: FilmSettings, *, named: bool) -> list[Look]:
+    """What is done with the shots of a film if nobody says otherwise.
+
+    Grey is colored; toned and tinted as `on_toned` says; color keeps its own, unless `on_color`
+    says colorize or all of a film that was named is in color; titles and leader become neutral,
+    but for a tint that is to be kept.
+    """
+    pictures = {one.kind for one in kinds if not one.plain}
+    only_color = pictures == {"color"} and settings.on_color == "skip"
+    recolor = settings.on_color == "colorize" or (named and only_color)
+
+    def action(one: ShotKind) -> Action:
+        if one.kind == "color" and not recolor:
+            return "keep"
+        if one.kind in ("toned", "tinted") and settings.on_toned == "keep":
+            return "keep"
+        return "grey" if one.plain else "color"
+
+    return [Look(action(one)) for one in kinds]
+
+
+def takes_of(
+    marks: Sequence[Mark], shown: Mapping[int, Shown], settings: FilmSettings, *, named: bool
+) -> list[Take]:
+    """The shots of a complete list. shown: what is known of them, by the place of their first
+    mark."""
+    cuts = [at for at, mark in enumerate(marks) if mark.cut]
+    kinds = [shown[at].kind for at in cuts]
+    looks = looks_of(kinds, settings, named=named)
+    return [
+        Take(marks[at].pts, look, kind) for at, look, kind in zip(cuts, looks, kinds, strict=True)
+    ]
+
+
+def look_at(takes: Sequence[Take], pts: int) -> Look:
+    """That of the frame at a tick; takes: in order, at least one."""
+    at = bisect.bisect_right(takes, pts, key=lambda take: take.begin)
+    return takes[max(0, at - 1)].look
+
+
+def counted(takes: Sequence[Take]) -> dict[str, dict[str, int]]:
+    """How many shots of each kind ("title" for titles and leader) have which action."""
+    found: dict[str, Counter[str]] = {}
+    for take in takes:
+        if take.kind is not None:
+            name = "title" if take.kind.plain else take.kind.kind
+            found.setdefault(name, Counter())[take.look.action] += 1
+    return {kind: dict(actions) for kind, actions in found.items()}
+
+
+def digest_of(values: object) -> str:
+    """A digest of plain values and dataclasses."""
+    text = json.dumps(values, default=dataclasses.asdict, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_of_looks(takes: Sequence[Take]) -> str:
+    """A digest of what is done with all the shots of a film."""
+    return digest_of([(take.begin, take.look) for take in takes])
