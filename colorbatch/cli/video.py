@@ -60,6 +60,13 @@ if TYPE_CHECKING:
     option(
         "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
     ),
+    option(
+        "--shots",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="What is to be done with the shots of one film: the list that a run writes beside its "
+        "result (NAME.shots.csv), edited. Of a finished film only what it changes is made again.",
+    ),
     option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin."),
     option("--end", metavar="TIME", help="End here, without this frame."),
 )
@@ -158,7 +165,7 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         fps=parse_rate(fps) if fps is not None else None,
         stability=_stability(options),
     )
-    same = ("container", "allow_gaps", "audio", "preview", "prove_luma")
+    same = ("container", "allow_gaps", "audio", "preview", "shots", "prove_luma")
     return ClipRequest(
         **common_request(options),
         settings=settings,

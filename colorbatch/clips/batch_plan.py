@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch import ffmpeg
-from colorbatch.clips import numbered_clip, numbered_plan
+from colorbatch.clips import numbered_clip, numbered_plan, shot_sheet
 from colorbatch.clips.clip import Clip, Wrong
 from colorbatch.clips.film_clip import FilmClip
 from colorbatch.clips.film_plan import plan_film
@@ -32,6 +32,7 @@ from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import part_of
 from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.model.contract import find_model
 from colorbatch.run.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
     )
     _refuse_options_of_frames(found, request)
     _refuse_options_of_films(found, request)
+    _refuse_shots(found, request)
     everything: list[Clip] = []  # also what other machines make, by --shard
     planned: list[Clip] = []
     outcomes: list[FilmOutcome] = []
@@ -169,6 +171,17 @@ def _refuse_options_of_films(found: Sequence[FoundClips], request: ClipRequest) 
         )
 
 
+def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
+    """Raises UsageError for a list of shots where there is not one film."""
+    if request.shots is None:
+        return
+    if len(found) > 1:
+        raise UsageError(f"--shots is of one film, but there are {len(found)}")
+    if found and found[0].sequence is not None and not wants_a_film(request):
+        advice = "-o NAME.mkv or --container mkv makes a film of them"
+        raise UsageError("--shots is for films, and these frames become frames", advice)
+
+
 def _planned(found: FoundClips, request: ClipRequest) -> Clip:
     if found.sequence is not None:
         as_film = wants_a_film(request)
@@ -189,7 +202,12 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
-    return FilmClip(job, plan)
+    sheet = None
+    if request.shots is not None:
+        asked = request.model
+        names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
+        sheet = shot_sheet.read(request.shots, names)
+    return FilmClip(job, plan, sheet=sheet)
 
 
 def _refuse(wrong: Sequence[Wrong], watch: Watch) -> None:

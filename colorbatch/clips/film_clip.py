@@ -18,14 +18,17 @@ from typing import ClassVar
 
 from colorbatch import color
 from colorbatch.clips import (
+    film_again,
     film_journal,
     film_sink,
     luma_proof,
     preview,
     resume,
     segment,
+    shot_edits,
     shot_list,
     shot_looks,
+    shot_sheet,
     space,
 )
 from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
@@ -39,7 +42,10 @@ from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
 from colorbatch.clips.shot_list import Span
+from colorbatch.clips.shot_looks import Take, serves
 from colorbatch.clips.shot_pass import find_shots
+from colorbatch.clips.shot_sheet import Line
+from colorbatch.clips.timecodes import timecode_at
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import codec_of, tick
 from colorbatch.fs import atomic
@@ -223,8 +229,9 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     with FilmBook(film_journal.folder_of(one.job), one.job.target) as book, color.single_threaded():
         made = joined(book.folder, one.plan)
         published = None if maker.anew else _published(book, head, made, maker.stop)
-        if published is not None:
-            return _outcome(one, maker, published, book.account)
+        account = book.account
+        if published and resume.is_as_asked(one, maker.settings, account, published.looks):
+            return _outcome(one, maker, published, account)
         _begun(book, head, maker.anew)
         try:
             left = _make_segments(one, maker, book)
@@ -241,21 +248,54 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
 
         mark = f"{MARKED_AS}{maker.engine.mark}"
         finish = film_sink.join(one, mark, book, made, maker.stop, read)
+        notes = _list_shots(one, maker, book)
         book.finish(made, finish)
-        return _outcome(one, maker, finish, book.account)
+        outcome = _outcome(one, maker, finish, book.account)
+        return replace(outcome, notes=(*outcome.notes, *notes))
+
+
+def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
+    """Write the list of a film's shots beside where it will be; a note where it has another name
+    than usual. Where somebody has given a list, none is written over it, or beside it."""
+    account, beside = book.account, shot_sheet.path_beside(one.job.target)
+    if one.sheet is not None and atomic.reachable(beside).exists():
+        return ()
+    takes = resume.takes_of(one, maker.settings, account)
+    data = shot_sheet.to_bytes(shot_lines(one, takes, account), maker.engine.path.stem)
+    path, sha256 = shot_sheet.place_of(one.job.target, data, account.sheets)
+    if path is None:
+        return ()
+    book.sheet(sha256)
+    atomic.write_bytes(path, data)
+    edited = f"{beside.name} was edited and stays; the list of shots is in {path.name}"
+    return (edited,) if path != beside else ()
+
+
+def shot_lines(one: FilmJob, takes: Sequence[Take], account: Account) -> list[Line]:
+    """The shots of a film as they are listed."""
+    video = one.plan.film.video
+
+    def timecode(pts: int) -> str:
+        if video.timecode:
+            return timecode_at(one.plan.film, pts)
+        return shot_edits.clock_time((pts - video.start) * video.time_base)
+
+    return shot_edits.lines_of(takes, account.shots, account.marks, timecode)
 
 
 def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:
     """What a finished film is told with."""
-    takes = shot_looks.takes_of(account.marks, account.shown, maker.settings, named=one.job.named)
-    shots = shot_looks.counted(takes)
+    shots = shot_looks.counted(resume.takes_of(one, maker.settings, account))
     return replace(film_sink.outcome(one, finish, account), shots=shots)
 
 
 def _begun(book: FilmBook, head: Head, anew: bool) -> None:
     """Begin a film, unless what there is of it can be gone on with."""
     account, old = book.account, book.account.head
-    same = old is not None and old.is_as(head) and account.finish is None
+    same = old is not None and old.is_as(head)
+    if same and not anew and resume.can_be_parted(account):
+        book.again()
+    same = same and account.finish is None
     if same and account.version < film_journal.VERSION and account.parts and not anew:
         logger.warning(
             "%s: begun by an earlier version, which cut it elsewhere; begun anew", head.source
@@ -288,16 +328,17 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
     be made."""
     plan = one.plan
     marks, passed = find_shots(plan, maker, book)
-    account, settings = book.account, maker.settings
-    takes = shot_looks.takes_of(marks, account.shown, settings, named=one.job.named)
+    takes = resume.takes_of(one, maker.settings, book.account)
     spans = shot_list.segments_of(marks, plan.span[1], takes)
     if not spans:
         raise SourceError(f"{one.job.source}: has no pictures in this part")
-    if takes and not any(take.look.action == "color" for take in takes):
+    if one.sheet is None and not any(take.look.action == "color" for take in takes):
         kinds = shot_looks.counted(takes)
         return IN_COLOR if "color" in kinds else TONED if kinds.keys() != {"title"} else NO_PICTURE
     book.look(shot_looks.digest_of_looks(takes))
     whole = _whole(book, spans, maker.stop)
+    film_again.take_back(one, maker, book, spans, whole.keys())
+    whole = whole | book.account.parts
     told, lock = maker.stage("", plan.count, "frame"), threading.Lock()
     maker.found(sum(part.segment.frames for part in whole.values()))
 
@@ -347,7 +388,7 @@ def _whole(book: FilmBook, spans: Sequence[Span], stop: Callable[[], bool]) -> d
     whole = {
         part.number: part
         for part in book.whole_parts(stop)
-        if recipes.get(part.number) == part.recipe
+        if serves(part.recipe, recipes.get(part.number, ""))
     }
     for span in reversed(spans):
         is_needed = span.goes_on and span.number + 1 not in whole

@@ -3,12 +3,13 @@
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `shot` for the begin of each shot
 and segment, `shown` for what is known of a shot at its end, and `shots` when all of them are known,
-`looks` for what is done with them, `segment` for each that is on the disk under its
-name, in any order, `read` when all are, `joined` with the hash of the whole film, `finished` with
-that of its source as well, when it is about to bear the target's name. `outcome`,
-when a run's work on it has ended, well or not, is for who looks back, and plays no part in what is
-left to do. A kill at any instant leaves a prefix of that, and a torn last line is ignored. Knows no
-pixels.
+`looks` for what is done with them, `segment` for each that is on the disk under its name, in any
+order, `read` when all are, `joined` with the hash of the whole film, `finished` with that of its
+source as well, when it is about to bear the target's name. `sheet` is a list of its shots that is
+written beside it; `again` when some shots of a finished film are to be made otherwise, and the rest
+is taken back (`film_again`). `outcome`, when a run's work on it has ended, well or not, is for who
+looks back, and plays no part in what is left to do. A kill at any instant leaves a prefix of that,
+and a torn last line is ignored. Knows no pixels.
 """
 
 from __future__ import annotations
@@ -133,6 +134,14 @@ class Finish:
     looks: str = ""
 
 
+@dataclass(frozen=True)
+class Former:
+    """A finished film of which some shots are made again, and its segments, from first to last."""
+
+    finish: Finish
+    parts: tuple[Part, ...]
+
+
 @dataclass
 class Account:
     """What a journal tells. version: of who began it; replaces: whether there was a file of the
@@ -141,7 +150,9 @@ class Account:
     the place of their first mark; passed: how it ended, None before it is complete; looks: what is
     done with the shots (`shot_looks.digest_of_looks`), "" before that is known; parts: segments by
     their number; ending: notes on how reading the source ended, None before all segments are there;
-    made_by: with what the run made it that finished it (`Outcome.made_by`)."""
+    made_by: with what the run made it that finished it (`Outcome.made_by`); former: what is made
+    again in part, None where all is made; sheets: SHA-256 of the lists of shots that were written
+    beside it."""
 
     head: Head | None = None
     version: int = VERSION
@@ -157,6 +168,8 @@ class Account:
     joined: Joined | None = None
     finish: Finish | None = None
     made_by: Mapping[str, object] = field(default_factory=dict)
+    former: Former | None = None
+    sheets: frozenset[str] = frozenset()
 
     @property
     def shots(self) -> list[Shown]:
@@ -223,7 +236,8 @@ def _begun(before: Account, values: dict[str, Any], folder: Path) -> Account:
         raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
     owner, replaces = values.pop("owner"), values.pop("replaces")
     del values["state"]
-    return Account(Head(**values), version, (*before.owners, owner), replaces)
+    head, owners = Head(**values), (*before.owners, owner)
+    return Account(head, version, owners, replaces, sheets=before.sheets)
 
 
 def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
@@ -241,6 +255,10 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.shown[values.pop("number")] = _shown_of(values)
     elif state == "looks":
         account.looks = values["digest"]
+    elif state == "again":
+        _open_again(account)
+    elif state == "sheet":
+        account.sheets |= {values["sha256"]}
     elif state == "shots" and values.pop("count") == len(account.marks):
         account.passed = Passed(**values)
     elif state == "segment":
@@ -255,6 +273,14 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.made_by = values["made_by"]
     elif state == "finished":
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
+
+
+def _open_again(account: Account) -> None:
+    """A finished film is about to be made again in part."""
+    if account.finish is not None:
+        account.former = Former(account.finish, tuple(account.in_order))
+    account.parts, account.replaces = {}, True
+    account.finish = account.joined = account.ending = None
 
 
 def _shown_of(values: dict[str, Any]) -> Shown:
@@ -346,7 +372,20 @@ class FilmBook:
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             atomic.sync_folder(folder)
         owners = (*self.account.owners, self.owner)
-        self.account = Account(head, VERSION, owners, replaces)
+        sheets = self.account.sheets
+        self.account = Account(head, VERSION, owners, replaces, sheets=sheets)
+
+    def again(self) -> None:
+        """Record that of the finished film some shots are made again; it stays until then."""
+        self.clear()
+        self._append(line_of({"state": "again"}))
+        _open_again(self.account)
+
+    def sheet(self, sha256: str) -> None:
+        """Record a list of shots that is about to be written beside the film."""
+        if sha256 not in self.account.sheets:
+            self._append(line_of({"state": "sheet", "sha256": sha256}))
+            self.account.sheets |= {sha256}
 
     def dense(self) -> None:
         """Record that the list of shots needs all pictures, and is begun anew."""

@@ -26,7 +26,7 @@ import numpy as np
 
 from colorbatch.clips import shots
 from colorbatch.clips.shot_kinds import SAMPLES, ShotKind, kind_of_shot
-from colorbatch.clips.shot_looks import Look, Take, digest_of, look_at
+from colorbatch.clips.shot_looks import Look, Take, digest_of_looks, look_at
 from colorbatch.color import Codes
 from colorbatch.ffmpeg import Glance, Planes
 
@@ -110,8 +110,8 @@ class Span:
     def recipe(self) -> str:
         """A digest of what is done in it: its shots, from where they begin, and where the last one
         ends, if that is behind it."""
-        shot_end = self.shot_end if self.goes_on else None
-        return digest_of([self.begin, self.end, shot_end, [(t.begin, t.look) for t in self.takes]])
+        shot_end = self.shot_end if self.goes_on else self.end
+        return digest_of_looks(self.takes, self.begin, self.end, shot_end)
 
     @property
     def continues(self) -> bool:

@@ -36,11 +36,14 @@ class Look:
 @dataclass(frozen=True)
 class Take:
     """A shot, or what a segment has of it. begin: the tick of its first frame; kind: what it shows,
-    None where nobody has judged it."""
+    None where nobody has judged it; redo: whether it is to be made again, even if nothing else is
+    to be done with it; reference: as a list of shots names it, "" without one."""
 
     begin: int
     look: Look = Look()
     kind: ShotKind | None = None
+    redo: bool = False
+    reference: str = ""
 
 
 def looks_of(kinds: Sequence[ShotKind], settings: FilmSettings, *, named: bool) -> list[Look]:
@@ -99,6 +102,15 @@ def digest_of(values: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def digest_of_looks(takes: Sequence[Take]) -> str:
-    """A digest of what is done with all the shots of a film."""
-    return digest_of([(take.begin, take.look) for take in takes])
+def digest_of_looks(takes: Sequence[Take], *beside: object) -> str:
+    """A digest of what is done with shots, and of what else is to be in it; behind a colon one of
+    those that are to be made again, if there are any."""
+    digest = digest_of([(take.begin, take.look) for take in takes] + list(beside))
+    again = [take.begin for take in takes if take.redo]
+    return f"{digest}:{digest_of(again)}" if again else digest
+
+
+def serves(made: str, wanted: str) -> bool:
+    """Whether what was made by one of these digests is what another asks for: that it was made
+    again makes no difference, but to the list that asks for it."""
+    return wanted in (made, made.partition(":")[0])

@@ -1,0 +1,116 @@
+"""What an edited list of shots does to a film: rows over the shots that were found.
+
+Plain values; no pixels, and no files are read. A row is a shot. Cuts within it are none; where it
+begins there is a cut, and behind it, if frames follow, another. Frames that no row has stay as they
+were found.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from colorbatch.clips.shot_list import Mark, Shown
+from colorbatch.clips.shot_looks import Look, Take
+from colorbatch.clips.shot_sheet import REDO, Line, Sheet, ShotRow
+
+
+def edited(
+    takes: Sequence[Take], shown: Sequence[Shown], sheet: Sheet, marks: Sequence[Mark]
+) -> list[Take]:
+    """The shots of a film as a list says, in order.
+
+    takes, shown: the shots that were found, and their frames; marks: the list of the pass. Raises
+    UsageError, which names file, row and column.
+    """
+    frames = _Frames(shown, marks)
+    for row in sheet.rows:
+        if row.end > frames.last:
+            column = "end" if row.start <= frames.last else "start"
+            what = f"the film's last frame is {frames.last}"
+            raise sheet.wrong(row, column, what)
+    rows = {row.start: row for row in sheet.rows}
+    inside = {row.start: row.end for row in sheet.rows}
+    begins = {each.frame for each in shown if not _is_within(each.frame, sheet.rows)}
+    begins |= {0, *inside, *(end + 1 for end in inside.values() if end < frames.last)}
+    made = []
+    for frame in sorted(begins):
+        found = takes[frames.shot_of(frame)]
+        said, begin = rows.get(frame), frames.tick(frame)
+        made.append(replace(found, begin=begin) if said is None else _said(said, found, begin))
+    return made
+
+
+def _said(row: ShotRow, found: Take, begin: int) -> Take:
+    """A shot as its row says. found: what it is anyway."""
+    action = found.look.action if row.action in ("", REDO) else row.action
+    look = Look(action, row.saturation)  # type: ignore[arg-type]
+    return replace(found, begin=begin, look=look, redo=row.action == REDO)
+
+
+def _is_within(frame: int, rows: Sequence[ShotRow]) -> bool:
+    """Whether a row has the frame, and begins before it. rows: in order."""
+    at = bisect.bisect_left(rows, frame, key=lambda row: row.start) - 1
+    return at >= 0 and frame <= rows[at].end
+
+
+class _Frames:
+    """Numbers of frames and their ticks. A shot begins with its first frame that is not damaged."""
+
+    def __init__(self, shown: Sequence[Shown], marks: Sequence[Mark]) -> None:
+        self._shown = shown
+        self._cuts = [mark.pts for mark in marks if mark.cut]
+        self._known: dict[int, list[int]] = {}
+        self.last = shown[-1].last if shown else -1
+
+    def shot_of(self, frame: int) -> int:
+        return bisect.bisect_right(self._shown, frame, key=lambda each: each.frame) - 1
+
+    def tick(self, frame: int) -> int:
+        at = self.shot_of(frame)
+        place = frame - self._shown[at].frame
+        if place == 0:
+            return self._cuts[at]
+        if at not in self._known:
+            self._known[at] = self._shown[at].ticks()
+        return max(self._known[at][place], self._cuts[at])
+
+    def number(self, tick: int) -> int:
+        """Of the first frame of a shot that begins at a tick."""
+        at = max(0, bisect.bisect_right(self._cuts, tick) - 1)
+        if tick == self._cuts[at]:
+            return self._shown[at].frame
+        return self._shown[at].frame + bisect.bisect_left(self._shown[at].ticks(), tick)
+
+
+def lines_of(
+    takes: Sequence[Take],
+    shown: Sequence[Shown],
+    marks: Sequence[Mark],
+    timecode: Callable[[int], str],
+) -> list[Line]:
+    """The shots of a film as they are written. timecode: of the frame at a tick."""
+    frames = _Frames(shown, marks)
+    starts = [frames.number(take.begin) for take in takes]
+    ends = [*(start - 1 for start in starts[1:]), frames.last]
+    return [
+        Line(
+            start,
+            end,
+            timecode(take.begin),
+            "" if take.kind is None else take.kind.kind,
+            take.look.action,
+            take.look.saturation,
+            take.reference,
+        )
+        for take, start, end in zip(takes, starts, ends, strict=True)
+    ]
+
+
+def clock_time(seconds: Fraction) -> str:
+    """HH:MM:SS.mmm, for films without a time code."""
+    total = round(seconds * 1000)
+    minutes, rest = divmod(total, 60000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
