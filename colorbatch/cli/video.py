@@ -67,6 +67,13 @@ if TYPE_CHECKING:
         help="What is to be done with the shots of one film: the list that a run writes beside its "
         "result (NAME.shots.csv), edited. Of a finished film only what it changes is made again.",
     ),
+    option(
+        "--references",
+        type=ANY_PATH,
+        metavar="DIR",
+        help="Stills of one film that were corrected by hand, with the number of their frame in "
+        "the name: the shots that they are of get their color.",
+    ),
     option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin."),
     option("--end", metavar="TIME", help="End here, without this frame."),
 )
@@ -165,7 +172,7 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         fps=parse_rate(fps) if fps is not None else None,
         stability=_stability(options),
     )
-    same = ("container", "allow_gaps", "audio", "preview", "shots", "prove_luma")
+    same = ("container", "allow_gaps", "audio", "preview", "shots", "references", "prove_luma")
     return ClipRequest(
         **common_request(options),
         settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorbatch import ffmpeg
@@ -16,6 +16,7 @@ from colorbatch.clips.luma_proof import check_lists
 from colorbatch.clips.numbered_facts import Wish
 from colorbatch.clips.numbered_source import open_reel
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.source import Footage
 from colorbatch.errors import (
     ColorbatchError,
@@ -172,14 +173,15 @@ def _refuse_options_of_films(found: Sequence[FoundClips], request: ClipRequest) 
 
 
 def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
-    """Raises UsageError for a list of shots where there is not one film."""
-    if request.shots is None:
+    """Raises UsageError for a list of shots, or stills of them, where there is not one film."""
+    if request.shots is None and request.references is None:
         return
+    name = "references" if request.shots is None else "shots"
     if len(found) > 1:
-        raise UsageError(f"--shots is of one film, but there are {len(found)}")
+        raise UsageError(f"--{name} is of one film, but there are {len(found)}")
     if found and found[0].sequence is not None and not wants_a_film(request):
         advice = "-o NAME.mkv or --container mkv makes a film of them"
-        raise UsageError("--shots is for films, and these frames become frames", advice)
+        raise UsageError(f"--{name} is for films, and these frames become frames", advice)
 
 
 def _planned(found: FoundClips, request: ClipRequest) -> Clip:
@@ -202,12 +204,20 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
+    return FilmClip(job, plan, sheet=_sheet(request))
+
+
+def _sheet(request: ClipRequest) -> Sheet | None:
+    """What is said of the film's shots, None for nothing. Raises UsageError."""
     sheet = None
     if request.shots is not None:
         asked = request.model
         names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
         sheet = shot_sheet.read(request.shots, names)
-    return FilmClip(job, plan, sheet=sheet)
+    if request.references is not None:
+        stills = shot_sheet.read_folder(request.references)
+        return replace(sheet or Sheet(request.references), stills=stills)
+    return sheet
 
 
 def _refuse(wrong: Sequence[Wrong], watch: Watch) -> None:

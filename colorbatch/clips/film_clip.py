@@ -280,7 +280,7 @@ def shot_lines(one: FilmJob, takes: Sequence[Take], account: Account) -> list[Li
             return timecode_at(one.plan.film, pts)
         return shot_edits.clock_time((pts - video.start) * video.time_base)
 
-    return shot_edits.lines_of(takes, account.shots, account.marks, timecode)
+    return shot_edits.lines_of(takes, account.shots, account.marks, timecode, one.job.target.parent)
 
 
 def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:

@@ -98,7 +98,11 @@ def takes_of(one: FilmJob, settings: FilmSettings, account: Account) -> list[Tak
     takes = shot_looks.takes_of(account.marks, account.shown, settings, named=one.job.named)
     if one.sheet is None:
         return takes
-    return shot_edits.edited(takes, account.shots, one.sheet, account.marks)
+    video = one.plan.film.video
+    return shot_edits.edited(
+        *(takes, account.shots, one.sheet, account.marks),
+        lambda pts: (pts - video.start) * video.time_base,
+    )
 
 
 def is_as_asked(one: FilmJob, settings: FilmSettings, account: Account, looks: str) -> bool:

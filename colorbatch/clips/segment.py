@@ -20,13 +20,15 @@ from types import TracebackType
 import numpy as np
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_frames, film_plan
+from colorbatch.clips import film_frames, film_plan, steering
 from colorbatch.clips.film_frames import Batch
 from colorbatch.clips.film_journal import Part
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.render import Model, Way, render
 from colorbatch.clips.shot_list import Span
+from colorbatch.clips.stabiliser import Stabiliser
+from colorbatch.clips.steering import Steered
 from colorbatch.color import Float
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import Frame, Planes, SegmentWriter
@@ -77,9 +79,13 @@ def work(
     SourceError, TargetError, StoppedError; there is no file then."""
     plan, span = job.plan, job.span
     in_order = None if step is None else InOrder(step())
-    if in_order is not None and span.continues:
+    continues, goes_on = (step is not None and each for each in (span.continues, span.goes_on))
+    if steered := steering.of_segment(plan, span, model, stop):
+        in_order = in_order or InOrder(Stabiliser(0.0))
+        in_order.steered = steered
+    if in_order is not None and continues:
         in_order.step.restore(read_state(job.folder, span.number - 1))
-    lent = in_order.step.ahead if in_order is not None and span.goes_on else 0
+    lent = in_order.step.ahead if in_order is not None and goes_on else 0
     with contextlib.ExitStack() as stack:
         own = source or stack.enter_context(Open())
         sink = _Sink(job, progress)
@@ -97,7 +103,7 @@ def work(
         if stop():
             raise StoppedError
         handed_on = ""
-        if in_order is not None and span.goes_on:
+        if in_order is not None and goes_on:
             handed_on = write_state(job, in_order.step.state())
         return replace(sink.close(own), handed_on=handed_on, recipe=span.recipe)
 
@@ -149,9 +155,11 @@ def _finishing(
 
 @dataclass(eq=False)
 class InOrder:
-    """An ordered step, as the conductor takes batches through it. See `ordered_step`."""
+    """An ordered step, as the conductor takes batches through it. See `ordered_step`. steered: what
+    gives frames the color of a still, before the step, by the tick that their shot begins at."""
 
     step: OrderedStep
+    steered: Steered = field(default_factory=dict)
     _sizes: deque[int] = field(default_factory=deque)
     _ready: list[Float] = field(default_factory=list)
     _marked: bool = False
@@ -161,8 +169,11 @@ class InOrder:
             self.step.mark()
             self._marked = True
         self._sizes.append(len(ab))
-        for light, one, begins in zip(lightness, ab, item.begins, strict=True):
-            self._ready += self.step.add(light, one, begins)
+        given = zip(item.frames, lightness, ab, item.begins, strict=True)
+        for frame, light, one, begins in given:
+            steer = steering.at(self.steered, frame.pts)
+            own = one if steer is None else steer(light, one)
+            self._ready += self.step.add(light, own, begins)
         return self._whole()
 
     def past(self, item: Batch) -> list[Float]:

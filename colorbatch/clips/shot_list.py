@@ -26,7 +26,7 @@ import numpy as np
 
 from colorbatch.clips import shots
 from colorbatch.clips.shot_kinds import SAMPLES, ShotKind, kind_of_shot
-from colorbatch.clips.shot_looks import Look, Take, digest_of_looks, look_at
+from colorbatch.clips.shot_looks import Look, Take, digest_of_looks, take_at
 from colorbatch.color import Codes
 from colorbatch.ffmpeg import Glance, Planes
 
@@ -104,7 +104,7 @@ class Span:
 
     def look_at(self, pts: int) -> Look:
         """What is done with a frame of it."""
-        return look_at(self.takes, pts)
+        return take_at(self.takes, pts).look
 
     @property
     def recipe(self) -> str:

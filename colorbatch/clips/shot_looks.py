@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from colorbatch.clips.shot_kinds import ShotKind
@@ -27,23 +28,39 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 @dataclass(frozen=True)
 class Look:
     """What is done with a shot. action: color it, keep its own chroma, or make it neutral;
-    saturation: factor on its color."""
+    saturation: factor on its color; reference: SHA-256 of the still whose color it is to have, and
+    the tick of the frame that this shows; "" without one."""
 
     action: Action = "color"
     saturation: float = 1.0
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Still:
+    """A corrected picture of the frame at a tick. sha256: of its file."""
+
+    path: Path
+    sha256: str
+    pts: int
+
+    @property
+    def identity(self) -> str:
+        """As `Look.reference`."""
+        return f"{self.sha256}@{self.pts}"
 
 
 @dataclass(frozen=True)
 class Take:
     """A shot, or what a segment has of it. begin: the tick of its first frame; kind: what it shows,
     None where nobody has judged it; redo: whether it is to be made again, even if nothing else is
-    to be done with it; reference: as a list of shots names it, "" without one."""
+    to be done with it; still: whose color it is to have, None without one."""
 
     begin: int
     look: Look = Look()
     kind: ShotKind | None = None
     redo: bool = False
-    reference: str = ""
+    still: Still | None = None
 
 
 def looks_of(kinds: Sequence[ShotKind], settings: FilmSettings, *, named: bool) -> list[Look]:
@@ -80,10 +97,10 @@ def takes_of(
     ]
 
 
-def look_at(takes: Sequence[Take], pts: int) -> Look:
-    """That of the frame at a tick; takes: in order, at least one."""
+def take_at(takes: Sequence[Take], pts: int) -> Take:
+    """The shot of the frame at a tick; takes: in order, at least one."""
     at = bisect.bisect_right(takes, pts, key=lambda take: take.begin)
-    return takes[max(0, at - 1)].look
+    return takes[max(0, at - 1)]
 
 
 def counted(takes: Sequence[Take]) -> dict[str, dict[str, int]]:

@@ -1,7 +1,7 @@
 """The list of a film's shots as a table that people edit: CSV in, rows out, and back.
 
-Flows in: a file of any spreadsheet, or the shots of a film. Flows out: `ShotRow`s, or bytes. What the
-rows do to a film is said in `shot_edits`. Nothing is colored, no film is read.
+Flows in: a file of any spreadsheet, or the shots of a film. Flows out: `ShotRow`s, or bytes. What
+they do to a film is said in `shot_edits`. Nothing is colored, no film is read.
 
 Columns: `start` and `end` (numbers of the first and the last frame, the film's first is 0),
 `timecode` and `class` (told, never read), `action`, `saturation`, `model`, `reference`, `note`
@@ -18,8 +18,10 @@ import io
 import itertools
 import math
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from colorbatch.clips.shot_looks import ACTIONS
@@ -38,6 +40,18 @@ ENDING = ".shots.csv"
 
 
 @dataclass(frozen=True)
+class Correction:
+    """A still that was corrected by hand. sha256: of its file; frame: the number of the frame that
+    it shows, or seconds: when that is shown, from the film's begin (as stills of previews are
+    named)."""
+
+    path: Path
+    sha256: str
+    frame: int | None = None
+    seconds: Fraction | None = None
+
+
+@dataclass(frozen=True)
 class ShotRow:
     """What a row says of frames start to end, the last included. number: of the row, the table's
     first is 1; action: "" for what is done anyway, and `REDO`; reference: a still, None without
@@ -48,15 +62,17 @@ class ShotRow:
     end: int
     action: str = ""
     saturation: float = 1.0
-    reference: Path | None = None
+    reference: Correction | None = None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A list of shots that somebody gave."""
+    """What somebody says of a film's shots. path: of the list, or the folder of references where
+    there is no list; stills: those of such a folder."""
 
     path: Path
-    rows: tuple[ShotRow, ...]
+    rows: tuple[ShotRow, ...] = ()
+    stills: tuple[Correction, ...] = ()
 
     def wrong(self, row: ShotRow, column: str, what: str) -> UsageError:
         """An error that names the cell."""
@@ -166,10 +182,55 @@ def _row(number: int, cells: Mapping[str, str], path: Path, models: Collection[s
         advice = f"all shots of a run have its model, {min(models)}" if models else "leave it empty"
         raise wrong("model", f"{_shown(model)} is not the model of this run; {advice}")
     reference = cells.get("reference", "")
-    still = path.parent / reference.replace("\\", "/") if reference else None
-    if still is not None and not atomic.reachable(still).is_file():
-        raise wrong("reference", f"{_shown(reference)}: there is no such file")
+    still = None
+    if reference:
+        try:
+            still = correction(path.parent / reference.replace("\\", "/"))
+        except ValueError as error:
+            raise wrong("reference", f"{_shown(reference)}: {error}") from error
     return ShotRow(number, start, end, action, saturation, still)
+
+
+# --- stills ------------------------------------------------------------------------------------
+
+
+def correction(path: Path) -> Correction:
+    """A still. Raises ValueError for one that cannot be read, or whose name has no number."""
+    try:
+        sha256 = atomic.sha256(path)
+    except FileNotFoundError as error:
+        raise ValueError("there is no such file") from error
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    if found := OF_PREVIEW.search(path.stem):
+        return Correction(path, sha256, seconds=Fraction(found[1]))
+    numbers = re.findall(r"\d{1,9}", path.stem, re.ASCII)
+    if not numbers:
+        raise ValueError("its name has no number of a frame")
+    return Correction(path, sha256, int(numbers[-1]))
+
+
+OF_PREVIEW = re.compile(r"-(\d{5,}\.\d{3})-(?:before|after)", re.ASCII)
+"""In the names of a preview's stills: seconds from the film's begin."""
+STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+
+
+def read_folder(folder: Path) -> tuple[Correction, ...]:
+    """The stills of a folder, known by the numbers of frames in their names. Raises UsageError."""
+    try:
+        names = sorted(path.name for path in atomic.reachable(folder).iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    found = []
+    for name in names:
+        if not name.startswith(".") and Path(name).suffix.lower() in STILLS:
+            try:
+                found.append(correction(folder / name))
+            except ValueError as error:
+                raise UsageError(f"{folder / name}: {error}") from error
+    if not found:
+        raise UsageError(f"{folder}: has no stills", f"these are read: {', '.join(STILLS)}")
+    return tuple(found)
 
 
 def _shown(text: str) -> str:

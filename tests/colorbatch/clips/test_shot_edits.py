@@ -10,8 +10,8 @@ import pytest
 from colorbatch.clips.shot_edits import clock_time, edited, lines_of
 from colorbatch.clips.shot_kinds import ShotKind
 from colorbatch.clips.shot_list import Mark, Shown, packed, segments_of
-from colorbatch.clips.shot_looks import Look, Take
-from colorbatch.clips.shot_sheet import Sheet, ShotRow
+from colorbatch.clips.shot_looks import Look, Still, Take
+from colorbatch.clips.shot_sheet import Correction, Sheet, ShotRow
 from colorbatch.errors import UsageError
 
 GREY, COLOR, TITLE = ShotKind("grey"), ShotKind("color"), ShotKind("grey", plain=True)
@@ -113,6 +113,47 @@ def test_a_shot_whose_first_frames_are_damaged_begins_at_a_good_one() -> None:
     takes = edited(found, SHOWN, rows, marks)
     assert takes[0] == Take(TICKS[1], Look("grey"), GREY)
     assert lines_of(takes, SHOWN, marks, str)[0].start == 0
+
+
+def still(frame: int | None = None, seconds: str | None = None) -> Correction:
+    time = None if seconds is None else Fraction(seconds)
+    return Correction(Path(f"{frame or seconds}.png"), "hash", frame, time)
+
+
+def test_a_shot_has_the_still_of_its_row() -> None:
+    row = ShotRow(2, 4, 7, reference=still(6))
+    takes = edited(FOUND, SHOWN, Sheet(Path("x.csv"), (row,)), MARKS)
+    assert takes[1].still == Still(Path("6.png"), "hash", TICKS[6])
+    assert takes[1].look.reference == f"hash@{TICKS[6]}"
+    assert [take.still is None for take in takes] == [True, False, True]
+    lines = lines_of(takes, SHOWN, MARKS, str, Path("results"))
+    assert [line.reference for line in lines] == ["", "../6.png", ""]
+
+
+@pytest.mark.parametrize("frame", [3, 8, 12])
+def test_a_still_of_another_shot_is_an_error_of_its_cell(frame: int) -> None:
+    sheet = Sheet(Path("x.csv"), (ShotRow(2, 4, 7, reference=still(frame)),))
+    with pytest.raises(UsageError, match=r"row 2, column reference: '.*' is of no frame"):
+        edited(FOUND, SHOWN, sheet, MARKS)
+
+
+def test_the_stills_of_a_folder_find_their_shots() -> None:
+    """By numbers, and by seconds as previews name them; that of a row comes first."""
+
+    def seconds(pts: int) -> Fraction:
+        return Fraction(pts, 1000)
+
+    row = ShotRow(2, 0, 3, reference=still(1))
+    sheet = Sheet(Path("x"), (row,), (still(2), still(seconds="0.209"), still(11)))
+    takes = edited(FOUND, SHOWN, sheet, MARKS, seconds)
+    assert [take.still and take.still.pts for take in takes] == [TICKS[1], TICKS[5], TICKS[11]]
+    for wrong, words in (
+        ((still(12),), "12.png: the film has no such frame"),
+        ((still(seconds="0.220"),), "the film has no such frame"),
+        ((still(4), still(5)), "5.png: is of the same shot as 4.png"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            edited(FOUND, SHOWN, Sheet(Path("x"), (), wrong), MARKS, seconds)
 
 
 def test_clock_times() -> None:

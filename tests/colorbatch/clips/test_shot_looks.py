@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from colorbatch.clips.shot_kinds import ShotKind
-from colorbatch.clips.shot_looks import Look, Take, counted, digest_of_looks, look_at, looks_of
+from colorbatch.clips.shot_looks import Look, Take, counted, digest_of_looks, looks_of, take_at
 from colorbatch.job import FilmSettings
 
 GREY, TONED, TINTED, COLOR = (ShotKind(k) for k in ("grey", "toned", "tinted", "color"))  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ def test_a_film_all_in_color(named: bool, asked: dict[str, Any], action: str) ->
 
 def test_the_look_of_a_frame_is_that_of_its_shot() -> None:
     takes = [Take(10, Look("keep")), Take(20, Look("grey")), Take(30)]
-    found = [look_at(takes, pts).action for pts in (0, 10, 19, 20, 29, 30, 99)]
+    found = [take_at(takes, pts).look.action for pts in (0, 10, 19, 20, 29, 30, 99)]
     assert found == ["keep", "keep", "keep", "grey", "grey", "color", "color"]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from colorbatch.clips import shot_sheet
-from colorbatch.clips.shot_sheet import COLUMNS, Line, ShotRow
+from colorbatch.clips.shot_sheet import COLUMNS, Correction, Line, ShotRow
 from colorbatch.errors import UsageError
 
 PATH = Path("folder/film.shots.csv")
@@ -65,7 +66,7 @@ def test_empty_cells_leave_what_is_done_anyway() -> None:
         ("start,end,saturation\n0,5,nan\n", "row 2, column saturation: 'nan' is no number"),
         ("start,end,saturation\n0,5,5\n", "row 2, column saturation: '5' is no number from 0 to 4"),
         ("start,end,model\n0,5,other\n", "row 2, column model: 'other' is not the model"),
-        ("start,end,reference\n0,5,a.png\n", "row 2, column reference: 'a.png': there is no"),
+        ("start,end,reference\n0,5,3.png\n", "row 2, column reference: '3.png': there is no"),
         ("start,end\n0,5,more\n", "row 2: has more cells than there are columns"),
         ('start,end\n0,"5\n', "is no table"),
         ("start,end\n0,5\0\n", "is no table"),
@@ -89,11 +90,30 @@ def test_other_encodings_and_files_that_are_not_there(tmp_path: Path) -> None:
 
 def test_references_stand_beside_the_list(tmp_path: Path) -> None:
     (tmp_path / "stills").mkdir()
-    still = tmp_path / "stills" / "a.png"
+    still = tmp_path / "stills" / "frame 007.png"
     still.write_bytes(b"png")
-    list_ = tmp_path / "x.csv"
-    list_.write_text("start,end,reference\n0,9,stills\\a.png\n", encoding="utf-8")
-    assert shot_sheet.read(list_).rows[0].reference == still
+    sheet = tmp_path / "x.csv"
+    sheet.write_text("start,end,reference\n0,9,stills\\frame 007.png\n", encoding="utf-8")
+    found = shot_sheet.read(sheet).rows[0].reference
+    assert found == Correction(still, hashlib.sha256(b"png").hexdigest(), frame=7)
+
+
+def test_the_name_of_a_still_tells_its_frame(tmp_path: Path) -> None:
+    """The last number in it, or the seconds of a preview's still; others are errors."""
+    names = ["shot2_0480.png", "colored.mov-00012.345-after.png", "A 3.TIF", "notes 4.txt"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    found = {each.path.name: each for each in shot_sheet.read_folder(tmp_path)}
+    assert set(found) == set(names[:3])
+    assert (found[names[0]].frame, found[names[2]].frame) == (480, 3)
+    assert found[names[1]].seconds == Fraction("12.345") and found[names[1]].frame is None
+    (tmp_path / "cover.png").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"cover\.png: its name has no number of a frame"):
+        shot_sheet.read_folder(tmp_path)
+    (tmp_path / "none").mkdir()
+    for folder, words in ((tmp_path / "none", "has no stills"), (tmp_path / "x", "cannot be read")):
+        with pytest.raises(UsageError, match=words):
+            shot_sheet.read_folder(folder)
 
 
 def test_what_is_written_is_read_again() -> None:
