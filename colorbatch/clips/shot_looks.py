@@ -114,9 +114,18 @@ def counted(takes: Sequence[Take]) -> dict[str, dict[str, int]]:
 
 
 def digest_of(values: object) -> str:
-    """A digest of plain values and dataclasses."""
-    text = json.dumps(values, default=dataclasses.asdict, sort_keys=True)
+    """A digest of plain values and looks; what of a look is as ever is left out, so that what was
+    made before there was a choice stays as good as it was."""
+    text = json.dumps(values, default=_told, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _told(look: Look) -> dict[str, object]:
+    return {
+        field.name: value
+        for field in dataclasses.fields(look)
+        if (value := getattr(look, field.name)) != field.default
+    }
 
 
 def digest_of_looks(takes: Sequence[Take], *beside: object) -> str:

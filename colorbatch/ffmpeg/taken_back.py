@@ -134,7 +134,8 @@ def _write(
         shown = packet.pts * packet.time_base
         offset = shown - seconds[0] if offset is None else offset
         place = _nearest(seconds, shown - offset)
-        if place not in free:
+        # what is counted less finely is rounded, here and at the first picture
+        if place not in free or abs(shown - offset - seconds[place]) > packet.time_base:
             raise _UnlikeError("other times")
         free.remove(place)
         after = ticks[place + 1] - ticks[place] if place + 1 < len(ticks) else segment.last_duration

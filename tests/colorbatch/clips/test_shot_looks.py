@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from colorbatch.clips.shot_kinds import ShotKind
-from colorbatch.clips.shot_looks import Look, Take, counted, digest_of_looks, looks_of, take_at
+from colorbatch.clips.shot_looks import (
+    Look,
+    Take,
+    counted,
+    digest_of,
+    digest_of_looks,
+    looks_of,
+    serves,
+    take_at,
+)
 from colorbatch.job import FilmSettings
 
 GREY, TONED, TINTED, COLOR = (ShotKind(k) for k in ("grey", "toned", "tinted", "color"))  # type: ignore[arg-type]
@@ -61,3 +70,15 @@ def test_a_digest_tells_of_cuts_and_looks_alone() -> None:
     assert digest_of_looks([Take(0, kind=COLOR), Take(5, kind=GREY)]) == same
     others = [Take(6)], [Take(5, Look("keep"))], [Take(5, Look("color", 0.5))]
     assert len({same, *(digest_of_looks([Take(0), *more]) for more in others)}) == 4
+
+
+def test_a_digest_leaves_out_what_is_as_ever() -> None:
+    """A new field of looks outdates no film."""
+    assert digest_of(Look()) == digest_of({})
+    assert digest_of(Look("keep")) == digest_of({"action": "keep"})
+
+
+def test_what_was_made_again_serves_whoever_does_not_ask_for_that() -> None:
+    plain, again = digest_of_looks([Take(0)]), digest_of_looks([Take(0, redo=True)])
+    assert serves(plain, plain) and serves(again, again) and serves(again, plain)
+    assert not serves(plain, again) and not serves("other", plain) and not serves(plain, "")
