@@ -47,8 +47,6 @@ OnToned = Literal["colorize", "keep", "skip"]
 Fate = Literal["colored", "kept", "skipped"]
 FATES: Mapping[str, Fate] = {"colorize": "colored", "keep": "kept", "skip": "skipped"}
 """Choice of the user -> how a source then ends."""
-Choice = Literal["colorize", "skip"]
-"""What happens to films of a kind."""
 AskedTransfer = Literal["auto", "log", "linear", "bt709", "srgb"]
 """How the codes of scanned frames are meant, as `--transfer` names it."""
 
@@ -126,8 +124,10 @@ class FilmSettings:
     drop_unsupported: bool = field(default=False, metadata=matters_to())
     """What it decides is in the plan, and so is depth that may be lost."""
     allow_depth_loss: bool = field(default=False, metadata=matters_to())
-    on_color: Choice = field(default="skip", metadata=matters_to())
-    on_toned: Choice = field(default="colorize", metadata=matters_to())
+    on_color: OnColor = field(default="skip", metadata=matters_to())
+    on_toned: OnToned = field(default="colorize", metadata=matters_to())
+    """What happens to films of a kind, and to the shots of one; which of these are colored, the
+    film's account tells (`shot_looks`). Frames that stay frames have no shots: keep is skip."""
     region: Region | None = field(default=None, metadata=_first("film", "frames"))
     start: Fraction | None = field(default=None, metadata=_first("film"))
     end: Fraction | None = field(default=None, metadata=_first("film"))
@@ -138,7 +138,7 @@ class FilmSettings:
     tf32: bool = field(default=False, metadata=matters_to("film", "frames"))
     """Whether a card may round what the model multiplies to TF32."""
 
-    def fate(self, kind: str, named: bool) -> Choice:
+    def fate(self, kind: str, named: bool) -> OnColor:
         """What becomes of a film of a kind; `named` one by one, or found in a folder."""
         if named or kind == "grey":
             return "colorize"
@@ -275,15 +275,17 @@ def in_clear(settings: ImageSettings | FilmSettings) -> dict[str, object]:
 @dataclass(frozen=True)
 class FilmOutcome(Outcome):
     """The end of one film. frames: of the result; corrupt: of these, damaged in the source; luma:
-    what a proof of its luma said, "" without one."""
+    what a proof of its luma said, "" without one; shots: kind of its shots ("title" for titles and
+    leader) -> what was done (color, keep, grey) -> with how many."""
 
     what: ClassVar[str] = "film"
     frames: int = 0
     corrupt: int = 0
     luma: str = ""
+    shots: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def _more(self) -> dict[str, object]:
-        names = ("frames", "corrupt", "luma")
+        names = ("frames", "corrupt", "luma", "shots")
         return {name: getattr(self, name) or None for name in names}
 
 

@@ -32,7 +32,6 @@ from colorbatch.errors import UsageError
 
 if TYPE_CHECKING:
     from colorbatch.api import ClipRequest
-    from colorbatch.job import Choice
 
 
 @cloup.command()
@@ -57,9 +56,23 @@ if TYPE_CHECKING:
         "Frames that stay frames are colored by themselves.",
     ),
     option("--no-stabilize", is_flag=True, help="The same as --stability 0."),
-    *kind_options("films", "the same as skip", in_color="skip"),
+    *kind_options("films", "of its shots as well: as they are", in_color="skip"),
     option(
         "--region", metavar="WxH+X+Y", help="Color this part only, and show the network no other."
+    ),
+    option(
+        "--shots",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="What is to be done with the shots of one film: the list that a run writes beside its "
+        "result (NAME.shots.csv), edited. Of a finished film only what it changes is made again.",
+    ),
+    option(
+        "--references",
+        type=ANY_PATH,
+        metavar="DIR",
+        help="Stills of one film that were corrected by hand, with the number of their frame in "
+        "the name: the shots that they are of get their color.",
     ),
     option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin."),
     option("--end", metavar="TIME", help="End here, without this frame."),
@@ -159,8 +172,8 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         options=tuple(_encoder_options(options)),
         drop_unsupported=options["drop_unsupported"],
         allow_depth_loss=options["allow_depth_loss"],
-        on_color=_choice(options["on_color"]),
-        on_toned=_choice(options["on_toned"]),
+        on_color=options["on_color"],
+        on_toned=options["on_toned"],
         region=Region.parse(region) if region else None,
         start=_time("--start", options["start"]),
         end=_time("--end", options["end"]),
@@ -169,7 +182,7 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         fps=parse_rate(fps) if fps is not None else None,
         stability=_stability(options),
     )
-    same = ("container", "allow_gaps", "audio", "preview", "prove_luma")
+    same = ("container", "allow_gaps", "audio", "preview", "shots", "references", "prove_luma")
     return ClipRequest(
         **common_request(options),
         settings=settings,
@@ -204,11 +217,6 @@ def _encoder_options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
             raise UsageError(f"-x {text}: KEY=VALUE is wanted")
         found.append((key, value))
     return found
-
-
-def _choice(text: str) -> Choice:
-    """What becomes of films of a kind: what pictures call keep, a copy, is nothing for films."""
-    return "colorize" if text == "colorize" else "skip"
 
 
 def _time(name: str, text: str | None) -> Fraction | None:

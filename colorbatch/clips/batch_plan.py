@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorbatch import ffmpeg
-from colorbatch.clips import numbered_clip, numbered_plan
+from colorbatch.clips import numbered_clip, numbered_plan, shot_sheet
 from colorbatch.clips.clip import Clip, Wrong
 from colorbatch.clips.film_clip import FilmClip
 from colorbatch.clips.film_plan import plan_film
@@ -16,6 +16,7 @@ from colorbatch.clips.luma_proof import check_lists
 from colorbatch.clips.numbered_facts import Wish
 from colorbatch.clips.numbered_source import open_reel
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.source import Footage
 from colorbatch.errors import (
     ColorbatchError,
@@ -32,6 +33,7 @@ from colorbatch.inputs.clip_files import FoundClips
 from colorbatch.inputs.patterns import Patterns
 from colorbatch.inputs.picture_files import part_of
 from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.model.contract import find_model
 from colorbatch.run.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
     )
     _refuse_options_of_frames(found, request)
     _refuse_options_of_films(found, request)
+    _refuse_shots(found, request)
     everything: list[Clip] = []  # also what other machines make, by --shard
     planned: list[Clip] = []
     outcomes: list[FilmOutcome] = []
@@ -169,6 +172,18 @@ def _refuse_options_of_films(found: Sequence[FoundClips], request: ClipRequest) 
         )
 
 
+def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
+    """Raises UsageError for a list of shots, or stills of them, where there is not one film."""
+    if request.shots is None and request.references is None:
+        return
+    name = "references" if request.shots is None else "shots"
+    if len(found) > 1:
+        raise UsageError(f"--{name} is of one film, but there are {len(found)}")
+    if found and found[0].sequence is not None and not wants_a_film(request):
+        advice = "-o NAME.mkv or --container mkv makes a film of them"
+        raise UsageError(f"--{name} is for films, and these frames become frames", advice)
+
+
 def _planned(found: FoundClips, request: ClipRequest) -> Clip:
     if found.sequence is not None:
         as_film = wants_a_film(request)
@@ -189,7 +204,20 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
-    return FilmClip(job, plan)
+    return FilmClip(job, plan, sheet=_sheet(request))
+
+
+def _sheet(request: ClipRequest) -> Sheet | None:
+    """What is said of the film's shots, None for nothing. Raises UsageError."""
+    sheet = None
+    if request.shots is not None:
+        asked = request.model
+        names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
+        sheet = shot_sheet.read(request.shots, names)
+    if request.references is not None:
+        stills = shot_sheet.read_folder(request.references)
+        return replace(sheet or Sheet(request.references), stills=stills)
+    return sheet
 
 
 def _refuse(wrong: Sequence[Wrong], watch: Watch) -> None:

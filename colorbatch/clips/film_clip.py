@@ -11,25 +11,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from colorbatch import color
 from colorbatch.clips import (
-    film_frames,
+    film_again,
     film_journal,
     film_sink,
     luma_proof,
     preview,
     resume,
     segment,
+    shot_edits,
     shot_list,
+    shot_looks,
+    shot_sheet,
     space,
 )
-from colorbatch.clips.clip import Maker, Told, Wrong, left_alone
-from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part, Passed
+from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
+from colorbatch.clips.film_journal import Account, FilmBook, Finish, Head, Part, Passed
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.film_source import MARKED_AS, sha256_of
 from colorbatch.clips.luma_proof import Proof
@@ -38,9 +41,13 @@ from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
-from colorbatch.clips.shot_list import Mark, Span
+from colorbatch.clips.shot_list import Span
+from colorbatch.clips.shot_looks import Take, serves
+from colorbatch.clips.shot_pass import find_shots
+from colorbatch.clips.shot_sheet import Line
+from colorbatch.clips.timecodes import timecode_at
 from colorbatch.errors import SourceError, StoppedError, TargetError
-from colorbatch.ffmpeg import Glance, IrregularError, codec_of, tick
+from colorbatch.ffmpeg import codec_of, tick
 from colorbatch.fs import atomic
 from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.append_log import FOLDER
@@ -51,6 +58,8 @@ from colorbatch.run.estimate import Estimate, Need
 from colorbatch.run.report import GOES_ON, escaped
 
 logger = logging.getLogger(__name__)
+
+NO_PICTURE = "titles or leader alone"
 
 
 @dataclass(frozen=True)
@@ -220,15 +229,18 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
     with FilmBook(film_journal.folder_of(one.job), one.job.target) as book, color.single_threaded():
         made = joined(book.folder, one.plan)
         published = None if maker.anew else _published(book, head, made, maker.stop)
-        if published is not None:
-            return film_sink.outcome(one, published, book.account)
+        account = book.account
+        if published and resume.is_as_asked(one, maker.settings, account, published.looks):
+            return _outcome(one, maker, published, account)
         _begun(book, head, maker.anew)
         try:
-            _make_segments(one, maker, book)
+            left = _make_segments(one, maker, book)
         except OtherPicturesError:
             logger.warning("%s: gives other pictures than before; begun anew", one.plan.film.path)
             book.begin(head)
-            _make_segments(one, maker, book)
+            left = _make_segments(one, maker, book)
+        if left:
+            return FilmOutcome(one.job.source, one.job.target, "skipped", left)
         _unchanged(one, maker.settings, head)
 
         def read(what: str, size: int) -> Told:
@@ -236,14 +248,54 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
 
         mark = f"{MARKED_AS}{maker.engine.mark}"
         finish = film_sink.join(one, mark, book, made, maker.stop, read)
+        notes = _list_shots(one, maker, book)
         book.finish(made, finish)
-        return film_sink.outcome(one, finish, book.account)
+        outcome = _outcome(one, maker, finish, book.account)
+        return replace(outcome, notes=(*outcome.notes, *notes))
+
+
+def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
+    """Write the list of a film's shots beside where it will be; a note where it has another name
+    than usual. Where somebody has given a list, none is written over it, or beside it."""
+    account, beside = book.account, shot_sheet.path_beside(one.job.target)
+    if one.sheet is not None and atomic.reachable(beside).exists():
+        return ()
+    takes = resume.takes_of(one, maker.settings, account)
+    data = shot_sheet.to_bytes(shot_lines(one, takes, account), maker.engine.path.stem)
+    path, sha256 = shot_sheet.place_of(one.job.target, data, account.sheets)
+    if path is None:
+        return ()
+    book.sheet(sha256)
+    atomic.write_bytes(path, data)
+    edited = f"{beside.name} was edited and stays; the list of shots is in {path.name}"
+    return (edited,) if path != beside else ()
+
+
+def shot_lines(one: FilmJob, takes: Sequence[Take], account: Account) -> list[Line]:
+    """The shots of a film as they are listed."""
+    video = one.plan.film.video
+
+    def timecode(pts: int) -> str:
+        if video.timecode:
+            return timecode_at(one.plan.film, pts)
+        return shot_edits.clock_time((pts - video.start) * video.time_base)
+
+    return shot_edits.lines_of(takes, account.shots, account.marks, timecode, one.job.target.parent)
+
+
+def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:
+    """What a finished film is told with."""
+    shots = shot_looks.counted(resume.takes_of(one, maker.settings, account))
+    return replace(film_sink.outcome(one, finish, account), shots=shots)
 
 
 def _begun(book: FilmBook, head: Head, anew: bool) -> None:
     """Begin a film, unless what there is of it can be gone on with."""
     account, old = book.account, book.account.head
-    same = old is not None and old.is_as(head) and account.finish is None
+    same = old is not None and old.is_as(head)
+    if same and not anew and resume.can_be_parted(account):
+        book.again()
+    same = same and account.finish is None
     if same and account.version < film_journal.VERSION and account.parts and not anew:
         logger.warning(
             "%s: begun by an earlier version, which cut it elsewhere; begun anew", head.source
@@ -271,14 +323,22 @@ def _unchanged(one: FilmJob, settings: FilmSettings, head: Head) -> None:
         raise SourceError(f"{one.job.source}: was changed while it was read")
 
 
-def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
-    """Make the segments that are missing, and record how the source ended."""
+def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
+    """Make the segments that are missing, and record how the source ended; "", or why nothing is to
+    be made."""
     plan = one.plan
-    marks, passed = _shots(plan, maker, book)
-    spans = shot_list.segments_of(marks, plan.span[1])
+    marks, passed = find_shots(plan, maker, book)
+    takes = resume.takes_of(one, maker.settings, book.account)
+    spans = shot_list.segments_of(marks, plan.span[1], takes)
     if not spans:
         raise SourceError(f"{one.job.source}: has no pictures in this part")
+    if one.sheet is None and not any(take.look.action == "color" for take in takes):
+        kinds = shot_looks.counted(takes)
+        return IN_COLOR if "color" in kinds else TONED if kinds.keys() != {"title"} else NO_PICTURE
+    book.look(shot_looks.digest_of_looks(takes))
     whole = _whole(book, spans, maker.stop)
+    film_again.take_back(one, maker, book, spans, whole.keys())
+    whole = whole | book.account.parts
     told, lock = maker.stage("", plan.count, "frame"), threading.Lock()
     maker.found(sum(part.segment.frames for part in whole.values()))
 
@@ -318,52 +378,18 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> None:
         raise SourceError(f"{one.job.source}: has gone while it was read")
     if book.account.ending is None:
         book.end(_notes(book.account.in_order, passed))
-
-
-def _shots(plan: FilmPlan, maker: Maker, book: FilmBook) -> tuple[Sequence[Mark], Passed]:
-    """The list of shots, as it is recorded, or made as far as it is not. Raises StoppedError."""
-    while (passed := book.account.passed) is None:
-        known = shot_list.going_on(book.account.marks)
-        told = maker.stage("shots are found", plan.count, "frame")
-        start = known[-1].pts if known else plan.span[0]
-        try:
-            with plan.footage.glances(start, dense=book.account.dense) as glances:
-                found = shot_list.marks(
-                    _until(glances, plan.span[1], maker.stop),
-                    lambda planes: film_frames.shot_view(planes, plan),
-                    plan.film.video.time_base,
-                    sparse=glances.sparse,
-                    begun=known,
-                    seen=told,
-                )
-                for number, mark in enumerate(found, max(0, len(known) - 1)):
-                    if number < len(known) and mark.digest != known[number].digest:
-                        raise OtherPicturesError(f"{plan.film.path}: gives other pictures")
-                    book.mark(number, mark)
-                ending = glances.ending
-        except IrregularError:
-            book.dense()
-            continue
-        book.marked(Passed(ending.retimed, ending.jumps, ending.corrupt) if ending else Passed())
-    return book.account.marks, passed
-
-
-def _until(
-    glances: Iterable[Glance], end: int | None, stop: Callable[[], bool]
-) -> Iterator[Glance]:
-    """Those before a tick. Raises StoppedError."""
-    for glance in glances:
-        if stop():
-            raise StoppedError
-        if end is not None and glance.pts >= end:
-            return
-        yield glance
+    return ""
 
 
 def _whole(book: FilmBook, spans: Sequence[Span], stop: Callable[[], bool]) -> dict[int, Part]:
     """The segments that are there as they were left, with what the next one of their shot needs of
     them; the others are forgotten."""
-    whole = {part.number: part for part in book.whole_parts(stop)}
+    recipes = {span.number: span.recipe for span in spans}
+    whole = {
+        part.number: part
+        for part in book.whole_parts(stop)
+        if serves(part.recipe, recipes.get(part.number, ""))
+    }
     for span in reversed(spans):
         is_needed = span.goes_on and span.number + 1 not in whole
         if is_needed and span.number in whole and not _hands_on(book, whole[span.number]):

@@ -7,13 +7,15 @@ No models, nothing is written. One batch is held.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from colorbatch.clips import shots
+from colorbatch.clips import sampling, shot_kinds, shots
 from colorbatch.clips.film_plan import SHOT_SAMPLES, FilmPlan
+from colorbatch.clips.shot_kinds import ShotKind
 from colorbatch.color import Codes, Float, resize_area
 from colorbatch.color.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color.ycbcr import Encoding, network_lightness, resample_depth
@@ -32,36 +34,42 @@ many batches are held at once: `segment.limits_of`."""
 class Batch:
     """Frames of a segment, in order. seen: for each the planes whose color it gets: its own, but
     those of the last good frame where it is damaged. begins: whether a shot begins with it; beyond:
-    whether they lie behind the segment's end, and only those in it need their color."""
+    whether they lie behind the segment's end, and only those in it need their color; passes:
+    whether none of them needs the network's color."""
 
     frames: tuple[Frame, ...]
     seen: tuple[Planes, ...]
     begins: tuple[bool, ...]
     beyond: bool = False
+    passes: bool = False
 
 
 def batches(
-    frames: Iterable[Frame], most: int, cuts: Collection[int], end: int | None = None
+    frames: Iterable[Frame],
+    most: int,
+    cuts: Collection[int],
+    end: int | None = None,
+    passes: Callable[[int], bool] = lambda pts: False,
 ) -> Iterator[Batch]:
     """The frames of a segment in batches of at most `most`, so that what a frame shares a batch
     with does not depend on where a run began. cuts: ticks at which shots begin; end: the tick from
-    which on frames are beyond."""
+    which on frames are beyond; passes: whether a frame at a tick needs no color of the network."""
     waiting: list[Frame] = []
     seen: list[Planes] = []
     good: Planes | None = None
 
     def batch() -> Batch:
         begins = tuple(frame.pts in cuts for frame in waiting)
-        made = Batch(tuple(waiting), tuple(seen), begins, is_beyond(waiting[0]))
+        made = Batch(tuple(waiting), tuple(seen), begins, *sort(waiting[0]))
         waiting.clear()
         seen.clear()
         return made
 
-    def is_beyond(frame: Frame) -> bool:
-        return end is not None and frame.pts >= end
+    def sort(frame: Frame) -> tuple[bool, bool]:
+        return end is not None and frame.pts >= end, passes(frame.pts)
 
     for frame in frames:
-        if waiting and (len(waiting) == most or is_beyond(frame) != is_beyond(waiting[0])):
+        if waiting and (len(waiting) == most or sort(frame) != sort(waiting[0])):
             yield batch()
         good = frame.planes if not frame.corrupt else good
         waiting.append(frame)
@@ -114,6 +122,29 @@ def shot_view(planes: Planes, plan: FilmPlan) -> Codes:
     return np.asarray(np.rint(light * np.float32(2.55)), np.uint8)
 
 
+def kind_of(planes: Planes, plan: FilmPlan) -> ShotKind | None:
+    """What a picture of the source shows, of the region that is colored; None for nothing."""
+    part = planes if plan.region is None else _part(planes, plan)
+    height, width = part.luma.shape if part.luma is not None else part.rgb[0].shape  # type: ignore[index]
+    scale = min(1.0, shot_kinds.VIEW / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return shot_kinds.kind_of_picture(sampling.srgb(part, plan.codes, size))
+
+
+def _part(planes: Planes, plan: FilmPlan) -> Planes:
+    """The region of a picture of the source."""
+    region, step = plan.region, plan.film.video.pixels.subsampling
+    assert region is not None
+    if planes.rgb is not None:
+        red, green, blue = (region.of(plane) for plane in planes.rgb)
+        return Planes(rgb=(red, green, blue))
+    assert planes.luma is not None
+    if planes.chroma is None:
+        return Planes(luma=region.of(planes.luma))
+    cb, cr = (region.of(plane, step) for plane in planes.chroma)
+    return Planes(luma=region.of(planes.luma), chroma=(cb, cr))
+
+
 def _luma(planes: Planes, codes: Encoding) -> Codes:
     if planes.luma is not None:
         return planes.luma
@@ -129,10 +160,7 @@ def colored(
     ab (h, w, 2), in Lab units. RGB gets R, G and B with the source's luma. fields: of this picture
     (`Frame.fields`), whose chroma they decide; None for the film's."""
     made = plan.made if fields is None else plan.made_as(fields)
-    alpha = None
-    if plan.fit.pixels.alpha:
-        full = np.full(plan.film.video.size, made.maximum, made.dtype)
-        alpha = fitted(planes.alpha, plan) if planes.alpha is not None else full
+    alpha = _alpha(planes, plan)
     if made.matrix == "rgb":
         assert planes.rgb is not None
         red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
@@ -142,6 +170,73 @@ def colored(
     luma = kept_luma(planes, plan)
     chroma = chroma_planes(luma, ab, made, saturation=saturation, region=plan.region)
     return Planes(luma=luma, chroma=chroma, alpha=alpha)
+
+
+def kept(planes: Planes, seen: Planes, plan: FilmPlan, fields: str | None = None) -> Planes:
+    """The planes of the result with the source's own chroma, in the result's form. seen: the
+    picture whose chroma it is, another than `planes` for damaged ones. fields: as of `colored`."""
+    if planes.luma is not None and seen.chroma is None:
+        return colored(planes, NO_AB, plan, 1.0, fields)
+    alpha = _alpha(planes, plan)
+    if plan.made.matrix == "rgb":
+        assert planes.rgb is not None
+        red, green, blue = (fitted(plane, plan) for plane in planes.rgb)
+        return Planes(rgb=(red, green, blue), alpha=alpha)
+    luma, made = kept_luma(planes, plan), plan.made
+    same = made.subsampling == plan.codes.subsampling and made.matrix == plan.codes.matrix
+    if same and seen.chroma is not None:
+        cb, cr = (fitted(plane, plan) for plane in seen.chroma)
+        return Planes(luma=luma, chroma=(cb, cr), alpha=alpha)
+    cb, cr = own_chroma(seen, plan.codes, made, plan.film.video.size)
+    return Planes(luma=luma, chroma=(cb, cr), alpha=alpha)
+
+
+NO_AB = np.zeros((1, 1, 2), np.float32)
+"""Chroma of a grey picture."""
+
+
+def own_chroma(
+    planes: Planes, codes: Encoding, made: Encoding, size: tuple[int, int]
+) -> tuple[Codes, Codes]:
+    """Cb and Cr of a picture of `size` in another form, by what B' and R' are above Y'
+    (ITU-T H.273, equations 38 to 40), averaged over the samples that share them."""
+    small = made.chroma_size(size)
+    span = codes.white - codes.black
+    if planes.rgb is not None:
+        weights = made.weights
+        parts = [resize_area(np.asarray(plane, np.float32), small) / span for plane in planes.rgb]
+        luma = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+        above = [parts[2] - luma, parts[0] - luma]
+    else:
+        assert planes.chroma is not None
+        kr, _, kb = codes.weights
+        above = [
+            2 * (1 - k) * (_resized(plane, small) - codes.neutral) / codes.chroma_span
+            for plane, k in zip(planes.chroma, (kb, kr), strict=True)
+        ]
+    red, _, blue = made.weights
+    cb, cr = (
+        np.clip(np.rint(part / (2 * (1 - k)) * made.chroma_span + made.neutral), 0, made.maximum)
+        for part, k in zip(above, (blue, red), strict=True)
+    )
+    return cb.astype(made.dtype), cr.astype(made.dtype)
+
+
+def _resized(plane: Codes, size: tuple[int, int]) -> Float:
+    """A plane (H, W) averaged to fewer samples or enlarged to more."""
+    less = resize_area(
+        np.asarray(plane, np.float32), (min(plane.shape[0], size[0]), min(plane.shape[1], size[1]))
+    )
+    return np.asarray(cv2.resize(less, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _alpha(planes: Planes, plan: FilmPlan) -> Codes | None:
+    """What transparency the result has: the source's, all of it without one, None for no plane."""
+    if not plan.fit.pixels.alpha:
+        return None
+    if planes.alpha is not None:
+        return fitted(planes.alpha, plan)
+    return np.full(plan.film.video.size, plan.made.maximum, plan.made.dtype)
 
 
 def kept_luma(planes: Planes, plan: FilmPlan) -> Codes:

@@ -2,12 +2,14 @@
 
 A film's folder (`.colorbatch/films/NAME` below the output) holds its segments and `journal.jsonl`,
 to which lines are only added: `film` (source, settings, model), `shot` for the begin of each shot
-and segment and `shots` when all of them are known, `segment` for each that is on the disk under its
-name, in any order, `read` when all are, `joined` with the hash of the whole film, `finished` with
-that of its source as well, when it is about to bear the target's name. `outcome`,
-when a run's work on it has ended, well or not, is for who looks back, and plays no part in what is
-left to do. A kill at any instant leaves a prefix of that, and a torn last line is ignored. Knows no
-pixels.
+and segment, `shown` for what is known of a shot at its end, and `shots` when all of them are known,
+`looks` for what is done with them, `segment` for each that is on the disk under its name, in any
+order, `read` when all are, `joined` with the hash of the whole film, `finished` with that of its
+source as well, when it is about to bear the target's name. `sheet` is a list of its shots that is
+written beside it; `again` when some shots of a finished film are to be made otherwise, and the rest
+is taken back (`film_again`). `outcome`, when a run's work on it has ended, well or not, is for who
+looks back, and plays no part in what is left to do. A kill at any instant leaves a prefix of that,
+and a torn last line is ignored. Knows no pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from colorbatch.clips.shot_list import Mark
+from colorbatch.clips.shot_kinds import ShotKind
+from colorbatch.clips.shot_list import Mark, Shown
 from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
@@ -33,9 +36,10 @@ from colorbatch.job import Job, Outcome
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import line_of, outcome_line, source_stamp
 
-VERSION = 2
-"""The first version found the borders of segments while it went; what it has begun cannot be gone
-on with, what it has finished is as good as ever."""
+VERSION = 3
+"""The first version found the borders of segments while it went, the second one did not know what
+kind each shot is; what they have begun cannot be gone on with, what they have finished is as good
+as ever."""
 JOURNAL, LOCK = "journal.jsonl", "film"
 SAMPLE = 4 << 20
 """Bytes at the begin, middle and end of a source by which it is known again."""
@@ -74,7 +78,7 @@ class Part:
     frames; lost: undecodable pictures before the first one; cut_off: why the source ends in it, ""
     if it does not; told: what frames' notes say -> the ticks of these frames; seen: what frames
     carry (`Frame.beside`, and `Frame.fields`) -> how many of them; handed_on: SHA-256 of the file
-    with what the next segment of the same shot goes on from, "" without."""
+    with what the next segment of the same shot goes on from, "" without; recipe: `Span.recipe`."""
 
     number: int
     segment: Segment
@@ -86,6 +90,7 @@ class Part:
     told: Mapping[str, Sequence[int]] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
     handed_on: str = ""
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,8 @@ class Joined:
 
 @dataclass(frozen=True)
 class Finish:
-    """What has, or is about to have, the target's name. notes: on how it was joined."""
+    """What has, or is about to have, the target's name. notes: on how it was joined; looks: what
+    was done with its shots (`shot_looks.digest_of_looks`), "" of earlier versions."""
 
     size: int
     sha256: str
@@ -125,16 +131,28 @@ class Finish:
     frames: int
     corrupt: int
     notes: tuple[str, ...] = ()
+    looks: str = ""
+
+
+@dataclass(frozen=True)
+class Former:
+    """A finished film of which some shots are made again, and its segments, from first to last."""
+
+    finish: Finish
+    parts: tuple[Part, ...]
 
 
 @dataclass
 class Account:
     """What a journal tells. version: of who began it; replaces: whether there was a file of the
     target's name when the film was begun; dense: whether all its pictures have to be decoded for
-    the list of shots; marks: that list, as far as it is known; passed: how it ended, None before it
-    is complete; parts: segments by their number; ending: notes on how reading the source ended,
-    None before all segments are there; made_by: with what the run made it that finished it
-    (`Outcome.made_by`)."""
+    the list of shots; marks: that list, as far as it is known; shown: what is known of shots, by
+    the place of their first mark; passed: how it ended, None before it is complete; looks: what is
+    done with the shots (`shot_looks.digest_of_looks`), "" before that is known; parts: segments by
+    their number; ending: notes on how reading the source ended, None before all segments are there;
+    made_by: with what the run made it that finished it (`Outcome.made_by`); former: what is made
+    again in part, None where all is made; sheets: SHA-256 of the lists of shots that were written
+    beside it."""
 
     head: Head | None = None
     version: int = VERSION
@@ -142,12 +160,21 @@ class Account:
     replaces: bool = False
     dense: bool = False
     marks: tuple[Mark, ...] = ()
+    shown: dict[int, Shown] = field(default_factory=dict)
     passed: Passed | None = None
+    looks: str = ""
     parts: dict[int, Part] = field(default_factory=dict)
     ending: tuple[str, ...] | None = None
     joined: Joined | None = None
     finish: Finish | None = None
     made_by: Mapping[str, object] = field(default_factory=dict)
+    former: Former | None = None
+    sheets: frozenset[str] = frozenset()
+
+    @property
+    def shots(self) -> list[Shown]:
+        """What is known of the shots, from first to last."""
+        return [self.shown[number] for number in sorted(self.shown)]
 
     @property
     def in_order(self) -> list[Part]:
@@ -209,19 +236,29 @@ def _begun(before: Account, values: dict[str, Any], folder: Path) -> Account:
         raise ColorbatchError(f"{folder}: of a version that this colorbatch does not know")
     owner, replaces = values.pop("owner"), values.pop("replaces")
     del values["state"]
-    return Account(Head(**values), version, (*before.owners, owner), replaces)
+    head, owners = Head(**values), (*before.owners, owner)
+    return Account(head, version, owners, replaces, sheets=before.sheets)
 
 
 def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
     """Add what one line says."""
     state = values.pop("state")
     if state == "dense":
-        account.dense, account.marks, account.passed = True, (), None
+        account.dense, account.marks, account.shown, account.passed = True, (), {}, None
     elif state == "shot":
         number = values.pop("number")
         if 0 <= number <= len(account.marks):  # of what was told twice the later word holds
             account.marks = (*account.marks[:number], Mark(**values))
+            account.shown = {at: one for at, one in account.shown.items() if at < number}
             account.passed = None
+    elif state == "shown":
+        account.shown[values.pop("number")] = _shown_of(values)
+    elif state == "looks":
+        account.looks = values["digest"]
+    elif state == "again":
+        _open_again(account)
+    elif state == "sheet":
+        account.sheets |= {values["sha256"]}
     elif state == "shots" and values.pop("count") == len(account.marks):
         account.passed = Passed(**values)
     elif state == "segment":
@@ -238,6 +275,21 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         account.finish = Finish(**values | {"notes": tuple(values.get("notes", ()))})
 
 
+def _open_again(account: Account) -> None:
+    """A finished film is about to be made again in part."""
+    if account.finish is not None:
+        account.former = Former(account.finish, tuple(account.in_order))
+    account.parts, account.replaces = {}, True
+    account.finish = account.joined = account.ending = None
+
+
+def _shown_of(values: dict[str, Any]) -> Shown:
+    """What a line tells of a shot."""
+    kind = ShotKind(values["kind"], values["plain"])
+    frame, count, begin = (int(values[name]) for name in ("frame", "count", "begin"))
+    return Shown(kind, frame, count, begin, str(values["steps"]))
+
+
 def _part_of(values: dict[str, Any], folder: Path) -> Part:
     """The segment that a line tells of."""
     name = values.pop("name")
@@ -252,7 +304,7 @@ def _part_of(values: dict[str, Any], folder: Path) -> Part:
     return Part(int(Path(name).stem), segment, values["size"], values.get("sha256", ""), **kept)
 
 
-_PART = ("corrupt", "lost", "cut_off", "told", "seen", "handed_on")
+_PART = ("corrupt", "lost", "cut_off", "told", "seen", "handed_on", "recipe")
 _SEGMENT = ("frames", "first", "last", "last_duration", "reorder", "header")
 
 
@@ -320,17 +372,46 @@ class FilmBook:
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             atomic.sync_folder(folder)
         owners = (*self.account.owners, self.owner)
-        self.account = Account(head, VERSION, owners, replaces)
+        sheets = self.account.sheets
+        self.account = Account(head, VERSION, owners, replaces, sheets=sheets)
+
+    def again(self) -> None:
+        """Record that of the finished film some shots are made again; it stays until then."""
+        self.clear()
+        self._append(line_of({"state": "again"}))
+        _open_again(self.account)
+
+    def sheet(self, sha256: str) -> None:
+        """Record a list of shots that is about to be written beside the film."""
+        if sha256 not in self.account.sheets:
+            self._append(line_of({"state": "sheet", "sha256": sha256}))
+            self.account.sheets |= {sha256}
 
     def dense(self) -> None:
         """Record that the list of shots needs all pictures, and is begun anew."""
         self._append(line_of({"state": "dense"}))
-        self.account.dense, self.account.marks, self.account.passed = True, (), None
+        account = self.account
+        account.dense, account.marks, account.shown, account.passed = True, (), {}, None
 
     def mark(self, number: int, mark: Mark) -> None:
         """Record the begin of a shot or segment."""
         self._append(line_of({"state": "shot", "number": number, **dataclasses.asdict(mark)}))
         self.account.marks = (*self.account.marks[:number], mark)
+        known = self.account.shown.items()
+        self.account.shown = {at: one for at, one in known if at < number}
+
+    def show(self, number: int, shown: Shown) -> None:
+        """Record what is known of a shot. number: the place of its first mark."""
+        kind = dataclasses.asdict(shown.kind)
+        more = {name: getattr(shown, name) for name in ("frame", "count", "begin", "steps")}
+        self._append(line_of({"state": "shown", "number": number, **kind, **more}))
+        self.account.shown[number] = shown
+
+    def look(self, digest: str) -> None:
+        """Record what is done with the shots, if it is not what was recorded last."""
+        if digest != self.account.looks:
+            self._append(line_of({"state": "looks", "digest": digest}))
+            self.account.looks = digest
 
     def marked(self, passed: Passed) -> None:
         """Record that the list of shots is complete."""

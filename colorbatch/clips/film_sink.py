@@ -49,6 +49,7 @@ def join(
         frames=joined.frames,
         corrupt=sum(part.corrupt for part in account.in_order),
         notes=joined.notes,
+        looks=account.looks,
     )
 
 

@@ -53,7 +53,7 @@ class FramesClip(FrameJob):
             mixed = tuple(one._left()) if len(one.left) > 1 else ()
             return one, replace(ended, outdated=one.outdated > 0, notes=mixed)
         one = replace(one, kind=numbered_plan.kind_of_frames(one.plan, request.settings))
-        if request.settings.fate(one.kind, one.plan.named) == "skip":
+        if request.settings.fate(one.kind, one.plan.named) != "colorize":
             return one, replace(one._skipped(left_alone(one.kind)), kind=one.kind)
         return one, None
 

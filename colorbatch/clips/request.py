@@ -15,9 +15,10 @@ class ClipRequest(Request):
     settings: what decides the results. container: of results in a folder, by which numbered frames
     become a film; None for the source's. allow_gaps: whether numbered frames may be missing. audio:
     the sound of a film made of numbered frames. preview: write so many stills of each clip instead,
-    before and after. prove_luma: compare every luma plane of source and result. encoder_asked: an
-    option of encoders that was asked for by name (`--codec`), which frames that stay frames have no
-    use for; "" for none.
+    before and after. shots: an edited list of the shots of the one film that there is; references:
+    a folder of stills of it that were corrected, with numbers of frames in their names. prove_luma:
+    compare every luma plane of source and result. encoder_asked: an option of encoders that was
+    asked for by name (`--codec`), which frames that stay frames have no use for; "" for none.
     """
 
     batch_size: int = 8
@@ -28,5 +29,7 @@ class ClipRequest(Request):
     allow_gaps: bool = False
     audio: Path | None = None
     preview: int | None = None
+    shots: Path | None = None
+    references: Path | None = None
     prove_luma: bool = False
     encoder_asked: str = ""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_journal
+from colorbatch.clips import film_journal, shot_edits, shot_looks
 from colorbatch.clips.film_journal import Account, Head
 from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.shot_looks import Take
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.fs import atomic
 from colorbatch.job import FilmSettings, Job
 from colorbatch.journal.records import (
@@ -32,11 +34,12 @@ OTHER_LIBRARY = "begun with another encoder library"
 
 @dataclass(frozen=True)
 class FilmJob:
-    """One film to make, and what it becomes."""
+    """One film to make, and what it becomes. sheet: what somebody says of its shots."""
 
     job: Job
     plan: FilmPlan
     kind: str = ""
+    sheet: Sheet | None = None
 
 
 def joined(folder: Path, plan: FilmPlan) -> Path:
@@ -68,12 +71,47 @@ def verdict(
         return reason, bool(reason), account
     if account.finish is None:
         return "", False, account
+    is_asked = False
 
     def changed() -> str:
-        assert account.head is not None
-        return _changed(account.head, head_of(one, settings, model()))
+        nonlocal is_asked
+        assert account.head is not None and account.finish is not None
+        if reason := _changed(account.head, head_of(one, settings, model())):
+            return reason
+        if is_as_asked(one, settings, account, account.finish.looks):
+            return ""
+        is_asked = one.sheet is not None and can_be_parted(account)
+        return OTHER_SETTINGS
 
-    return *judged(size, account.finish.size, changed), account
+    reason, outdated = judged(size, account.finish.size, changed)
+    return ("", False, account) if is_asked else (reason, outdated, account)
+
+
+def can_be_parted(account: Account) -> bool:
+    """Whether some shots of a finished film can be made again without the others."""
+    return bool(account.passed and account.shown and account.finish and account.finish.looks)
+
+
+def takes_of(one: FilmJob, settings: FilmSettings, account: Account) -> list[Take]:
+    """What is done with the shots of a film whose list is complete. Raises UsageError for a list of
+    somebody's that does not fit it."""
+    takes = shot_looks.takes_of(account.marks, account.shown, settings, named=one.job.named)
+    if one.sheet is None:
+        return takes
+    video = one.plan.film.video
+    return shot_edits.edited(
+        *(takes, account.shots, one.sheet, account.marks),
+        lambda pts: (pts - video.start) * video.time_base,
+    )
+
+
+def is_as_asked(one: FilmJob, settings: FilmSettings, account: Account, looks: str) -> bool:
+    """Whether what was done with the shots of a film is what is to be done with them; of films of
+    earlier versions it is, unless somebody says otherwise."""
+    if not looks or not (account.passed and account.shown):
+        return one.sheet is None
+    digest = shot_looks.digest_of_looks(takes_of(one, settings, account))
+    return shot_looks.serves(looks, digest)
 
 
 def _is_under_way(one: FilmJob, account: Account) -> bool:
@@ -92,6 +130,9 @@ def _begun_otherwise(
     now = head_of(one, settings, model())
     if reason := _changed(account.head, now):
         return BEGUN[reason]
+    is_asked = one.sheet is not None or not account.looks
+    if not (is_asked or is_as_asked(one, settings, account, account.looks)):
+        return BEGUN[OTHER_SETTINGS]
     return OTHER_LIBRARY if account.head.library != now.library else ""
 
 

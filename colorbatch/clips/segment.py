@@ -20,13 +20,15 @@ from types import TracebackType
 import numpy as np
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_frames, film_plan
+from colorbatch.clips import film_frames, film_plan, steering
 from colorbatch.clips.film_frames import Batch
 from colorbatch.clips.film_journal import Part
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.render import Model, Way, render
 from colorbatch.clips.shot_list import Span
+from colorbatch.clips.stabiliser import Stabiliser
+from colorbatch.clips.steering import Steered
 from colorbatch.color import Float
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import Frame, Planes, SegmentWriter
@@ -77,29 +79,39 @@ def work(
     SourceError, TargetError, StoppedError; there is no file then."""
     plan, span = job.plan, job.span
     in_order = None if step is None else InOrder(step())
-    if in_order is not None and span.continues:
+    continues, goes_on = (step is not None and each for each in (span.continues, span.goes_on))
+    if steered := steering.of_segment(plan, span, model, stop):
+        in_order = in_order or InOrder(Stabiliser(0.0))
+        in_order.steered = steered
+    if in_order is not None and continues:
         in_order.step.restore(read_state(job.folder, span.number - 1))
-    lent = in_order.step.ahead if in_order is not None and span.goes_on else 0
+    lent = in_order.step.ahead if in_order is not None and goes_on else 0
     with contextlib.ExitStack() as stack:
         own = source or stack.enter_context(Open())
         sink = _Sink(job, progress)
         stack.push(sink.abandon)
         frames = own.frames(job, lent, stop)
         items = film_frames.batches(
-            frames, film_frames.frames_at_once(plan, model.batch_size), span.cuts, span.end
+            frames,
+            film_frames.frames_at_once(plan, model.batch_size),
+            span.cuts,
+            span.end,
+            lambda pts: span.look_at(pts).action != "color",
         )
-        way = Way(items, _viewing(plan, model.size), _finishing(plan, settings), sink.add)
+        way = Way(items, _viewing(plan, model.size), _finishing(job, settings), sink.add)
         render(way, model, job.limits, stop, in_order)
         if stop():
             raise StoppedError
         handed_on = ""
-        if in_order is not None and span.goes_on:
+        if in_order is not None and goes_on:
             handed_on = write_state(job, in_order.step.state())
-        return replace(sink.close(own), handed_on=handed_on)
+        return replace(sink.close(own), handed_on=handed_on, recipe=span.recipe)
 
 
 def _viewing(plan: FilmPlan, size: tuple[int, int]) -> Callable[[Batch], Loaded[None]]:
     def view(batch: Batch) -> Loaded[None]:
+        if batch.passes:
+            return Loaded(None, None)
         views = [film_frames.lightness(planes, plan, size) for planes in batch.seen]
         return Loaded(None, np.stack(views))
 
@@ -115,17 +127,25 @@ class Colored:
 
 
 def _finishing(
-    plan: FilmPlan, settings: FilmSettings
+    job: SegmentJob, settings: FilmSettings
 ) -> Callable[[Batch, None, Float | None], Colored]:
+    plan, span = job.plan, job.span
+
+    def made(frame: Frame, seen: Planes, ab: Float | None) -> Planes:
+        look = span.look_at(frame.pts)
+        if look.action == "keep":
+            return film_frames.kept(frame.planes, seen, plan, frame.fields)
+        if ab is None:
+            return film_frames.colored(frame.planes, film_frames.NO_AB, plan, 1.0, frame.fields)
+        saturation = settings.saturation * look.saturation
+        return film_frames.colored(frame.planes, ab, plan, saturation, frame.fields)
+
     def finish(batch: Batch, held: None, ab: Float | None) -> Colored:
-        assert ab is not None
         if batch.beyond:
             return Colored(batch, ())
-        planes = tuple(
-            film_frames.colored(frame.planes, one, plan, settings.saturation, frame.fields)
-            for frame, one in zip(batch.frames, ab, strict=True)
-        )
-        return Colored(batch, planes)
+        assert (ab is None) == batch.passes
+        each = [None] * len(batch.frames) if ab is None else list(ab)
+        return Colored(batch, tuple(map(made, batch.frames, batch.seen, each)))
 
     return finish
 
@@ -135,9 +155,11 @@ def _finishing(
 
 @dataclass(eq=False)
 class InOrder:
-    """An ordered step, as the conductor takes batches through it. See `ordered_step`."""
+    """An ordered step, as the conductor takes batches through it. See `ordered_step`. steered: what
+    gives frames the color of a still, before the step, by the tick that their shot begins at."""
 
     step: OrderedStep
+    steered: Steered = field(default_factory=dict)
     _sizes: deque[int] = field(default_factory=deque)
     _ready: list[Float] = field(default_factory=list)
     _marked: bool = False
@@ -147,8 +169,19 @@ class InOrder:
             self.step.mark()
             self._marked = True
         self._sizes.append(len(ab))
-        for light, one, begins in zip(lightness, ab, item.begins, strict=True):
-            self._ready += self.step.add(light, one, begins)
+        given = zip(item.frames, lightness, ab, item.begins, strict=True)
+        for frame, light, one, begins in given:
+            steer = steering.at(self.steered, frame.pts)
+            own = one if steer is None else steer(light, one)
+            self._ready += self.step.add(light, own, begins)
+        return self._whole()
+
+    def past(self, item: Batch) -> list[Float]:
+        """A shot without the network's color: what was before it is complete."""
+        if item.beyond and not self._marked:
+            self.step.mark()
+            self._marked = True
+        self._ready += self.step.end()
         return self._whole()
 
     def end(self) -> list[Float]:

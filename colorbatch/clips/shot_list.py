@@ -8,18 +8,25 @@ order; `segments_of` makes of them what is to do. A segment ends at the first cu
 Of a clip whose pictures stand alone every `STRIDE`th is decoded; where two that follow each other
 so are unlike, those between and beside them are decoded as well, and `shots` decides as if it had
 seen all. What is found behind a cut does not depend on what was before it, so that a pass that was
-ended anywhere goes on from the last cut that it has told of.
+ended anywhere goes on from the last cut that it has told of. Behind each shot it tells what kind
+that is and when its frames are shown (`Shown`).
 """
 
 from __future__ import annotations
 
+import base64
 import itertools
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from colorbatch.clips import shots
+from colorbatch.clips.shot_kinds import SAMPLES, ShotKind, kind_of_shot
+from colorbatch.clips.shot_looks import Look, Take, digest_of_looks, take_at
 from colorbatch.color import Codes
 from colorbatch.ffmpeg import Glance, Planes
 
@@ -42,10 +49,50 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What is known of a shot behind its end. kind; frame: the number of its first frame, the
+    clip's first is 0; count: of its frames; begin: the tick of the first; steps: see `packed`."""
+
+    kind: ShotKind
+    frame: int
+    count: int
+    begin: int
+    steps: str
+
+    @property
+    def last(self) -> int:
+        """The number of its last frame."""
+        return self.frame + self.count - 1
+
+    def ticks(self) -> list[int]:
+        """Of its frames. Raises ValueError where they are not as they were left."""
+        data = zlib.decompress(base64.b64decode(self.steps, validate=True))
+        steps = np.frombuffer(data, "<i8")
+        if len(steps) != self.count - 1:
+            raise ValueError("not as many ticks as frames")
+        return [int(tick) for tick in self.begin + np.concatenate([[0], np.cumsum(steps)])]
+
+
+def packed(ticks: Sequence[int]) -> str:
+    """From each tick to the next, little-endian int64, compressed (zlib) and as text (base64)."""
+    steps = np.diff(np.asarray(ticks, np.int64)).astype("<i8")
+    return base64.b64encode(zlib.compress(steps.tobytes())).decode("ascii")
+
+
+Judge = Callable[[Planes], ShotKind | None]
+"""What says of a picture what it shows, None for nothing."""
+
+
+def _no_kind(planes: Planes) -> ShotKind | None:
+    return None
+
+
+@dataclass(frozen=True)
 class Span:
     """A segment: its frames from one tick to another; the first has all that come before, and end
     is None for the end of all. digest: of the frame at begin; cuts: ticks at which shots begin in
-    it; shot_end: the tick of the next cut from its end on, None where there is none."""
+    it; shot_end: the tick of the next cut from its end on, None where there is none; takes: the
+    shots that it has a part of, the one that it begins within included."""
 
     number: int
     begin: int
@@ -53,6 +100,18 @@ class Span:
     digest: str
     cuts: tuple[int, ...]
     shot_end: int | None
+    takes: tuple[Take, ...] = (Take(0),)
+
+    def look_at(self, pts: int) -> Look:
+        """What is done with a frame of it."""
+        return take_at(self.takes, pts).look
+
+    @property
+    def recipe(self) -> str:
+        """A digest of what is done in it: its shots, from where they begin, and where the last one
+        ends, if that is behind it."""
+        shot_end = self.shot_end if self.goes_on else self.end
+        return digest_of_looks(self.takes, self.begin, self.end, shot_end)
 
     @property
     def continues(self) -> bool:
@@ -65,17 +124,31 @@ class Span:
         return self.end is not None and self.end != self.shot_end
 
 
-def segments_of(marks: Sequence[Mark], end: int | None = None) -> tuple[Span, ...]:
+def segments_of(
+    marks: Sequence[Mark], end: int | None = None, takes: Sequence[Take] = ()
+) -> tuple[Span, ...]:
     """The segments that all of a clip's marks make, in order. end: the tick behind the last frame,
-    None for that of the clip."""
+    None for that of the clip; takes: what is done with its shots, in order; without, they are
+    colored."""
+    takes = takes or [Take(mark.pts) for mark in marks if mark.cut]
     borders = [at for at, mark in enumerate(marks) if mark.border]
     found = []
     for number, (at, behind) in enumerate(itertools.pairwise((*borders, len(marks)))):
         until = marks[behind].pts if behind < len(marks) else end
-        cuts = tuple(mark.pts for mark in marks[at:behind] if mark.cut)
-        shot_end = next((mark.pts for mark in marks[behind:] if mark.cut), end)
-        found.append(Span(number, marks[at].pts, until, marks[at].digest, cuts, shot_end))
+        begin = marks[at].pts
+        cuts = tuple(t.begin for t in takes if t.begin >= begin and _is_before(t.begin, until))
+        shot_end = next((t.begin for t in takes if not _is_before(t.begin, until)), end)
+        own = tuple(
+            take
+            for take, after in itertools.zip_longest(takes, takes[1:])
+            if (after is None or after.begin > begin) and _is_before(take.begin, until)
+        )
+        found.append(Span(number, begin, until, marks[at].digest, cuts, shot_end, own))
     return tuple(found)
+
+
+def _is_before(pts: int, end: int | None) -> bool:
+    return end is None or pts < end
 
 
 def going_on(marks: Sequence[Mark]) -> tuple[Mark, ...]:
@@ -93,21 +166,28 @@ def marks(
     sparse: bool,
     begun: Sequence[Mark] = (),
     seen: Callable[[int], None] = lambda frames: None,
+    first: int = 0,
+    judge: Judge = _no_kind,
+    shown: Callable[[Shown], None] = lambda one: None,
 ) -> Iterator[Mark]:
     """Where shots and segments begin, in order.
 
     glances: from the last of `begun` on, which is a cut and is told once more; view: of a picture,
     as `shots.SEEN`; time_base: seconds of a tick; sparse: whether few of them are to be decoded;
-    seen: told how many frames are behind it more.
+    seen: told how many frames are behind it more; first: the number of the first of them; judge:
+    asked for a few of each shot's pictures; shown: told of each shot behind its last mark.
     """
     walk = _Walk(glances, view, STRIDE if sparse else 1)
     begin = next((mark.pts for mark in reversed(begun[:-1]) if mark.border), None)
     damaged: int | None = None
+    all_damaged: list[int] = []
     while True:
-        told, any_left = False, False
+        told, sample = False, _Sample(judge)
+        ticks: list[int] = []
         for look in walk.shot():
-            any_left = True
+            ticks.append(look.pts)
             seen(1)
+            sample.add(look)
             if not look.good:
                 damaged = look.pts if damaged is None else damaged
                 continue
@@ -117,10 +197,41 @@ def marks(
                 begin = look.pts if border else begin
                 yield Mark(look.pts, look.digest(), not told, border)
             told = True
-        if not any_left:
+        if not ticks:
             break
+        if not told:
+            all_damaged = ticks
+        if told:
+            shown(Shown(sample.kind(), first, len(ticks), ticks[0], packed(ticks)))
+        first += len(ticks)
     if begin is None and damaged is not None:
         yield Mark(damaged, "", True, True)
+        kind, count = ShotKind(plain=True), len(all_damaged)
+        shown(Shown(kind, 0, count, damaged, packed(all_damaged)))
+
+
+class _Sample:
+    """The pictures of a shot that are judged, `SAMPLES` of it; of one that has none of these, the
+    last."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge, self._count, self._found = judge, 0, list[ShotKind | None]()
+        self._last: _Look | None = None
+
+    def add(self, look: _Look) -> None:
+        """Take the next frame; it is decoded only if somebody else wants it."""
+        wanted = len(self._found)
+        if look.good:
+            self._last = None if self._found else look
+            if wanted < len(SAMPLES) and self._count >= SAMPLES[wanted]:
+                self._found.append(look.judged(self._judge))
+                self._last = None
+        self._count += 1
+
+    def kind(self) -> ShotKind:
+        if self._last is not None and not self._found:
+            self._found.append(self._last.judged(self._judge))
+        return kind_of_shot(self._found)
 
 
 class _Look:
@@ -145,6 +256,10 @@ class _Look:
     def good(self) -> bool:
         """Whether it was decoded, and is not damaged."""
         return self.decoded and self._view is not None
+
+    def judged(self, judge: Judge) -> ShotKind | None:
+        planes = self._glance.picture()
+        return None if planes is None else judge(planes)
 
     def digest(self) -> str:
         planes = self._glance.picture() if self.view is not None else None

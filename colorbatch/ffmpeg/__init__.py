@@ -28,6 +28,7 @@ from colorbatch.ffmpeg.output import Nowhere
 from colorbatch.ffmpeg.pixel_formats import PixelFormat, Planes, pixel_format, widened
 from colorbatch.ffmpeg.plan import EncoderSettings, Fit, Plan, not_kept, plan, result_format
 from colorbatch.ffmpeg.probe import probe, sound_of
+from colorbatch.ffmpeg.taken_back import take_back
 
 LIBRARY = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
 """What encodes; a film is gone on with by the same only."""
@@ -77,6 +78,7 @@ __all__ = [
     "refused",
     "result_format",
     "sound_of",
+    "take_back",
     "tick",
     "widened",
 ]

@@ -70,6 +70,10 @@ class Ordered(Protocol[Item_contra]):
     def add(self, item: Item_contra, lightness: Float, ab: Float) -> list[Float]:
         """Take the next item; the chroma of those that are ready now, oldest first."""
 
+    def past(self, item: Item_contra) -> list[Float]:
+        """The next item passes the network by, and has no chroma; that of those that are ready
+        now: all before it."""
+
     def end(self) -> list[Float]:
         """There are no more: the chroma of those that still wait."""
 
@@ -246,7 +250,10 @@ def _in_order(
 ) -> None:
     """Add an item to those that wait, and tell the step between of it."""
     ordering.append(seen)
-    if ordered is None or seen.ab is None:
+    if ordered is None or seen.failure is not None:
+        return
+    if seen.ab is None:
+        _released(ordered.past(seen.item), ordering)
         return
     assert seen.loaded is not None and seen.loaded.lightness is not None
     seen.ready = False

@@ -13,9 +13,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from colorbatch.errors import ExitCode
-from colorbatch.job import Outcome
+from colorbatch.job import FilmOutcome, Outcome
 
 GOES_ON = "the same command goes on from there"
+TONES = ("toned", "tinted")
+SHOT_KINDS = ("grey", *TONES, "color", "title")
+UNCOLORED = {"keep": "kept", "grey": "neutral"}
+"""What was done with a shot that was not colored -> in words."""
 
 
 @dataclass
@@ -28,6 +32,8 @@ class Report:
     fates: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many of a kind ended in a status."""
     reasons: Counter[str] = field(default_factory=Counter)
+    shots: dict[str, Counter[str]] = field(default_factory=dict)
+    """Kind of the shots of films -> what was done -> with how many."""
     pages: int = 0
     """How many pictures the colored and kept files hold."""
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -58,6 +64,8 @@ class Report:
             self.fates[outcome.kind, outcome.status] += 1
         if outcome.status in ("colored", "kept"):
             self.pages += outcome.pages
+        for kind, done in outcome.shots.items() if isinstance(outcome, FilmOutcome) else ():
+            self.shots.setdefault(kind, Counter()).update(done)
         self.noted += bool(outcome.notes)
         self.outdated += outcome.outdated
         if outcome.status == "skipped":
@@ -101,6 +109,8 @@ class Report:
         text = ", ".join(parts)
         if self.kinds:
             text += f"; {self.kinds_line()}"
+        if self.shots:
+            text += f"; {self.shots_line()}"
         if self.pages_line():
             text += f"; {self.pages_line()}"
         if self.noted:
@@ -124,6 +134,27 @@ class Report:
             remark = f" ({', '.join(left)}; --on-{kind} colorize)" if left else ""
             parts.append(f"{count:,} {kind}{remark}")
         return ", ".join(parts)
+
+    def shots_line(self) -> str:
+        """How many shots there are of each kind, what was done with those that were not colored,
+        and the option that does otherwise."""
+        parts = []
+        for kind in SHOT_KINDS:
+            if not (count := self.shots.get(kind, Counter()).total()):
+                continue
+            remarks = [
+                word if some == count else f"{some:,} {word}"
+                for action, word in UNCOLORED.items()
+                if (some := self.shots[kind][action])
+            ]
+            option = "color" if kind == "color" else "toned" if kind in TONES else ""
+            if option and self.shots[kind]["keep"]:
+                remarks.append(f"--on-{option} colorize")
+            elif kind in TONES and self.shots[kind]["color"]:
+                remarks.append("--on-toned keep leaves them")
+            remark = f" ({'; '.join(remarks)})" if remarks else ""
+            parts.append(f"{count:,} {kind}{remark}")
+        return f"shots: {', '.join(parts)}"
 
     def pages_line(self) -> str:
         """How many pages there are in how many files; nothing where each file has one."""
@@ -151,6 +182,7 @@ class Report:
                     "skipped_because": dict(self.reasons),
                     "outdated": self.outdated,
                     "kinds": dict(self.kinds),
+                    "shots": {kind: dict(done) for kind, done in self.shots.items()} or None,
                     "pages": self.pages,
                     "noted": self.noted,
                     "passed_over": dict(self.passed_over),

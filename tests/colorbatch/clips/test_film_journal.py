@@ -175,7 +175,7 @@ def test_one_run_at_a_time_and_no_later_version(folder: Path, tmp_path: Path) ->
         with pytest.raises(LockedError, match=r"r\.mkv: another run is at work on it: process"):
             FilmBook(folder, tmp_path / "r.mkv").__enter__()
     path = folder / film_journal.JOURNAL
-    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 3'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 3', b'"version": 4'))
     with pytest.raises(ColorbatchError, match="does not know"):
         film_journal.read(folder)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorbatch.errors import ExitCode
-from colorbatch.job import Outcome
+from colorbatch.job import FilmOutcome, Outcome
 from colorbatch.run.report import Report
 
 
@@ -77,6 +77,24 @@ def test_kinds_are_counted_with_what_became_of_them():
     assert report.kinds_line() == line
     report.fates["toned", "kept"] = 8_000
     assert "8,100 toned (8,000 kept; --on-toned colorize)" in report.kinds_line()
+
+
+def test_shots_are_counted_by_kind_with_the_option_that_does_otherwise():
+    """Of several films together; nothing where there are none."""
+    report = Report(2)
+    assert "shots" not in report.summary()
+    for shots in (
+        {"grey": {"color": 38}, "color": {"keep": 2}, "tinted": {"color": 3}},
+        {"grey": {"color": 2}, "title": {"grey": 4, "keep": 1}, "toned": {"keep": 1}},
+    ):
+        report.add(FilmOutcome(Path("a"), Path("b"), "colored", shots=shots))
+    line = (
+        "shots: 40 grey, 1 toned (kept; --on-toned colorize), "
+        "3 tinted (--on-toned keep leaves them), 2 color (kept; --on-color colorize), "
+        "5 title (1 kept; 4 neutral)"
+    )
+    assert report.shots_line() == line and line in report.summary()
+    assert json.loads(report.to_json())["summary"]["shots"]["title"] == {"grey": 4, "keep": 1}
 
 
 def test_the_summary_as_json_adds_up():

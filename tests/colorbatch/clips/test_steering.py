@@ -1,0 +1,131 @@
+"""Films with corrected stills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from colorbatch import ffmpeg
+from colorbatch.clips import film_clip, film_journal, film_plan, resume, sampling, shot_sheet
+from colorbatch.clips.clip import Maker
+from colorbatch.clips.resume import FilmJob
+from colorbatch.clips.shot_sheet import Sheet
+from colorbatch.clips.stabiliser import step_of
+from colorbatch.color import Codes
+from colorbatch.errors import SourceError, StoppedError
+from colorbatch.ffmpeg import Planes
+from colorbatch.job import FilmSettings, Job
+from colorbatch.model.engine import Engine
+
+
+@pytest.fixture
+def maker(tiny_model: Path) -> Maker:
+    engine = Engine(tiny_model, "cpu", batch_size=4)
+    return Maker(engine, "model", FilmSettings(), step=step_of(FilmSettings()))
+
+
+@pytest.fixture
+def one(mixed_film: Path) -> FilmJob:
+    plan = film_plan.plan_film(ffmpeg.probe(mixed_film), FilmSettings())
+    return FilmJob(Job(mixed_film, mixed_film.with_name("r.mkv"), named=True), plan, "grey")
+
+
+@pytest.fixture
+def stills(one: FilmJob, tmp_path: Path) -> Path:
+    """A folder with a still of frame 30, which is in the last shot: all of it blue."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    grey = seen(planes(one.job.source)[30], one)
+    blue = np.clip(grey * np.array([0.5, 0.9, 1.3]), 0, 255).astype(np.uint8)
+    write(folder / "frame_30.png", blue)
+    return folder
+
+
+def write(path: Path, rgb: Codes) -> None:
+    path.write_bytes(cv2.imencode(".png", rgb[..., ::-1])[1].tobytes())
+
+
+def planes(path: Path) -> list[Planes]:
+    with ffmpeg.frames(ffmpeg.probe(path)) as reading:
+        return [frame.planes for frame in reading]
+
+
+def seen(picture: Planes, one: FilmJob) -> Codes:
+    return sampling.srgb(picture, one.plan.codes, one.plan.film.video.size)
+
+
+def blueness(path: Path, frames: range) -> float:
+    chroma = [picture.chroma for picture in planes(path)[frames.start : frames.stop]]
+    return float(np.mean([each[0].astype(float) - each[1] for each in chroma if each]))
+
+
+def with_stills(one: FilmJob, stills: Path, name: str = "") -> FilmJob:
+    job = replace(one.job, target=one.job.target.with_name(name or one.job.target.name))
+    return replace(one, job=job, sheet=Sheet(stills, stills=shot_sheet.read_folder(stills)))
+
+
+@pytest.mark.parametrize("stability", [1.0, 0.0])
+def test_a_shot_gets_the_color_of_its_still_in_all_its_segments(
+    one: FilmJob, maker: Maker, stills: Path, decoded: Any, stability: float
+) -> None:
+    """And no other does. Done at once, on a finished film, or after a stop: it is the same."""
+    settings = FilmSettings(stability=stability)
+    maker = replace(maker, settings=settings, step=step_of(settings))
+    film_clip.color_film(one, maker)
+    plain = decoded(one.job.target)
+    ranges = range(28, 39), range(39, 48)
+    before = [blueness(one.job.target, frames) for frames in ranges]
+    film_clip.color_film(with_stills(one, stills), maker)
+    steered = decoded(one.job.target)
+    for frames, was in zip(ranges, before, strict=True):
+        assert blueness(one.job.target, frames) > was + 20
+    assert [a.planes == b.planes for a, b in zip(plain, steered, strict=True)][:24] == [True] * 24
+    other = with_stills(one, stills, "other.mkv")
+    folder = film_journal.folder_of(other.job)
+    with pytest.raises(StoppedError):
+        stop = replace(maker, stop=lambda: len(film_journal.read(folder).parts) >= 4)
+        film_clip.color_film(other, stop)
+    film_clip.color_film(other, maker)
+    assert decoded(other.job.target) == steered
+
+
+def test_another_still_makes_its_shot_again(one: FilmJob, maker: Maker, stills: Path) -> None:
+    film_clip.color_film(with_stills(one, stills), maker)
+
+    def verdict() -> tuple[str, bool]:
+        given = with_stills(one, stills)
+        return resume.verdict(given, maker.settings, lambda: "model")[:2]
+
+    assert verdict() == ("finished", False)
+    path = stills / "frame_30.png"
+    write(path, seen(planes(one.job.source)[30], one))
+    assert verdict() == ("", False)
+    assert resume.verdict(one, maker.settings, lambda: "model")[0] == "made with other settings"
+
+
+def test_a_still_of_another_frame_fails_the_film_with_one_line(
+    one: FilmJob, maker: Maker, stills: Path
+) -> None:
+    """Nothing is lost: without it the film is made as ever."""
+    (stills / "frame_30.png").rename(stills / "frame_2.png")
+    with pytest.raises(SourceError, match=r"frame_2\.png: is not a picture of that frame"):
+        film_clip.color_film(with_stills(one, stills), maker)
+    assert film_clip.color_film(one, maker).status == "colored"
+
+
+def test_a_region_of_a_still(
+    one: FilmJob, maker: Maker, stills: Path, make_clip: Callable[..., Path]
+) -> None:
+    settings = FilmSettings(region=film_plan.Region(64, 96, 32, 0))
+    plan = film_plan.plan_film(one.plan.film, settings)
+    part = replace(with_stills(one, stills), plan=plan)
+    film_clip.color_film(part, replace(maker, settings=settings))
+    assert blueness(one.job.target, range(28, 48)) > 10
+    for picture in planes(one.job.target)[28:]:
+        assert picture.chroma and (picture.chroma[0][:, :32] == 128).all()
