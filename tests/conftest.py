@@ -8,13 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from colorbatch import color
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["COLORBATCH_CACHE"] = "none"  # tests leave nothing in the folder of who runs them
@@ -33,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_the_tool_works() -> Iterator[None]:
+    """OpenCV and BLAS without threads of their own, as while the tool works: on small matrices
+    these take ten times the processor time."""
+    with color.single_threaded():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -24,9 +24,11 @@ import tifffile
 import torch
 from PIL import Image
 
+from export.cli import main as exporter_main
 from tests.colorbatch.conftest import DpxFile
 from training.backbones import ResNet18, VGG19Features
 from training.cli import cli as trainer
+from training.cli import main as trainer_main
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +47,9 @@ WEIGHTS = "training/weights/embedded.safetensors"
 """What the default model is fine-tuned from."""
 JOINED = "python -m training evaluate runs/lite runs/bold runs/joined --data others"
 PROGRAMS = {"python": [sys.executable], "colorbatch": [sys.executable, "-m", "colorbatch"]}
+HERE = {"training": trainer_main, "export": exporter_main}
+"""What `python -m` of these calls, for a page of so many commands that PyTorch's start would be
+most of what they cost."""
 
 
 def commands(page: Path, heading: str = "") -> Iterator[list[str]]:
@@ -147,7 +152,33 @@ def run(words: list[str], place: Path) -> str:
     return result.stdout
 
 
-def test_training_page(place: Path) -> None:
+@pytest.fixture
+def run_here(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[list[str]], str]]:
+    """Run one command of a page, in this process if it is one of `python -m training` or `export`;
+    returns what it printed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.chdir(place)
+
+    def start(words: list[str]) -> str:
+        if words[1] != "-m" or words[2] not in HERE:
+            return run(words, place)
+        monkeypatch.setattr("sys.argv", words[2:])
+        capfd.readouterr()
+        try:
+            HERE[words[2]]()
+        except SystemExit as end:
+            told = capfd.readouterr()
+            assert not end.code, f"{shlex.join(words)}\n{told.out}{told.err}"
+        return capfd.readouterr().out
+
+    yield start
+    torch.set_num_threads(threads)
+
+
+def test_training_page(place: Path, run_here: Callable[[list[str]], str]) -> None:
     """docs/training.md from top to bottom; what it promises is there afterwards."""
     written = [" ".join(words) for words in commands(ROOT / "docs" / "training.md")]
     # the page shows every command of the trainer
@@ -156,7 +187,7 @@ def test_training_page(place: Path) -> None:
     assert any(WEIGHTS in text for text in written)
     if not (place / WEIGHTS).exists():
         written = [text for text in written if WEIGHTS not in text]
-    output = {text: run(tiny(shlex.split(text)), place) for text in written}
+    output = {text: run_here(tiny(shlex.split(text))) for text in written}
     page = (ROOT / "docs" / "training.md").read_text("utf-8")
     for name in ("run.json", "checkpoint.pt", "log.jsonl", "losses.png", "validation.jsonl"):
         assert name in page and (place / "runs" / "mine" / name).exists()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from colorbatch import color
 from colorbatch.color import arithmetic, luma_join
@@ -340,11 +340,17 @@ def blas_threads() -> list[int]:
 
 def test_opencv_and_blas_have_one_thread_while_ours_work_and_their_own_afterwards():
     """What is switched off for a batch is on again for whoever calls them next."""
-    before = cv2.getNumThreads(), blas_threads()
-    assert before[1], "numpy's BLAS is known"
-    with color.single_threaded():
-        assert cv2.getNumThreads() == 1 and set(blas_threads()) == {1}
-    assert (cv2.getNumThreads(), blas_threads()) == before
+    outside = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3)
+        with threadpool_limits(2, "blas"):
+            before = blas_threads()
+            assert set(before) == {2}, "numpy's BLAS is known"
+            with color.single_threaded():
+                assert cv2.getNumThreads() == 1 and set(blas_threads()) == {1}
+            assert (cv2.getNumThreads(), blas_threads()) == (3, before)
+    finally:
+        cv2.setNumThreads(outside)
 
 
 def test_saturation_scales_the_color_and_zero_is_grey(grey_photograph):
