@@ -266,6 +266,7 @@ def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
     if path is None:
         return ()
     book.sheet(sha256)
+    atomic.make_folder(path.parent)
     atomic.write_bytes(path, data)
     edited = f"{beside.name} was edited and stays; the list of shots is in {path.name}"
     return (edited,) if path != beside else ()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import torch
 
 from colorbatch.errors import ModelError, UsageError
 from colorbatch.model.engine import Engine
+from export.cli import cli
 from training import checkpoint, spaces
 from training.config import TrainConfig
 from training.data import open_caches, step_photographs
@@ -25,8 +23,6 @@ from training.generators import generator_for
 from training.step import train_step
 from training.train import train
 from training.views import Photographs, make_batch
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +36,7 @@ def exported(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     files = {}
     for name, source in (("whole", finished_run), ("half", folder / "half.pt")):
         files[name] = folder / f"{name}.onnx"
-        words = [sys.executable, "-m", "export", source, "-o", files[name]]
-        subprocess.run(
-            words,
-            cwd=REPOSITORY,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            check=True,
-            capture_output=True,
-        )
+        cli.main([str(source), "-o", str(files[name])], standalone_mode=False)
     return files
 
 

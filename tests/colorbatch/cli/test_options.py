@@ -9,7 +9,7 @@ import pytest
 from colorbatch.cli import cli
 
 COMMANDS = [cli.commands[name] for name in ("images", "video")]
-OWN_WORDS = {"output", "on_color", "batch_size", "workers"}
+OWN_WORDS = {"output", "on_color", "on_toned", "batch_size", "workers"}
 """What both have with words or a default of their own: of pictures, and of films or frames."""
 
 

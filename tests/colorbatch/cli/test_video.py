@@ -903,7 +903,7 @@ def test_redo_all_begins_anew(
     """What is finished is made again, and what is half done from its begin."""
     base = ["video", str(long_clip), "-m", str(tiny_model), "-o", "r.mp4"]
     folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-c", KILLED, "19", *base]
+    command = [sys.executable, "-c", KILLED, "23", *base]
     subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
     half = len(segments(folder))
     assert 0 < half < 5
