@@ -74,6 +74,13 @@ if TYPE_CHECKING:
         help="Stills of one film that were corrected by hand, with the number of their frame in "
         "the name: the shots that they are of get their color.",
     ),
+    option(
+        "--look",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Keep several films alike: saves model, saturation, stability, kinds, lists of shots "
+        "and references there as they are asked for, and takes from there what is not.",
+    ),
     option("--start", metavar="TIME", help="Begin here: seconds or HH:MM:SS.mmm from the begin."),
     option("--end", metavar="TIME", help="End here, without this frame."),
 )
@@ -182,11 +189,13 @@ def _request(options: Mapping[str, Any]) -> ClipRequest:
         fps=parse_rate(fps) if fps is not None else None,
         stability=_stability(options),
     )
-    same = ("container", "allow_gaps", "audio", "preview", "shots", "references", "prove_luma")
+    same = ("container", "allow_gaps", "audio", "preview", "shots", "references", "look")
     return ClipRequest(
         **common_request(options),
         settings=settings,
         **{name: options[name] for name in same},
+        prove_luma=options["prove_luma"],
+        named=_named(),
         encoder_asked=_encoder_asked(),
     )
 
@@ -196,6 +205,15 @@ def _stability(options: Mapping[str, Any]) -> float:
     if not math.isfinite(options["stability"]):
         raise UsageError("--stability is a number from 0 to 1")
     return 0.0 if options["no_stabilize"] else float(options["stability"])
+
+
+def _named() -> frozenset[str]:
+    """What of a look stands on the command line."""
+    source = click.get_current_context().get_parameter_source
+    names = {name: name for name in ("model", "saturation", "stability", "on_color", "on_toned")}
+    names["no_stabilize"] = "stability"
+    typed = (each for name, each in names.items() if source(name) is ParameterSource.COMMANDLINE)
+    return frozenset(typed)
 
 
 def _encoder_asked() -> str:

@@ -13,9 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from colorbatch.clips import batch_plan, film_clip, film_journal, numbered_clip, preview
+from colorbatch.clips import (
+    batch_plan,
+    film_clip,
+    film_journal,
+    look_file,
+    numbered_clip,
+    preview,
+)
 from colorbatch.clips.batch_plan import Planned
 from colorbatch.clips.clip import Clip, Maker
+from colorbatch.clips.look_file import LookFile
 from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
@@ -46,8 +54,13 @@ class ClipRun(Run):
         self.request = request
 
     def _planned(self) -> tuple[Iterator[Outcome], Log | None]:
+        look = None if self.request.look is None else look_file.read(self.request.look)
+        if look is not None:
+            self.request = look_file.applied(self.request, look)
         model = functools.cache(lambda: sha256(find_model(self.request.model)))
         planned = batch_plan.plan_clips(self.request, model, self.watch)
+        if self.request.look is not None:
+            _save_look(self.request, look, planned)
         self.report.total = len(planned.todo) + len(planned.outcomes)
         return self._outcomes(planned, model), _log(self.request, planned)
 
@@ -89,6 +102,13 @@ class ClipRun(Run):
         report.interrupted = watch.stop() and (report.finished < report.total or work.unproved)
         report.stopped = work.full is not None
         self._full = work.full
+
+
+def _save_look(request: ClipRequest, look: LookFile | None, planned: Planned) -> None:
+    """Keep the look, as soon as all that it holds is known to be right."""
+    if not request.dry_run and request.preview is None:
+        clips = [*planned.todo, *planned.finished]
+        look_file.save(request, look, clips[0].job.source if len(clips) == 1 else None)
 
 
 def _log(request: ClipRequest, planned: Planned) -> Log | None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorbatch import ffmpeg
-from colorbatch.clips import numbered_clip, numbered_plan, shot_sheet
+from colorbatch.clips import look_file, numbered_clip, numbered_plan, shot_sheet
 from colorbatch.clips.clip import Clip, Wrong
 from colorbatch.clips.film_clip import FilmClip
 from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.luma_proof import check_lists
 from colorbatch.clips.numbered_facts import Wish
 from colorbatch.clips.numbered_source import open_reel
-from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.request import ClipRequest, ShotFiles
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.source import Footage
 from colorbatch.errors import (
@@ -204,19 +204,21 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
-    return FilmClip(job, plan, sheet=_sheet(request))
+    return FilmClip(job, plan, sheet=_sheet(request, job.source))
 
 
-def _sheet(request: ClipRequest) -> Sheet | None:
-    """What is said of the film's shots, None for nothing. Raises UsageError."""
+def _sheet(request: ClipRequest, source: Path) -> Sheet | None:
+    """What is said of a film's shots, None for nothing. Raises UsageError."""
+    files = request.films.get(look_file.absolute(source), ShotFiles())
+    shots, references = request.shots or files.shots, request.references or files.references
     sheet = None
-    if request.shots is not None:
+    if shots is not None:
         asked = request.model
         names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
-        sheet = shot_sheet.read(request.shots, names)
-    if request.references is not None:
-        stills = shot_sheet.read_folder(request.references)
-        return replace(sheet or Sheet(request.references), stills=stills)
+        sheet = shot_sheet.read(shots, names)
+    if references is not None:
+        stills = shot_sheet.read_folder(references)
+        return replace(sheet or Sheet(references), stills=stills)
     return sheet
 
 

@@ -1238,3 +1238,38 @@ def test_color_is_steadied_unless_it_is_not_asked_for(
     assert last_json(again)["skipped_because"] == {"made with other settings": 1}
     refused = run_cli("video", str(source), "-o", "d.mkv", "--stability", "nan")
     assert refused.returncode == 2 and "--stability" in refused.stderr
+
+
+def test_films_of_one_project_keep_one_look(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What the first run is told is what the second does; the list of shots stays with its film,
+    and only what is asked for by name changes the look."""
+    first = make_clip("one.mkv", "ffv1", "gray")
+    shutil.copy(first, tmp_path / "two.mkv")
+    (tmp_path / "grey.csv").write_text("start,end,action\n0,11,grey\n")
+    look = ["--look", "project.json"]
+    plain = run_cli("video", "two.mkv", "-o", "plain.mkv", "-m", tiny_model, "--saturation", "0.5")
+    assert plain.returncode == 0, plain.stderr
+    told = ["-m", tiny_model, "--saturation", "0.5", "--shots", "grey.csv"]
+    assert run_cli("video", "one.mkv", "-o", "a.mkv", *look, *told).returncode == 0
+    saved = (tmp_path / "project.json").read_bytes()
+    again = run_cli("video", "one.mkv", "-o", "a.mkv", *look, "--json")
+    assert last_json(again)["skipped_because"] == {"finished": 1}
+    for words in (["--dry-run"], []):
+        run = run_cli("video", "two.mkv", "-o", "b.mkv", *look, *words)
+        assert run.returncode == 0, run.stderr
+    assert (tmp_path / "project.json").read_bytes() == saved
+    by_look, by_words = pictures(tmp_path / "b.mkv"), pictures(tmp_path / "plain.mkv")
+    assert len(by_look) == 12 and np.array_equal(by_look, by_words)
+    assert np.ptp(by_look[:, 34:]) > 0 == np.ptp(pictures(tmp_path / "a.mkv")[:, 34:])
+    (tmp_path / "project.json").write_text('{"colorbatch_look": 1, "settings": {"hue": 3}}')
+    run = run_cli("video", "two.mkv", "-o", "c.mkv", *look)
+    assert run.returncode == 2 and "project.json: 'hue' is no setting of a look" in run.stderr
+    assert not (tmp_path / "c.mkv").exists()
+
+
+def pictures(path: Path) -> Any:
+    """The frames of a film of 8 bits in 4:2:0, Y' above Cb and Cr."""
+    with av.open(str(path)) as container:
+        return np.stack([one.to_ndarray(format="yuv420p") for one in container.decode(video=0)])
