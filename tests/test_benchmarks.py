@@ -199,8 +199,10 @@ def test_scaling_tells_where_time_goes(
     with av.open(str(clip), "w") as container:
         stream = container.add_stream("ffv1", rate=24)
         stream.width, stream.height, stream.pix_fmt = 320, 180, "gray"
-        for level in range(0, 160, 20):
-            frame = av.VideoFrame.from_ndarray(np.full((180, 320), level, np.uint8), "gray")
+        coarse = np.random.default_rng(0).integers(0, 255, (18, 32), np.uint8)
+        for moved in range(8):  # a picture: plain grounds are titles, which get no color
+            picture = np.kron(np.roll(coarse, moved, axis=1), np.ones((10, 10), np.uint8))
+            frame = av.VideoFrame.from_ndarray(picture, "gray")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     words: list[str | Path] = [folder, "--count", "2", "--workers", "1", "--rounds", "1"]

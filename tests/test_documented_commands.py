@@ -301,6 +301,13 @@ def scan(tmp_path: Path) -> Path:
 def test_film_page(scan: Path) -> None:
     """docs/film.md from top to bottom: what it promises is there afterwards."""
     page = ROOT / "docs" / "film.md"
+    for name in ("reel-1.mov", "reel-2.mov"):
+        shutil.copy(scan / "scan.mov", scan / name)
+    (scan / "reel-1.csv").write_text("start,end,saturation\n0,11,1.2\n")
+    with av.open(str(scan / "scan.mov")) as container:
+        still = next(container.decode(video=0)).to_ndarray(format="gray")
+    (scan / "corrected").mkdir()
+    Image.fromarray(still[..., None] // np.uint8([[[1, 2, 2]]])).save(scan / "corrected/0000.png")
     output = []
     for words in commands(page):
         if words[0] == "ffmpeg" and not shutil.which("ffmpeg"):
@@ -317,7 +324,10 @@ def test_film_page(scan: Path) -> None:
     assert told[-1]["summary"]["colored"] == 2
     made = {path.relative_to(scan / "colored-reels") for path in files_below(scan)
             if path.is_relative_to(scan / "colored-reels")}  # fmt: skip
-    assert made == {Path("one.mov"), Path("deep/two.mov")}
+    films = {Path("one.mov"), Path("deep/two.mov")}
+    assert made == films | {path.with_name(f"{path.name}.shots.csv") for path in films}
+    assert {"reel-1.mov", "reel-2.mov"} <= {path.name for path in (scan / "color").iterdir()}
+    assert '"saturation": 0.9' in (scan / "project.json").read_text("utf-8")
     lists = [scan / "proof.mkv.source.framemd5", scan / "proof.mkv.framemd5"]
     lists += [path for path in (scan / "source.txt", scan / "proof.txt") if path.exists()]
     sums = []
@@ -327,7 +337,8 @@ def test_film_page(scan: Path) -> None:
     assert len(sums[0]) == 12 and all(each == sums[0] for each in sums)
     with av.open(str(scan / "part.mov")) as container:
         assert len(list(container.decode(video=0))) == 6
-        assert container.streams.video[0].metadata["timecode"] == "01:00:00:02"
+        code = container.streams.video[0].metadata["timecode"]
+        assert [int(part) for part in code.split(":")] == [1, 0, 0, 2]  # one digit at 8 a second
     with av.open(str(scan / "colored.mov")) as container:
         assert [stream.type for stream in container.streams][:2] == ["video", "audio"]
 
@@ -366,7 +377,9 @@ def test_film_sequences_page(reels: Path) -> None:
     assert part == [f"r1_{index:06d}.dpx" for index in range(4, 8)]
     below = {path.relative_to(reels / "colored/reels") for path in files_below(reels / "colored")
              if path.is_relative_to(reels / "colored/reels")}  # fmt: skip
-    assert below == {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
+    sources = {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
+    films = {path for path in sources if path.suffix == ".mov"}
+    assert below == sources | {path.with_name(f"{path.name}.shots.csv") for path in films}
     assert len(files_below(reels / "colored" / "r")) == 5
     with av.open(str(reels / "reel1.mkv")) as container:
         kinds = [(stream.type, stream.codec_context.name) for stream in container.streams]

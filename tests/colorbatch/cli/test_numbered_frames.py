@@ -123,7 +123,7 @@ def test_films_and_sequences_are_mirrored(
     made = files(tmp_path / "out")
     assert sorted(made) == [
         "deep/reel/" + name for name in sorted(files(tmp_path / "all/deep/reel"))
-    ] + ["film.mkv"]
+    ] + ["film.mkv", "film.mkv.shots.csv"]
 
 
 def test_jpeg_png_and_exr(
@@ -595,7 +595,9 @@ def test_options_of_films_leave_frames_as_they_are(
     both = ["video", reel, clip, "-o", "both", "-m", tiny_model, "--codec", "libx264"]
     run = run_cli(*both)
     assert run.returncode == 0, run.stderr
-    assert files(tmp_path / "both").keys() == files(reel).keys() | {"film.mkv"}
+    assert files(tmp_path / "both").keys() == files(reel).keys() | {
+        *("film.mkv", "film.mkv.shots.csv"),
+    }
     assert "-> libx264" in run.stderr
     for option in (["--codec", "ffv1"], ["--crf", "20"], ["-x", "g=1"], ["--pix-fmt", "gray"]):
         run = run_cli("video", reel, "-o", "none", "-m", tiny_model, *option)

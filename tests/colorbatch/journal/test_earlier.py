@@ -14,6 +14,7 @@ import pytest
 
 import colorbatch
 from colorbatch import ffmpeg
+from colorbatch.clips.film_journal import VERSION
 from colorbatch.job import FilmSettings, ImageSettings
 
 EARLIER = Path(__file__).parent / "earlier"
@@ -104,10 +105,12 @@ def test_films_go_on(
     if not same:
         assert (status, reason) == ("skipped", "begun with another encoder library")
         return
-    assert (status, reason) == ("colored", "") and after.keys() - before.keys() == {name}
+    assert (status, reason) == ("colored", "") and after.keys() - before.keys() == {
+        *(name, f"{name}.shots.csv"),
+    }
     added = [json.loads(line) for line in journal.read_text("utf-8").splitlines()][len(lines) :]
     assert [one["name"] for one in added if one["state"] == "segment"]
-    assert [one["version"] for one in added if one["state"] == "film"] == [2]
+    assert [one["version"] for one in added if one["state"] == "film"] == [VERSION]
     [line] = [each.message for each in caplog.records if "begun by an earlier" in each.message]
     assert line == "half.mkv: begun by an earlier version, which cut it elsewhere; begun anew"
 
