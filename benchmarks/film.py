@@ -44,11 +44,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from clocks import Clock, Work, model, run_python
+
+if TYPE_CHECKING:
+    from colorbatch.model.engine import Engine
 
 Plane = npt.NDArray[np.uint8]
 BATCH = 8
@@ -243,8 +246,8 @@ def library(source: Path, target: Path, workers: int = 0) -> Work:
     return clock.stop()
 
 
-def inference(source: Path, target: Path) -> Work:
-    """The model on a film's frames in batches: nothing else."""
+def _engine_and_views(source: Path) -> tuple[Engine, npt.NDArray[np.float32]]:
+    """The model, and what it sees of a film's frames (n, h, w)."""
     from colorbatch import ffmpeg
     from colorbatch.clips import film_frames, film_plan
     from colorbatch.job import FilmSettings
@@ -254,7 +257,13 @@ def inference(source: Path, target: Path) -> Work:
     film = ffmpeg.probe(source)
     plan = film_plan.plan_film(film, FilmSettings())
     with ffmpeg.frames(film) as frames:
-        views = np.stack([film_frames.lightness(one.planes, plan, engine.size) for one in frames])
+        views = [film_frames.lightness(one.planes, plan, engine.size) for one in frames]
+    return engine, np.stack(views)
+
+
+def inference(source: Path, target: Path) -> Work:
+    """The model on a film's frames in batches: nothing else."""
+    engine, views = _engine_and_views(source)
     engine.predict(views[:1])
     clock = Clock()
     engine.predict(views)
@@ -288,16 +297,10 @@ def steadying(source: Path, target: Path) -> Work:
     """The stabiliser alone."""
     import cv2
 
-    from colorbatch import ffmpeg
-    from colorbatch.clips import film_frames, film_plan, stabiliser
+    from colorbatch.clips import stabiliser
     from colorbatch.job import FilmSettings
-    from colorbatch.model.engine import Engine
 
-    engine = Engine(model(), "cpu", batch_size=BATCH)
-    film = ffmpeg.probe(source)
-    plan = film_plan.plan_film(film, FilmSettings())
-    with ffmpeg.frames(film) as frames:
-        views = np.stack([film_frames.lightness(one.planes, plan, engine.size) for one in frames])
+    engine, views = _engine_and_views(source)
     chroma = engine.predict(views)
     cv2.setNumThreads(1)  # as in a run
     make = stabiliser.step_of(FilmSettings())
