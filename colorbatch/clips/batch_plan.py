@@ -209,16 +209,16 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
 
 def _sheet(request: ClipRequest, source: Path) -> Sheet | None:
     """What is said of a film's shots, None for nothing. Raises UsageError."""
-    files = request.films.get(look_file.absolute(source), ShotFiles())
-    shots, references = request.shots or files.shots, request.references or files.references
+    given = ShotFiles(request.shots, request.references)
+    files = given.over(request.films.get(look_file.absolute(source), ShotFiles()))
     sheet = None
-    if shots is not None:
+    if files.shots is not None:
         asked = request.model
         names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
-        sheet = shot_sheet.read(shots, names)
-    if references is not None:
-        stills = shot_sheet.read_folder(references)
-        return replace(sheet or Sheet(references), stills=stills)
+        sheet = shot_sheet.read(files.shots, names)
+    if files.references is not None:
+        stills = shot_sheet.read_folder(files.references)
+        return replace(sheet or Sheet(files.references), stills=stills)
     return sheet
 
 

@@ -156,10 +156,7 @@ def save(request: ClipRequest, look: LookFile | None, source: Path | None) -> No
     films = dict(look.films) if look else {}
     given = ShotFiles(request.shots, request.references)
     if source is not None and given != ShotFiles():
-        before = films.get(absolute(source), ShotFiles())
-        films[absolute(source)] = ShotFiles(
-            given.shots or before.shots, given.references or before.references
-        )
+        films[absolute(source)] = given.over(films.get(absolute(source), ShotFiles()))
     values = {NAME: VERSION, MODEL: name, "model_sha256": sha256(model), "settings": settings}
     values["films"] = {
         _named(film, path): {

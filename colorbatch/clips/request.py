@@ -17,6 +17,10 @@ class ShotFiles:
     shots: Path | None = None
     references: Path | None = None
 
+    def over(self, other: ShotFiles) -> ShotFiles:
+        """These, and the other's where these say nothing."""
+        return ShotFiles(self.shots or other.shots, self.references or other.references)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRequest(Request):
