@@ -1,8 +1,8 @@
 """Speed and memory of models by themselves: the engine alone, no files of pictures.
 
 `python benchmarks/inference.py MODEL... [--rounds N] [--batch-sizes N,N,...] [--beside NAME]
-[--device DEVICE] [--json]` opens ONNX files (PATH or NAME=PATH) with the tool's own engine, as a
-run does, and prints one line for each batch size and model:
+[--device DEVICE] [--threads N] [--json]` opens ONNX files (PATH or NAME=PATH) with the tool's own
+engine, as a run does, and prints one line for each batch size and model:
 
 - `ms a picture`: milliseconds on the clock of `Engine.predict` on one full batch, divided by the
   pictures in it; median over rounds. In each round every model predicts one batch, in turn, after
@@ -64,19 +64,19 @@ def random_lightness(count: int, size: tuple[int, int], rng: np.random.Generator
     return lightness
 
 
-def predict_alone(path: Path, device: str, batch_size: int) -> None:
+def predict_alone(path: Path, device: str, batch_size: int, threads: int) -> None:
     """All that the process does whose memory is measured."""
     for name in IMPORTED:
         importlib.import_module(name)
-    engine = Engine(path, device, batch_size=batch_size)
+    engine = Engine(path, device, batch_size=batch_size, threads=threads)
     lightness = random_lightness(PICTURES, engine.size, np.random.default_rng(0))
     for start in range(0, PICTURES, batch_size):
         engine.predict(lightness[start : start + batch_size])
 
 
-def memory_of(path: Path, device: str, batch_size: int) -> float:
+def memory_of(path: Path, device: str, batch_size: int, threads: int) -> float:
     """Peak resident memory of `predict_alone` in a fresh process, in MB."""
-    options = ["--device", device, "--batch-sizes", str(batch_size)]
+    options = ["--device", device, "--batch-sizes", str(batch_size), "--threads", str(threads)]
     return run_python([Path(__file__), path, "--task", "predict", *options]).memory
 
 
@@ -105,18 +105,25 @@ def median_ratio(own: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def measure(
-    paths: Mapping[str, Path], device: str, batch_sizes: Sequence[int], rounds: int, beside: str
+    paths: Mapping[str, Path],
+    device: str,
+    batch_sizes: Sequence[int],
+    rounds: int,
+    beside: str,
+    threads: int = 0,
 ) -> list[Figures]:
-    """Every model at every batch size; beside: the name of the model that times are compared to."""
+    """Every model at every batch size; beside: the name of the model that times are compared to;
+    threads: as of `Engine`."""
     # first of all, while this process is small: Linux counts what a process had before it became
     # another program as that program's peak
     memory = {
-        (size, name): memory_of(path, device, size)
+        (size, name): memory_of(path, device, size, threads)
         for size in batch_sizes
         for name, path in paths.items()
     }
     engines = {
-        name: Engine(path, device, batch_size=max(batch_sizes)) for name, path in paths.items()
+        name: Engine(path, device, batch_size=max(batch_sizes), threads=threads)
+        for name, path in paths.items()
     }
     found = []
     for size in batch_sizes:
@@ -157,18 +164,20 @@ def main() -> None:
     parser.add_argument("--batch-sizes", type=positives, default=[1, 2, 4, 8, 16])
     parser.add_argument("--beside", metavar="NAME", help="whose time is 1 (default: the last's)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--threads", type=int, default=0, help="of the engine; 0: one per core")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--task", choices=["predict"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     try:
         if asked.task:
-            predict_alone(Path(asked.models[0]), asked.device, asked.batch_sizes[0])
+            predict_alone(Path(asked.models[0]), asked.device, asked.batch_sizes[0], asked.threads)
             return
         paths = named(tuple(asked.models))
         beside = asked.beside or list(paths)[-1]
         if beside not in paths:
             raise UsageError(f"--beside {beside}: no model of that name; {', '.join(paths)}")
-        figures = measure(paths, asked.device, asked.batch_sizes, asked.rounds, beside)
+        sizes, rounds = asked.batch_sizes, asked.rounds
+        figures = measure(paths, asked.device, sizes, rounds, beside, asked.threads)
     except ColorbatchError as error:
         parser.error(str(error))
     if asked.json:

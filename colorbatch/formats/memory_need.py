@@ -8,17 +8,19 @@ more, what a library decodes and encodes as a whole so many bytes for each pixel
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from colorbatch.formats import registry
 from colorbatch.formats.headers import pictures_of
 from colorbatch.formats.still import Stored
 
-BASE_BYTES = 600_000_000
-"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8: the peak
-of a process whose engine predicts 64 pictures, 558 MB for `lite-unet` (378 MB in batches of 4),
-393 MB for `unet32` (`python benchmarks/inference.py colorbatch/model/embedded/*.onnx
---batch-sizes 4,8`); and the rest of a command."""
+BASE_BYTES = 600_000_000 + 25_000_000 * max(0, (os.cpu_count() or 1) - 12)
+"""Python, the libraries, the hungrier embedded model, and what it needs for a batch of 8 or for a
+picture on each core: the peak of a process whose engine predicts 64 pictures, for `lite-unet` 558
+MB where one run takes 8, 296 MB on 2 cores, 491 MB on 8, 602 MB on 16 (`python
+benchmarks/inference.py colorbatch/model/embedded/*.onnx --batch-sizes 16 --threads 16`); and the
+rest of a command."""
 PROCESS_BYTES = 120_000_000
 """A process that works on pictures, without them."""
 PICTURE_BYTES = 16_000_000

@@ -11,7 +11,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Engine:
     ) -> None:
         self.path = find_model(model)
         self.tf32 = tf32
-        self._alone = threading.Lock()
+        self._turn = threading.Lock()
         asked = Device.parse(device)
         self._session = open_session(self.path, asked, batch=batch_size, threads=threads, tf32=tf32)
         provider = self._session.provider
@@ -62,10 +63,17 @@ class Engine:
         _check_tensors(self._session, self.contract, self.path)
         self._fixed_batch = _fixed_batch(self._session, self.contract)
         self.batch_size = batch_size or provider.batches[0]
+        self._side_by_side = _SideBySide.of(self._session.at_once, batch_size)
         if self._fixed_batch is not None:
             self.batch_size = self._fixed_batch
         elif batch_size is None and len(provider.batches) > 1:
             self.batch_size = self._fastest(provider.batches)
+
+    @property
+    def at_once(self) -> int:
+        """From so many threads it is asked best, for `batch_size` pictures each from one alone, for
+        one picture each from several."""
+        return 1 if self._side_by_side is None else self._side_by_side.at_once
 
     @property
     def mark(self) -> str:
@@ -95,15 +103,18 @@ class Engine:
     def predict(self, lightness: color.Float) -> color.Float:
         """L* (N, H, W) in [0, 100] at `size` to ab (N, H, W, 2) in Lab units; float32.
 
-        Runs in batches of at most `batch_size`. When memory runs out the batch is halved, for good;
-        raises OutOfMemoryError if not even one picture fits. May be asked from several threads: one
-        after the other runs, with all cores of the device.
+        Runs in batches of at most `batch_size`, one after the other, or picture by picture with as
+        many at the same time, as the provider does it faster; so do several threads that ask. When
+        memory runs out the batch is halved, for good; raises OutOfMemoryError if not even one
+        picture fits.
         """
         if lightness.ndim != 3 or lightness.shape[1:] != self.size:
             raise ValueError(
                 f"lightness is {lightness.shape}, not (N, {self.size[0]}, {self.size[1]})"
             )
-        with self._alone:
+        if self._side_by_side is not None:
+            return self._side_by_side.predict(self._in_batches, lightness, self._fixed_batch or 1)
+        with self._turn:
             return self._in_batches(lightness)
 
     def _in_batches(self, lightness: color.Float) -> color.Float:
@@ -172,6 +183,55 @@ class Engine:
         view = model_input(lightness, self.contract)
         output = self._session.run(given.name, view, made.name, shape)
         return _chroma(output[:count], self.contract)
+
+
+class _SideBySide:
+    """Runs of one picture each, so many at the same time, for all who ask."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self._pool = ThreadPoolExecutor(at_once, "engine")
+        self._turn = threading.Lock()
+
+    @classmethod
+    def of(cls, at_once: int | None, batch_size: int | None) -> _SideBySide | None:
+        """None where a session is faster with one run of several. A smaller size of batch than the
+        usual one is asked for to save memory."""
+        if at_once is None:
+            return None
+        if batch_size is not None and batch_size < BATCH_SIZE:
+            at_once = min(at_once, batch_size)
+        return cls(at_once)
+
+    def predict(
+        self, run: Callable[[color.Float], color.Float], lightness: color.Float, each: int
+    ) -> color.Float:
+        """`Engine.predict`, by runs of `each` pictures. Raises what they raise; where memory runs
+        out, half as many go on at the same time, for good."""
+        chroma = np.empty((*lightness.shape, 2), np.float32)
+        parts = [slice(start, start + each) for start in range(0, len(lightness), each)]
+        while parts:
+            pool, at_once = self._pool, self.at_once
+            asked = [(part, pool.submit(run, lightness[part])) for part in parts]
+            parts = []
+            for part, answer in asked:
+                try:
+                    chroma[part] = answer.result()
+                except OutOfMemoryError:
+                    if at_once == 1:
+                        raise
+                    parts.append(part)
+            if parts:
+                self._halve(at_once)
+        return chroma
+
+    def _halve(self, at_once: int) -> None:
+        """If nobody has done so since there were so many."""
+        with self._turn:
+            if self.at_once == at_once:
+                self.at_once = at_once // 2
+                self._pool = ThreadPoolExecutor(self.at_once, "engine")
+                logger.warning("out of memory: going on with %d at a time", self.at_once)
 
 
 CHANNELS = {"lab_l": 1, "gray_rgb": 3, "lab_ab": 2, "rgb": 3}

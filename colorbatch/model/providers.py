@@ -60,6 +60,7 @@ class Provider:
     where its inputs and outputs are bound, in onnxruntime's words, None for not at all. fixed: the
     graph is given one size of batch before it is opened, and calls are filled up to it. batches:
     how many pictures at a time are tried where no number was asked for; the fastest is taken.
+    at_once: whether several runs at the same time, each on one core, are faster than one on all.
     has_tf32: whether it can round products to TF32. memory_signs: what it says, in small letters,
     when memory ran out.
     """
@@ -79,12 +80,15 @@ class Provider:
     memory: str | None
     fixed: bool
     batches: tuple[int, ...]
+    at_once: bool
     has_tf32: bool
     memory_signs: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.wheel not in WHEELS:
             raise ValueError(f"{self.name}: {self.wheel!r} is none of WHEELS")
+        if self.at_once and self.memory is not None:
+            raise ValueError(f"{self.name}: several runs cannot share one bound input")
 
     @property
     def is_here(self) -> bool:
@@ -227,6 +231,7 @@ CUDA = Provider(
     memory="cuda",
     fixed=False,
     batches=(BATCH_SIZE, 16, 32, 64),
+    at_once=False,
     has_tf32=True,
     memory_signs=NVIDIA_MEMORY,
 )
@@ -252,6 +257,7 @@ TENSORRT = Provider(
     memory="cuda",
     fixed=True,  # it builds an engine for a shape, and another one for the next
     batches=(BATCH_SIZE,),
+    at_once=False,
     has_tf32=True,
     memory_signs=NVIDIA_MEMORY,
 )
@@ -272,6 +278,7 @@ OPENVINO = Provider(
     memory=None,
     fixed=False,
     batches=(BATCH_SIZE,),
+    at_once=False,
     has_tf32=False,
     memory_signs=("failed to allocate", "bad allocation", "bad_alloc"),
 )
@@ -297,6 +304,7 @@ DIRECTML = Provider(
     memory=None,
     fixed=True,  # it makes its plan when the session is opened
     batches=(BATCH_SIZE,),
+    at_once=False,
     has_tf32=False,
     memory_signs=("not enough memory", "out of memory", "8007000e", "failed to allocate"),
 )
@@ -322,6 +330,7 @@ COREML = Provider(
     memory=None,
     fixed=True,  # of free sizes it takes next to nothing
     batches=(BATCH_SIZE,),
+    at_once=False,
     has_tf32=False,
     memory_signs=("failed to allocate", "bad allocation", "out of memory"),
 )
@@ -340,7 +349,8 @@ CPU = Provider(
     session={},
     memory=None,  # bound or not, a picture takes the same time
     fixed=False,
-    batches=(BATCH_SIZE,),  # larger ones are no faster
+    batches=(BATCH_SIZE,),
+    at_once=True,  # a small network has too little work in each step to share it out
     has_tf32=False,
     memory_signs=("failed to allocate", "bad allocation"),
 )

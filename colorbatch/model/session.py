@@ -7,6 +7,7 @@ run on is told by `runtime`, what differs between providers by their rows.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,24 @@ from colorbatch.model.runtime import (
 logger = logging.getLogger(__name__)
 
 
-class Session:
-    """A model on the provider that it really got, which is `provider`."""
+HEAVY_BYTES = 1 << 26
+"""Of a model's file. Such models have work for all cores in every step, and what they hold for a
+picture is too much to be held for several."""
 
-    def __init__(self, runtime: Any, opened: Any, provider: Provider, index: int) -> None:
-        self.provider = provider
+
+class Session:
+    """A model on the provider that it really got, which is `provider`. at_once: so many runs of one
+    picture at the same time are the fastest, None for one run of several pictures."""
+
+    def __init__(
+        self,
+        runtime: Any,
+        opened: Any,
+        provider: Provider,
+        index: int,
+        at_once: int | None = None,
+    ) -> None:
+        self.provider, self.at_once = provider, at_once
         self.metadata: Mapping[str, str] = opened.get_modelmeta().custom_metadata_map
         self.inputs = {tensor.name: tensor for tensor in opened.get_inputs()}
         self.outputs = {tensor.name: tensor for tensor in opened.get_outputs()}
@@ -87,7 +101,8 @@ def open_session(
     """A session on the device that was asked for, or the one that "auto" prefers of those here.
 
     batch: the size that a graph is given where its provider wants one, None for the row's; threads:
-    0 for one per core; tf32: products rounded to it. Raises ModelError, DeviceUnavailableError.
+    0 for one per core, spent on one run, or each on a run of its own; tf32: products rounded to it.
+    Raises ModelError, DeviceUnavailableError.
     """
     runtime = import_runtime()
     offered = runtime.get_available_providers()
@@ -96,8 +111,10 @@ def open_session(
     opening = Opening(index=asked.index, model=path, tf32=tf32)
     for provider in tried:
         provider.prepare(runtime, opening)
+    is_heavy = path.stat().st_size > HEAVY_BYTES
+    at_once = (threads or os.cpu_count()) if tried[0].at_once and not is_heavy else None
     settings = runtime.SessionOptions()
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = threads if at_once is None else 1
     settings.log_severity_level = 3
     # idle threads sleep: while they spin, those that read and write have no core
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -128,7 +145,7 @@ def open_session(
         )
     if wanted is None:
         _warn(got, offered)
-    return Session(runtime, opened, got, asked.index)
+    return Session(runtime, opened, got, asked.index, at_once)
 
 
 def _tried(wanted: Provider | None, offered: Collection[str]) -> list[Provider]:

@@ -1,10 +1,11 @@
 """Executors: `work(item, settings, model)` called for many items, on threads or in processes.
 
 Flows in: items, a plain function with its settings, both picklable, and the model as a function
-`predict` (a batch of lightness -> chroma) that stays in this process, on a thread of its own:
-whoever works calls `model`, and what waits at the same time is predicted in one batch. Flows out:
-one `Ended` per item, in the order of the items. What is made goes through `commit` before, in
-groups of those that are made at the same time, also on a thread of its own; no worker waits for it.
+`predict` (a batch of lightness -> chroma) that stays in this process, on threads of its own, of
+which there are `Limits.models`: whoever works calls `model`, and what waits at the same time is
+predicted in one batch. Flows out: one `Ended` per item, in the order of the items. What is made
+goes through `commit` before, in groups of those that are made at the same time, also on a thread of
+its own; no worker waits for it.
 
 At most `in_flight` items are held between being taken and being yielded, whatever their number; and
 of a budget of memory each item has its cost from before it is begun until it is made, so that what
@@ -107,7 +108,10 @@ class _Conductor:
         # of its own: no cost waits for an item that is worked on
         self._scales = ThreadPoolExecutor(1, "colorbatch-cost")
         self._threads = [
-            threading.Thread(target=self._answering, name="colorbatch-model", daemon=True),
+            *(
+                threading.Thread(target=self._answering, name="colorbatch-model", daemon=True)
+                for _ in range(limits.models)
+            ),
             threading.Thread(target=self._committing, name="colorbatch-commit", daemon=True),
         ]
 

@@ -55,13 +55,14 @@ class Done(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class Limits:
-    """Worker threads, items held at once, items per prediction, and the budget of memory in bytes,
-    None for any."""
+    """Worker threads, items held at once, items per prediction, the budget of memory in bytes, None
+    for any, and predictions at the same time, where several threads may ask for them."""
 
     workers: int
     in_flight: int
     batch_size: int
     memory: int | None = None
+    models: int = 1
 
 
 class Ordered(Protocol[Item_contra]):

@@ -243,6 +243,7 @@ def colorize_images(
         need = memory_need.of_coloring(source, target, upright=upright, views=views)
         return room.check(task.job, need)
 
+    each = engine.batch_size if engine.at_once == 1 else 1
     failed = threading.Event()
     full: OutputFullError | None = None
     results = executors.run(
@@ -251,7 +252,7 @@ def colorize_images(
         one_still.Recipe(settings, engine.size, engine.mark, model_sha256),
         engine.predict,
         publisher.publish,
-        Limits(workers, 2 * workers + engine.batch_size, engine.batch_size, room.bytes),
+        Limits(workers, 2 * workers + engine.batch_size, each, room.bytes, engine.at_once),
         executor=how,
         stop=lambda: stop() or failed.is_set(),
         cost=cost,

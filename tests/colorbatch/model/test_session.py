@@ -37,7 +37,7 @@ def test_bound_memory_changes_no_number(tiny_model: Path) -> None:
     when shapes change in between; and what was given out stays as it is."""
     plain = open_session(tiny_model, Device("cpu"))
     opened = onnxruntime.InferenceSession(str(tiny_model), providers=[CPU.name])
-    bound = Session(import_runtime(), opened, replace(CPU, memory="cpu"), 0)
+    bound = Session(import_runtime(), opened, replace(CPU, memory="cpu", at_once=False), 0)
     kept = []
     for seed, count in enumerate((3, 3, 1, 5, 3)):
         given = views(count, seed)[:, None] / 50 - 1
@@ -51,10 +51,16 @@ def test_bound_memory_changes_no_number(tiny_model: Path) -> None:
 def test_an_engine_on_bound_memory(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way, in uneven batches."""
     expected = Engine(tiny_model, "cpu").predict(views(7))
-    as_cpu(monkeypatch, memory="cpu")
+    as_cpu(monkeypatch, memory="cpu", at_once=False)
     engine = Engine(tiny_model, "cpu", batch_size=3)
     assert np.array_equal(engine.predict(views(7)), expected)
     assert engine.time_one() > 0
+
+
+def test_runs_at_the_same_time_share_no_bound_memory() -> None:
+    """They would write over each other's pictures."""
+    with pytest.raises(ValueError, match="cannot share"):
+        replace(CPU, memory="cpu")
 
 
 @pytest.mark.parametrize("asked", [None, 3])

@@ -56,6 +56,21 @@ def check_nothing_is_left():
 # --- order and batches -------------------------------------------------------------------------
 
 
+@both
+def test_the_model_is_asked_several_times_at_once(executor):
+    """As often as is allowed, for one picture each: none of them comes alone."""
+    together = threading.Barrier(3)
+
+    def predict(batch):
+        together.wait(20)
+        return double(batch)
+
+    limits = Limits(workers=3, in_flight=8, batch_size=1, models=3)
+    found = list(run(range(9), ask, None, predict, pass_on, limits, executor=executor))
+    assert results(found) == [2 * item for item in range(9)]
+    check_nothing_is_left()
+
+
 def uneven(item, settings, model):
     time.sleep((item * 7 % 5) / 2000)
     answer = model(view(item))
