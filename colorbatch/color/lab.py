@@ -259,11 +259,35 @@ def resize_area(picture: Codes, size: tuple[int, int]) -> Codes:
     """
     height, width = picture.shape[:2]
     down = (min(size[0], height), min(size[1], width))
-    if down != (height, width):
+    if height >= MANY_ROWS * down[0] and picture.dtype in (np.uint8, np.uint16):
+        picture = _many_rows_averaged(picture, down)
+    elif down != (height, width):
         picture = cv2.resize(picture, (down[1], down[0]), interpolation=cv2.INTER_AREA)
     if down != size:
         picture = cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray(picture)
+
+
+MANY_ROWS = 4
+"""From so many rows for one on, sums of whole rows are faster than OpenCV's area average, which
+weighs every sample of every row (35 and 8 ms for 12 megapixels of 8 bits)."""
+
+
+def _many_rows_averaged(codes: Codes, size: tuple[int, int]) -> Codes:
+    """The area average of codes (H, W[, C]) at `size`, no larger: rows first, in float32."""
+    height, scale = codes.shape[0], codes.shape[0] / size[0]
+    borders = np.minimum(np.arange(size[0] + 1) * scale, height)
+    first, last = np.ceil(borders[:-1]).astype(int), np.floor(borders[1:]).astype(int)
+    rows = np.empty((size[0], *codes.shape[1:]), np.float32)
+    for index, row in enumerate(rows):
+        whole = codes[first[index] : last[index]]
+        cv2.reduce(whole, 0, cv2.REDUCE_SUM, row[None], cv2.CV_32F)
+    each = (-1, *[1] * (codes.ndim - 1))
+    for share, beside in ((first - borders[:-1], first - 1), (borders[1:] - last, last)):
+        cut = share > 0
+        rows[cut] += codes[beside[cut]] * share[cut].astype(np.float32).reshape(each)
+    mean = cv2.resize(rows, size[::-1], interpolation=cv2.INTER_AREA) * np.float32(1 / scale)
+    return np.asarray(np.rint(mean), codes.dtype)
 
 
 def network_view(luma: Codes, size: tuple[int, int], space: Space | None = None) -> Float:

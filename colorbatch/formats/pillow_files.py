@@ -1,5 +1,5 @@
 """Files that Pillow reads or writes: opened with our limits, told by their headers, and a page as
-Pillow's picture."""
+Pillow's picture. The pixels of one are handed over where they lie, by Arrow's C data interface."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+import cv2
+import nanoarrow
+import numpy as np
 from PIL import Image
 
 from colorbatch import color
@@ -59,15 +62,23 @@ def stored(image: Image.Image, format_: str, packing: Packing, size: int, bits: 
 
 
 def picture_of(page: Page, output: luma_join.Output = "rgb") -> Image.Image:
-    """A page of 8 bits as Pillow's picture, made band by band: no array of it beside."""
+    """A page of 8 bits as Pillow's picture, read-only, made band by band: no array of it beside."""
     height, width = page.still.size
     mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]
-    image = Image.new(mode, (width, height), None)  # not filled first
+    pixels = np.empty((height, width, 4), np.uint8)  # as Pillow has them
     for start, stop in color.strips(height, width, color.BAND_PIXELS):
         rows = page.rows(start, stop, output)
-        size = (width, stop - start)
-        image.paste(Image.frombuffer(mode, size, rows, "raw", mode, 0, 1), (0, start))
-    return image
+        if page.channels == 3:
+            cv2.cvtColor(rows, cv2.COLOR_RGB2RGBA, pixels[start:stop])
+        else:
+            pixels[start:stop] = rows
+    samples = nanoarrow.c_array_from_buffers(
+        nanoarrow.uint8(), pixels.size, [None, pixels.reshape(-1)]
+    )
+    shared = nanoarrow.c_array_from_buffers(
+        nanoarrow.fixed_size_list(nanoarrow.uint8(), 4), height * width, [None], children=[samples]
+    )
+    return Image.fromarrow(shared, mode, (width, height))
 
 
 def options_of(page: Page) -> dict[str, Any]:

@@ -191,6 +191,10 @@ class _SideBySide:
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self._pool = ThreadPoolExecutor(at_once, "engine")
+        together = threading.Barrier(at_once)
+        for started in [self._pool.submit(together.wait) for _ in range(at_once)]:
+            started.result()  # later there may be no memory to start one
+        self._allowed = threading.Semaphore(at_once)
         self._turn = threading.Lock()
 
     @classmethod
@@ -210,9 +214,14 @@ class _SideBySide:
         out, half as many go on at the same time, for good."""
         chroma = np.empty((*lightness.shape, 2), np.float32)
         parts = [slice(start, start + each) for start in range(0, len(lightness), each)]
+
+        def allowed(part: slice) -> color.Float:
+            with self._allowed:
+                return run(lightness[part])
+
         while parts:
-            pool, at_once = self._pool, self.at_once
-            asked = [(part, pool.submit(run, lightness[part])) for part in parts]
+            at_once = self.at_once
+            asked = [(part, self._pool.submit(allowed, part)) for part in parts]
             parts = []
             for part, answer in asked:
                 try:
@@ -230,7 +239,7 @@ class _SideBySide:
         with self._turn:
             if self.at_once == at_once:
                 self.at_once = at_once // 2
-                self._pool = ThreadPoolExecutor(self.at_once, "engine")
+                self._allowed = threading.Semaphore(self.at_once)
                 logger.warning("out of memory: going on with %d at a time", self.at_once)
 
 

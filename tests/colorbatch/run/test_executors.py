@@ -163,7 +163,7 @@ def test_threads_that_wait_for_the_model_let_others_work():
         assert begun[min(8, int(batch[-1, 0, 0]) + 1)].wait(60)
         return double(batch)
 
-    found = list(run(range(9), work, None, predict, pass_on, Limits(1, 8, 4)))
+    found = list(run(range(9), work, None, predict, pass_on, Limits(1, 8, 1)))
     assert results(found) == [2.0 * item for item in range(9)]
 
 
