@@ -100,19 +100,19 @@ class Engine:
         rounded = ", TF32" if self.tf32 else ""
         return f"model {self.card.name} on {self.device} ({self.provider}{rounded})"
 
-    def predict(self, lightness: color.Float) -> color.Float:
+    def predict(self, lightness: color.Float, *, together: bool = False) -> color.Float:
         """L* (N, H, W) in [0, 100] at `size` to ab (N, H, W, 2) in Lab units; float32.
 
         Runs in batches of at most `batch_size`, one after the other, or picture by picture with as
         many at the same time, as the provider does it faster; so do several threads that ask. When
         memory runs out the batch is halved, for good; raises OutOfMemoryError if not even one
-        picture fits.
+        picture fits. together: in batches, whatever is faster.
         """
         if lightness.ndim != 3 or lightness.shape[1:] != self.size:
             raise ValueError(
                 f"lightness is {lightness.shape}, not (N, {self.size[0]}, {self.size[1]})"
             )
-        if self._side_by_side is not None:
+        if self._side_by_side is not None and not together:
             return self._side_by_side.predict(self._in_batches, lightness, self._fixed_batch or 1)
         with self._turn:
             return self._in_batches(lightness)

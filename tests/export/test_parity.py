@@ -61,7 +61,8 @@ def test_engine_equals_pytorch(
         planes = network(torch.from_numpy(lightness[:, None] / 50 - 1)).numpy() * 110
     expected = np.moveaxis(planes, 1, -1)
     assert expected.std() > 2  # colors, not a grey picture that anything equals
-    assert np.abs(engine.predict(lightness) - expected).max() < 0.005  # the issue's limit
+    found = engine.predict(lightness, together=True)
+    assert np.abs(found - expected).max() < 0.005  # the issue's limit
 
 
 @pytest.mark.parametrize("kind", ["fp32", "fp16"])
@@ -118,6 +119,26 @@ def test_gate_refuses_altered_weights(
     path = _altered(exported[kind], tmp_path / "altered.onnx", 1.01, which)
     with pytest.raises(ParityError, match=r"differs from PyTorch: .*max ab .* is over 0.005"):
         gate.pass_gate(module, path, half_weights=kind == "fp16", check=None)
+
+
+def test_gate_refuses_a_graph_whose_pictures_color_each_other(
+    exported: dict[str, Path], module: LabGenerator, tmp_path: Path
+) -> None:
+    """Right one by one and wrong in a batch, as cards run it: processors do not."""
+    model = onnx.load(exported["fp32"])
+    graph, [output] = model.graph, model.graph.output
+    [last] = [node for node in graph.node if output.name in node.output]
+    last.output[list(last.output).index(output.name)] = "alone"
+    graph.initializer.append(numpy_helper.from_array(np.array([0]), "over_pictures"))
+    graph.node.append(helper.make_node("ReduceMean", ["alone", "over_pictures"], ["mean"]))
+    graph.node.append(helper.make_node("Sub", ["alone", "mean"], ["apart"]))
+    graph.node.append(helper.make_node("Add", ["alone", "apart"], [output.name]))
+    onnx.save(model, tmp_path / "batch.onnx")
+    engine = Engine(tmp_path / "batch.onnx", "cpu")
+    lightness = np.random.default_rng(0).uniform(0, 100, (3, 32, 32)).astype(np.float32)
+    assert np.allclose(engine.predict(lightness), Engine(exported["fp32"]).predict(lightness))
+    with pytest.raises(ParityError, match="max ab"):
+        gate.pass_gate(module, tmp_path / "batch.onnx", half_weights=False, check=None)
 
 
 def test_gate_refuses_what_is_no_number(

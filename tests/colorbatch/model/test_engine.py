@@ -72,9 +72,13 @@ def test_rgb_models_give_the_chroma_of_their_rgb(make_model, tmp_path):
 def test_batches_do_not_change_the_numbers(tiny_model):
     """One by one, all at once, in uneven parts, and none at all."""
     all_views = views(7)
-    results = [Engine(tiny_model, "cpu", batch_size=size).predict(all_views) for size in (1, 3, 64)]
-    for result in results[1:]:
-        assert np.abs(result - results[0]).max() < 1e-4
+    for together in (False, True):
+        results = [
+            Engine(tiny_model, "cpu", batch_size=size).predict(all_views, together=together)
+            for size in (1, 3, 64)
+        ]
+        for result in results[1:]:
+            assert np.abs(result - results[0]).max() < 1e-4
     assert Engine(tiny_model, "cpu").predict(all_views[:0]).shape == (0, 32, 32, 2)
 
 
