@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import cv2
-import nanoarrow
 import numpy as np
 from PIL import Image
 
@@ -63,6 +62,8 @@ def stored(image: Image.Image, format_: str, packing: Packing, size: int, bits: 
 
 def picture_of(page: Page, output: luma_join.Output = "rgb") -> Image.Image:
     """A page of 8 bits as Pillow's picture, read-only, made band by band: no array of it beside."""
+    import nanoarrow  # 30 ms that no other file needs
+
     height, width = page.still.size
     mode = "YCbCr" if output == "ycc" else "RGBA"[: page.channels]
     pixels = np.empty((height, width, 4), np.uint8)  # as Pillow has them
