@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,24 @@ import pytest
 from PIL import Image
 
 from colorbatch import color
+from tests.forks import POSSIBLE, Forks, Program
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["COLORBATCH_CACHE"] = "none"  # tests leave nothing in the folder of who runs them
+BEGIN = """
+import numpy
+import numpy.ma
+import PIL.PngImagePlugin
+import colorbatch.api.coloring
+import colorbatch.cli
+import colorbatch.clips.batch
+import colorbatch.color.lab
+import colorbatch.formats.jpeg
+import colorbatch.stills.picture_run
+colorbatch.color.lab.rgb_to_lab(numpy.zeros((1, 1, 3), numpy.uint8))  # OpenCV makes tables
+"""
+"""What nearly every run of the tool takes time for before its work. Without onnxruntime: that has a
+thread as soon as it is imported."""
 SLOW_FIXTURES = frozenset(
     {
         *("clean_env", "exported", "exported_recipes", "finished", "finished_run"),
@@ -174,6 +190,10 @@ def clean_env(tmp_path: Path) -> dict[str, str]:
     """The environment for a subprocess: this interpreter's packages, a fresh HOME, no settings."""
     home = tmp_path / "fresh-home"
     home.mkdir()
+    return environment(home)
+
+
+def environment(home: Path) -> dict[str, str]:
     env = {
         name: value
         for name, value in os.environ.items()
@@ -187,33 +207,62 @@ def clean_env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def run_cli(
-    clean_env: dict[str, str], tmp_path: Path
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line as its users do: a process of its own."""
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Programs that have done what the tool begins with."""
+    env = environment(tmp_path_factory.mktemp("home"))
+    with contextlib.closing(Forks(BEGIN, env)) as made:
+        yield made
 
-    def run(
-        *arguments: object, env: dict[str, str] | None = None, cwd: Path = tmp_path
-    ) -> subprocess.CompletedProcess[str]:
-        command: Sequence[str] = [
-            sys.executable,
-            "-m",
-            "colorbatch",
-            *map(os.fsdecode, map(_text, arguments)),
-        ]
-        return subprocess.run(
-            command,
+
+@pytest.fixture
+def start_python(
+    clean_env: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[..., subprocess.Popen[str] | Program]:
+    """Start this Python in a process of its own, as with words "-m", NAME, ... or "-c", CODE, ...;
+    what the tool needs is imported already, but where the environment has a part in that."""
+
+    def start(
+        *words: object, env: dict[str, str] | None = None, cwd: Path = tmp_path
+    ) -> subprocess.Popen[str] | Program:
+        texts = [*map(os.fsdecode, map(_text, words))]
+        if POSSIBLE and all(name.startswith("COLORBATCH_") for name in env or {}):
+            forks: Forks = request.getfixturevalue("forks")
+            return forks.start(texts, env=clean_env | (env or {}), cwd=cwd)
+        return subprocess.Popen(
+            [sys.executable, *texts],
             env=clean_env | (env or {}),
             cwd=cwd,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=300,
-            check=False,
         )
 
+    return start
+
+
+@pytest.fixture
+def run_python(
+    start_python: Callable[..., subprocess.Popen[str] | Program],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same, to its end."""
+
+    def run(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        program = start_python(*words, **more)
+        output = program.communicate(timeout=300)
+        assert program.returncode is not None
+        return subprocess.CompletedProcess(words, program.returncode, *output)
+
     return run
+
+
+@pytest.fixture
+def run_cli(
+    run_python: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line as its users do: a process of its own."""
+    return functools.partial(run_python, "-m", "colorbatch")
 
 
 def _text(argument: object) -> str | bytes:

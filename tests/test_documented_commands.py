@@ -221,6 +221,22 @@ def test_readme_training_section(place: Path) -> None:
 
 
 @pytest.fixture
+def run_there(
+    run_python: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[[list[str]], str]:
+    """Run one command of a page of colorbatch in the test's folder, in a process that has its
+    imports done; returns what it printed."""
+
+    def start(words: list[str]) -> str:
+        _, *more = [*PROGRAMS[words[0]], *words[1:]]
+        result = run_python(*more)
+        assert result.returncode == 0, f"{shlex.join(words)}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    return start
+
+
+@pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """A folder with what docs/photographs.md takes for granted: scans of each kind, and a list."""
     scans = tmp_path / "scans"
@@ -243,13 +259,13 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_photographs_page(archive: Path) -> None:
+def test_photographs_page(archive: Path, run_there: Callable[[list[str]], str]) -> None:
     """docs/photographs.md from top to bottom: the archive is done, once, and as the page says."""
     page = ROOT / "docs" / "photographs.md"
     output = {}
     for words in commands(page):
         command, target = (words[: words.index(">")], words[-1]) if ">" in words else (words, "")
-        output[" ".join(command)] = said = run([*PROGRAMS[command[0]], *command[1:]], archive)
+        output[" ".join(command)] = said = run_there(command)
         if target:
             (archive / target).write_text(said, "utf-8")
     for option in ("dry-run", "sample", "log", "json", "shard", "include", "files-from", " -y"):
@@ -267,7 +283,7 @@ def test_photographs_page(archive: Path) -> None:
     assert Counter(named) == Counter(path.as_posix() for path in (*sources, *again))
     assert "colored" in (archive / "colored.log").read_text("utf-8")
     [check] = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
-    assert run([sys.executable, "-c", check], archive).split() == ["(0,", "0)"]
+    assert run_there(["python", "-c", check]).split() == ["(0,", "0)"]
 
 
 @pytest.fixture
@@ -298,7 +314,7 @@ def scan(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_film_page(scan: Path) -> None:
+def test_film_page(scan: Path, run_there: Callable[[list[str]], str]) -> None:
     """docs/film.md from top to bottom: what it promises is there afterwards."""
     page = ROOT / "docs" / "film.md"
     for name in ("reel-1.mov", "reel-2.mov"):
@@ -315,7 +331,7 @@ def test_film_page(scan: Path) -> None:
         if words[0] == "ffmpeg":
             subprocess.run([*words[:1], "-y", *words[1:]], cwd=scan, check=True)
         else:
-            output.append(run([*PROGRAMS[words[0]], *words[1:]], scan))
+            output.append(run_there(words))
     assert "prores yuv422p10le -> prores_ks yuv422p10le in mov" in output[0]
     stills = {path.name.rpartition("-")[2] for path in (scan / "stills").iterdir()}
     assert stills == {"before.png", "after.png"} and len(output[1].splitlines()) == 10
@@ -361,11 +377,11 @@ def reels(scan: Path) -> Path:
     return scan
 
 
-def test_film_sequences_page(reels: Path) -> None:
+def test_film_sequences_page(reels: Path, run_there: Callable[[list[str]], str]) -> None:
     """docs/film-sequences.md from top to bottom: frames are where it says, with their names."""
     output = {}
     for words in commands(ROOT / "docs" / "film-sequences.md"):
-        output[" ".join(words)] = run([*PROGRAMS[words[0]], *words[1:]], reels)
+        output[" ".join(words)] = run_there(words)
     planned = output["colorbatch video reel1 -o colored/reel1 --dry-run"]
     for told in ("16 frames; 96x64, 10 bits", "transfer log, by its header", "8 frames/s", "free"):
         assert told in planned

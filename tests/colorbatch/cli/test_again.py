@@ -186,7 +186,7 @@ cli.main()
 
 @pytest.mark.parametrize("form", ["folder", "file"])
 def test_two_runs_begun_in_a_fresh_place_at_once_do_not_undo_each_other(
-    run_cli, clean_env, tiny_model, source, tmp_path, form
+    run_cli, run_python, tiny_model, source, tmp_path, form
 ):
     """The second one finds what the first made while it was preparing, names it, and leaves it."""
     sources = source if form == "folder" else source / "01.tif"
@@ -194,10 +194,8 @@ def test_two_runs_begun_in_a_fresh_place_at_once_do_not_undo_each_other(
     command = ["images", sources, "-o", out, "-m", tiny_model]
     texts = ["\n".join(map(str, [*command, *words]))
              for words in (["--json"], ["-q", "--saturation", "0.5"])]  # fmt: skip
-    late = subprocess.run(
-        [sys.executable, "-c", MEANWHILE, *texts], env=clean_env, capture_output=True,
-        encoding="utf-8", check=True,
-    )  # fmt: skip
+    late = run_python("-c", MEANWHILE, *texts)
+    assert late.returncode == 0, late.stderr
     told = {"made with other settings": 40} if form == "folder" else {"there already": 1}
     assert summary(late)["skipped_because"] == told
     expected = tmp_path / f"alone{out.suffix}"
@@ -383,7 +381,7 @@ cli.main()
 
 @posix_only
 @pytest.mark.parametrize("most", [4096, 64])
-def test_files_of_many_folders_have_a_lock_each(clean_env, tiny_model, source, tmp_path, most):
+def test_files_of_many_folders_have_a_lock_each(run_python, tiny_model, source, tmp_path, most):
     """What a shell makes of */*.tif, where a program may open 64 files: where it may ask for more
     all are done; otherwise there is one line, and nothing is made in anybody's folders."""
     folders = [tmp_path / "boxes" / str(index) for index in range(80)]
@@ -391,10 +389,7 @@ def test_files_of_many_folders_have_a_lock_each(clean_env, tiny_model, source, t
         folder.mkdir(parents=True)
         shutil.copy(source / "01.tif", folder / "a.tif")
     files = [folder / "a.tif" for folder in folders]
-    result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(most), "images", *files, "-m", tiny_model, "--json"],
-        env=clean_env, capture_output=True, encoding="utf-8", check=False,
-    )  # fmt: skip
+    result = run_python("-c", LIMITED, most, "images", *files, "-m", tiny_model, "--json")
     made = {path.name for folder in folders for path in folder.iterdir()}
     if most > 64:
         assert summary(result)["colored"] == 80
@@ -421,7 +416,7 @@ def test_beside_the_sources_it_is_the_same(run_cli, tiny_model, source):
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_shards_together_make_what_one_run_makes(
-    run_cli, clean_env, tiny_model, source, tmp_path, parts
+    run_cli, start_python, tiny_model, source, tmp_path, parts
 ):
     """All parts at the same time: each picture once, every part some, the same bytes; a later run
     over all accepts every part's journal."""
@@ -429,13 +424,9 @@ def test_shards_together_make_what_one_run_makes(
     common = ["images", source, "-m", tiny_model, "--json", "--workers", "1"]
     assert run_cli(*common, "-o", tmp_path / "whole").returncode == 0
     running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "colorbatch",
-             *map(str, [*common, "-o", out, "--shard", f"{part}/{parts}"])],
-            env=clean_env, stdout=subprocess.PIPE, encoding="utf-8",
-        )
+        start_python("-m", "colorbatch", *common, "-o", out, "--shard", f"{part}/{parts}")
         for part in range(1, parts + 1)
-    ]  # fmt: skip
+    ]
     colored = [json.loads(process.communicate()[0].splitlines()[-1])["summary"]["colored"]
                for process in running]  # fmt: skip
     assert [process.returncode for process in running] == [0] * parts
@@ -524,15 +515,12 @@ def test_an_output_that_cannot_be_written_to_is_one_line(run_cli, tiny_model, so
 
 @posix_only
 def test_a_second_ctrl_c_ends_at_once_and_the_journal_is_true(
-    run_cli, clean_env, tiny_model, source, tmp_path
+    run_cli, start_python, tiny_model, source, tmp_path
 ):
     """Exit 130 and an account; the next run finds everything that bears a name finished."""
     out = tmp_path / "out"
     command = ["images", source, "-o", out, "-m", tiny_model, "--json", "--workers", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "colorbatch", *map(str, command)], env=clean_env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-    )  # fmt: skip
+    process = start_python("-m", "colorbatch", *command)
     while len(stamps(out)) < 3:
         assert process.poll() is None
         time.sleep(0.002)

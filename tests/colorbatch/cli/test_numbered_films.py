@@ -7,7 +7,6 @@ import json
 import shutil
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,8 +18,10 @@ import numpy as np
 import pytest
 
 from colorbatch.ffmpeg import probe
+from tests.forks import Program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "Program | subprocess.Popen[str]"]
 TIMECODE = (1920, bytes.fromhex("01020304"))
 
 
@@ -151,28 +152,26 @@ def test_quicktime_of_frames_is_prores(
 
 
 def test_killed_again_and_again(
-    run_cli: Run, tiny_model: Path, clean_env: dict[str, str], slow: Path, tmp_path: Path
+    run_cli: Run, tiny_model: Path, start_python: Start, slow: Path, tmp_path: Path
 ) -> None:
     """`kill -9` behind each segment: the film is the one of an undisturbed run, with the damaged
     frame of a segment that was made before a kill in the report."""
     (slow / "s0003.dpx").write_bytes((slow / "s0003.dpx").read_bytes()[:2500])
     added = sound(tmp_path / "sound.wav", Fraction(32))
     options = ["--audio", str(added), "-m", str(tiny_model), "--json", "-y"]
-    command = [sys.executable, "-m", "colorbatch", "video", "slow/s%04d.dpx", "-o", "a.mkv"]
+    command = ["video", "slow/s%04d.dpx", "-o", "a.mkv", *options]
     journal = tmp_path / ".colorbatch" / "films" / "a.mkv" / "journal.jsonl"
 
     def segments() -> int:
         return journal.read_bytes().count(b'"state": "segment"') if journal.exists() else 0
 
     for wanted in (1, 2):
-        with subprocess.Popen(
-            [*command, *options], cwd=tmp_path, env=clean_env, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            while segments() < wanted and process.poll() is None:
-                time.sleep(0.005)
-            process.kill()
-    run = run_cli("video", "slow/s%04d.dpx", "-o", "a.mkv", *options)
+        process = start_python("-m", "colorbatch", *command)
+        while segments() < wanted and process.poll() is None:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+    run = run_cli(*command)
     assert run.returncode == 0, run.stderr
     whole = run_cli("video", "slow", "-o", "b.mkv", *options)
     assert whole.returncode == 0, whole.stderr
@@ -215,18 +214,15 @@ main()
 
 @pytest.mark.parametrize("number", [5, 15, 16, 31])
 def test_a_frame_that_the_disk_does_not_give(
-    tiny_model: Path, clean_env: dict[str, str], slow: Path, tmp_path: Path, number: int
+    tiny_model: Path, run_python: Run, slow: Path, tmp_path: Path, number: int
 ) -> None:
     """It repeats the one before, is named, and counts without its bytes, also where the source is
     known again by it; the film is finished, and stays so."""
     bad = f"s{number:04d}.dpx"
-    command = [sys.executable, "-c", BAD_SECTOR, bad, "video", str(slow), "-o", "r.mkv", "-m"]
+    command = ["-c", BAD_SECTOR, bad, "video", slow, "-o", "r.mkv", "-m", tiny_model, "--json"]
 
     def run() -> dict[str, Any]:
-        done = subprocess.run(
-            [*command, str(tiny_model), "--json"], cwd=tmp_path, env=clean_env,
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+        done = run_python(*command)
         assert done.returncode == 0, done.stderr
         return first_json(done)
 

@@ -25,8 +25,10 @@ from colorbatch.clips.numbered_plan import plan_frames
 from colorbatch.inputs.numbered_files import of_pattern
 from colorbatch.job import FilmSettings
 from colorbatch.journal.results import Journals
+from tests.forks import Program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "Program | subprocess.Popen[str]"]
 RATE_24 = (1724, struct.pack(">f", 24.0))
 LUMA = np.array([0.299, 0.587, 0.114])
 """BT.601-7, section 2.5.1."""
@@ -262,7 +264,7 @@ main()
 
 
 def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
-    run_cli: Run, clean_env: dict[str, str], tiny_model: Path, reel: Path, tmp_path: Path
+    run_cli: Run, run_python: Run, tiny_model: Path, reel: Path, tmp_path: Path
 ) -> None:
     """kill -9 at every sixth write or so: what bears a name is whole, runs go on behind it, and the
     end is that of a run that nobody disturbed."""
@@ -271,8 +273,7 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
     whole = files(tmp_path / "whole")
     done: list[int] = []
     for step in (1, 2, 3, 7, 6, 9, 8, 12, 11, 14):
-        command = [sys.executable, "-c", KILLED, str(step), *arguments, "out"]
-        run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        run = run_python("-c", KILLED, step, *arguments, "out")
         made = {name: data for name, data in files(tmp_path / "out").items() if name[0] != "."}
         assert made == {name: whole[name] for name in made}
         done.append(len(made))
@@ -285,30 +286,22 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
 
 
 def start_and_wait(
-    clean_env: dict[str, str], arguments: Sequence[object], folder: Path, least: int
-) -> subprocess.Popen[str]:
+    start_python: Start, arguments: Sequence[object], folder: Path, least: int
+) -> Program | subprocess.Popen[str]:
     """The command in a process of its own, when some frames are done."""
-    command = [sys.executable, "-m", "colorbatch", *map(str, arguments)]
-    process = subprocess.Popen(
-        command,
-        env=clean_env,
-        cwd=folder.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_python("-m", "colorbatch", *arguments)
     while process.poll() is None and len(named(folder)) < least:
         time.sleep(0.002)
     return process
 
 
 def test_killed_in_the_midst_of_the_work(
-    run_cli: Run, clean_env: dict[str, str], make_model: Any, reel: Path, tmp_path: Path
+    run_cli: Run, start_python: Start, make_model: Any, reel: Path, tmp_path: Path
 ) -> None:
     """A real kill while frames are colored; no frame that was recorded is made twice."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", reel, "-m", model, "-q", "--batch-size", "1", "--workers", "1", "-o"]
-    process = start_and_wait(clean_env, [*arguments, "out"], tmp_path / "out", 4)
+    process = start_and_wait(start_python, [*arguments, "out"], tmp_path / "out", 4)
     process.kill()
     process.communicate()
     there = [name for name in files(tmp_path / "out") if name.endswith(".dpx")]
@@ -321,13 +314,13 @@ def test_killed_in_the_midst_of_the_work(
 
 
 def test_sources_that_go_away_are_one_line(
-    run_cli: Run, clean_env: dict[str, str], make_model: Any, reel: Path, tmp_path: Path
+    run_cli: Run, start_python: Start, make_model: Any, reel: Path, tmp_path: Path
 ) -> None:
     """A share that is not there any more: no line for every frame that it held, exit 3, and the
     same command goes on when it is back."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
-    process = start_and_wait(clean_env, arguments, tmp_path / "out", 2)
+    process = start_and_wait(start_python, arguments, tmp_path / "out", 2)
     reel.rename(tmp_path / "away")
     _, said = process.communicate(timeout=120)
     assert process.returncode == 3, said
@@ -343,12 +336,12 @@ def test_sources_that_go_away_are_one_line(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to the whole console there")
 def test_ctrl_c_is_one_line_and_resumable(
-    run_cli: Run, clean_env: dict[str, str], make_model: Any, reel: Path, tmp_path: Path
+    run_cli: Run, start_python: Start, make_model: Any, reel: Path, tmp_path: Path
 ) -> None:
     """Exit 130, finished frames stay, the same command ends the work."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
-    process = start_and_wait(clean_env, [*arguments, "--json"], tmp_path / "out", 2)
+    process = start_and_wait(start_python, [*arguments, "--json"], tmp_path / "out", 2)
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=120)
     assert process.returncode == 130, said

@@ -21,8 +21,10 @@ import pytest
 
 from colorbatch.clips.film_journal import FilmBook, read
 from colorbatch.ffmpeg import frames, probe
+from tests.forks import Program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "Program | subprocess.Popen[str]"]
 SLOW = {"time_base": Fraction(1, 24), "rate": Fraction(1)}
 """A frame a second: a segment has at most 15 frames."""
 SHOTS = {8: 1, 11: 2, 18: 9, 19: 2, 25: 3, 30: 4, 36: 5}
@@ -291,11 +293,10 @@ def segments(folder: Path) -> list[dict[str, Any]]:
 
 
 def at_first_segment(
-    arguments: list[str], env: dict[str, str], folder: Path, cwd: Path
-) -> subprocess.Popen[str]:
+    start_python: Start, arguments: list[str], folder: Path
+) -> Program | subprocess.Popen[str]:
     """The command at work, as soon as its journal in `folder` tells of a segment."""
-    command = [sys.executable, "-m", "colorbatch", *arguments]
-    process = subprocess.Popen(command, env=env, cwd=cwd, stderr=subprocess.PIPE, text=True)
+    process = start_python("-m", "colorbatch", *arguments)
     while process.poll() is None and not segments(folder):
         time.sleep(0.005)
     return process
@@ -316,7 +317,7 @@ def pictures_and_packets(path: Path, decoded: Any, packet_hashes: Any) -> tuple[
 
 def test_killed_at_every_step_and_gone_on_with(
     run_cli: Run,
-    clean_env: dict[str, str],
+    run_python: Run,
     tiny_model: Path,
     long_clip: Path,
     decoded: Any,
@@ -330,8 +331,7 @@ def test_killed_at_every_step_and_gone_on_with(
     folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
     seen = []
     for step in range(0, 28, 2):
-        command = [sys.executable, "-c", KILLED, str(step), *arguments, "r.mp4"]
-        run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        run = run_python("-c", KILLED, str(step), *arguments, "r.mp4")
         if run.returncode == 0:
             break
         assert not run.stderr.strip(), run.stderr
@@ -350,7 +350,7 @@ def test_killed_at_every_step_and_gone_on_with(
 
 def test_killed_in_the_midst_of_the_work(
     run_cli: Run,
-    clean_env: dict[str, str],
+    start_python: Start,
     make_model: Callable[..., Path],
     long_clip: Path,
     decoded: Any,
@@ -361,7 +361,7 @@ def test_killed_in_the_midst_of_the_work(
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "-q", "--batch-size", "1", "-o"]
     folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
-    process = at_first_segment([*arguments, "r.mp4"], clean_env, folder, tmp_path)
+    process = at_first_segment(start_python, [*arguments, "r.mp4"], folder)
     process.kill()
     process.communicate()
     made = segments(folder)
@@ -431,7 +431,7 @@ main()
 
 def test_a_full_disk_is_one_line_and_resumable(
     run_cli: Run,
-    clean_env: dict[str, str],
+    run_python: Run,
     tiny_model: Path,
     long_clip: Path,
     decoded: Any,
@@ -440,8 +440,7 @@ def test_a_full_disk_is_one_line_and_resumable(
     """Exit 1 with what the disk says; the same command goes on from there."""
     arguments = ["video", str(long_clip), "-m", str(tiny_model), "-q", "-o"]
     assert run_cli(*arguments, "whole.mp4").returncode == 0
-    command = [sys.executable, "-c", FULL, "25", *arguments, "r.mp4"]
-    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, text=True)
+    run = run_python("-c", FULL, "25", *arguments, "r.mp4")
     assert run.returncode == 1, run.stderr
     assert "No space left on device" in run.stderr and len(run.stderr.splitlines()) == 1
     made = segments(tmp_path / ".colorbatch" / "films" / "r.mp4")
@@ -464,7 +463,7 @@ main()
 
 def test_films_that_do_not_fit_together_are_refused_before_work(
     run_cli: Run,
-    clean_env: dict[str, str],
+    run_python: Run,
     tiny_model: Path,
     make_clip: Callable[..., Path],
     tmp_path: Path,
@@ -483,18 +482,17 @@ def test_films_that_do_not_fit_together_are_refused_before_work(
     assert sum(sizes) == pytest.approx(both, rel=0.2)
     assert told["places"][0]["needed"]["middle"] == pytest.approx(1.5 * both, rel=0.1)
     assert told["pictures"] == 24 and told["seconds"] is not None
-    tool = [sys.executable, "-c", ROOM, str(round(1.3 * both)), *arguments, "second"]
-    words = {"env": clean_env, "cwd": tmp_path, "capture_output": True, "text": True}
-    run = subprocess.run(tool, **words)
+    tool = ["-c", ROOM, round(1.3 * both), *arguments, "second"]
+    run = run_python(*tool)
     assert run.returncode == 1 and run.stdout == "", run.stderr
     [error] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
     assert "too little space" in error and "--ignore-space" in error
     assert not (tmp_path / "second").exists()
-    assert subprocess.run([*tool, "--ignore-space"], **words).returncode == 0
+    assert run_python(*tool, "--ignore-space").returncode == 0
 
 
 def test_a_source_that_vanishes_is_one_line_and_resumable(
-    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+    run_cli: Run, start_python: Start, make_model: Callable[..., Path], long_clip: Path
 ) -> None:
     """As a share that goes away: exit 3; with the source back, work goes on."""
     if sys.platform == "win32":
@@ -503,7 +501,7 @@ def test_a_source_that_vanishes_is_one_line_and_resumable(
     more = ["-m", str(model), "--batch-size", "1", "-q", "-o", "r.mp4"]
     arguments = ["video", str(long_clip), *more]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
+    process = at_first_segment(start_python, arguments, folder)
     away = long_clip.rename(long_clip.with_name("away.mp4"))
     _, said = process.communicate(timeout=120)
     assert process.returncode == 3 and len(said.splitlines()) == 1, said
@@ -516,7 +514,7 @@ def test_a_source_that_vanishes_is_one_line_and_resumable(
 
 def test_going_on_behind_a_damaged_frame(
     run_cli: Run,
-    clean_env: dict[str, str],
+    run_python: Run,
     tiny_model: Path,
     make_clip: Callable[..., Path],
     decoded: Any,
@@ -536,8 +534,7 @@ def test_going_on_behind_a_damaged_frame(
     assert run_cli(*arguments, "whole.mkv").returncode == 0
     folder = tmp_path / ".colorbatch" / "films" / "r.mkv"
     for step in range(20):
-        command = [sys.executable, "-c", KILLED, str(step), *arguments, "r.mkv"]
-        subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        run_python("-c", KILLED, str(step), *arguments, "r.mkv")
         if segments(folder):
             break
     assert [(part["last"], part["corrupt"]) for part in segments(folder)][:1] == [(16000, 3)]
@@ -563,14 +560,13 @@ def test_a_film_that_was_not_named_before_a_kill(
 
 @pytest.fixture
 def unfinished(
-    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+    run_python: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """The command of a film that was killed, and its segments."""
     source = make_clip("s.mkv", **seconds(35))
     arguments = ["video", str(source), "-o", "r.mkv", "-m", str(tiny_model), "--json"]
     for step in range(4, 20):
-        command = [sys.executable, "-c", KILLED, str(step), *arguments]
-        subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+        run_python("-c", KILLED, str(step), *arguments)
         made = segments(tmp_path / ".colorbatch" / "films" / "r.mkv")
         if made:
             assert len(made) < 3 and not (tmp_path / "r.mkv").exists()
@@ -638,15 +634,14 @@ def test_an_unfinished_film_of_a_renamed_source_is_gone_on_with(
 
 def test_a_file_that_came_while_a_film_was_unfinished_is_not_replaced(
     run_cli: Run,
-    clean_env: dict[str, str],
+    run_python: Run,
     tiny_model: Path,
     make_clip: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
     """It is somebody's; it is named, and stays."""
     arguments = ["video", str(make_clip("s.mkv", **seconds(12))), "-m", str(tiny_model), "-o"]
-    command = [sys.executable, "-c", KILLED, "8", *arguments, "r.mkv"]
-    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+    run = run_python("-c", KILLED, "8", *arguments, "r.mkv")
     assert run.returncode != 0 and not (tmp_path / "r.mkv").exists()
     (tmp_path / "r.mkv").write_bytes(b"somebody's")
     again = last_json(run_cli(*arguments, "r.mkv", "--json"))
@@ -898,13 +893,12 @@ def test_shards_are_whole_films_and_all_of_them(
 
 
 def test_redo_all_begins_anew(
-    run_cli: Run, tiny_model: Path, long_clip: Path, clean_env: dict[str, str], tmp_path: Path
+    run_cli: Run, tiny_model: Path, long_clip: Path, run_python: Run, tmp_path: Path
 ) -> None:
     """What is finished is made again, and what is half done from its begin."""
     base = ["video", str(long_clip), "-m", str(tiny_model), "-o", "r.mp4"]
     folder = tmp_path / ".colorbatch" / "films" / "r.mp4"
-    command = [sys.executable, "-c", KILLED, "23", *base]
-    subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, timeout=300)
+    run_python("-c", KILLED, "23", *base)
     half = len(segments(folder))
     assert 0 < half < 5
     run = run_cli(*base, "--redo-all", "--json")
@@ -1126,7 +1120,7 @@ def test_prove_luma_writes_over_nothing_but_its_own_lists(
 
 
 def test_ctrl_c_is_one_line_and_resumable(
-    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+    run_cli: Run, start_python: Start, make_model: Callable[..., Path], long_clip: Path
 ) -> None:
     """Exit 130, the finished segments stay, the same command ends the work."""
     if sys.platform == "win32":
@@ -1136,7 +1130,7 @@ def test_ctrl_c_is_one_line_and_resumable(
     model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
+    process = at_first_segment(start_python, arguments, folder)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
@@ -1164,13 +1158,12 @@ main()
 
 
 def test_ctrl_c_while_luma_is_proved(
-    clean_env: dict[str, str], tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+    run_python: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     """The film is told of as made, and not as proved; exit 130, as that was asked for."""
     make_clip("s.mkv")
     arguments = ["video", "s.mkv", "-o", "r.mkv", "-m", tiny_model, "--prove-luma", "--json"]
-    command = [sys.executable, "-c", STOPPED, *map(str, arguments)]
-    run = subprocess.run(command, env=clean_env, cwd=tmp_path, capture_output=True, text=True)
+    run = run_python("-c", STOPPED, *arguments)
     assert run.returncode == 130 and "interrupted: 1 colored" in run.stderr, run.stderr
     outcome = first_json(run)
     assert (outcome["status"], outcome["frames"], outcome["luma"]) == ("colored", 12, None)
@@ -1178,7 +1171,7 @@ def test_ctrl_c_while_luma_is_proved(
 
 
 def test_a_second_ctrl_c_ends_at_once_with_an_account(
-    run_cli: Run, clean_env: dict[str, str], make_model: Callable[..., Path], long_clip: Path
+    run_cli: Run, start_python: Start, make_model: Callable[..., Path], long_clip: Path
 ) -> None:
     """As for pictures: exit 130, nothing half written, and the same command ends the work."""
     if sys.platform == "win32":
@@ -1188,7 +1181,7 @@ def test_a_second_ctrl_c_ends_at_once_with_an_account(
     model = make_model(long_clip.with_name("hungry.onnx"), body="hungry")
     arguments = ["video", str(long_clip), "-m", str(model), "--batch-size", "1", "-o", "r.mp4"]
     folder = long_clip.parent / ".colorbatch" / "films" / "r.mp4"
-    process = at_first_segment(arguments, clean_env, folder, long_clip.parent)
+    process = at_first_segment(start_python, arguments, folder)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.001)
