@@ -32,6 +32,10 @@ class FramesClip(FrameJob):
     of: ClassVar[type[FilmOutcome]] = FramesOutcome
 
     @property
+    def sheet(self) -> None:
+        return None
+
+    @property
     def count(self) -> int | None:
         return self.plan.count
 
@@ -107,6 +111,9 @@ class FramesClip(FrameJob):
 
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         return space.told_of_sequence(self, expected) if seen else ""
+
+    def listed(self, maker: Maker) -> tuple[FramesClip, Path | None]:
+        return self, None
 
     def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
         return preview.of_frames(self, maker.engine, maker.settings, count)

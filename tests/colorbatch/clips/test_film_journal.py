@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from colorbatch.clips import film_journal
-from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part, Passed
-from colorbatch.clips.shot_list import Mark
+from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part
+from colorbatch.clips.shot_list import Mark, Passed
 from colorbatch.errors import ColorbatchError, LockedError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.job import Job

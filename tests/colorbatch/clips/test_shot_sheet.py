@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorbatch.clips import shot_sheet
-from colorbatch.clips.shot_sheet import COLUMNS, Correction, Line, ShotRow
+from colorbatch.clips.shot_sheet import COLUMNS, Correction, Line, Own, ShotRow
 from colorbatch.errors import UsageError
 
 PATH = Path("folder/film.shots.csv")
@@ -18,7 +18,7 @@ ROWS = (ShotRow(2, 0, 9, "keep"), ShotRow(3, 10, 19, "color", 0.5))
 
 
 def parsed(text: str) -> tuple[ShotRow, ...]:
-    return shot_sheet.parsed(text.encode(), PATH, {"lite"}).rows
+    return shot_sheet.parsed(text.encode(), PATH, Own(frozenset({"lite"}))).rows
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,10 @@ def test_empty_cells_leave_what_is_done_anyway() -> None:
         ("start,end,action\n0,5,paint\n", "row 2, column action: 'paint' is none of color, keep"),
         ("start,end,saturation\n0,5,nan\n", "row 2, column saturation: 'nan' is no number"),
         ("start,end,saturation\n0,5,5\n", "row 2, column saturation: '5' is no number from 0 to 4"),
-        ("start,end,model\n0,5,other\n", "row 2, column model: 'other' is not the model"),
+        (
+            "start,end,model\n0,5,other\n",
+            "row 2, column model: 'other': there is no such file, and no",
+        ),
         ("start,end,reference\n0,5,3.png\n", "row 2, column reference: '3.png': there is no"),
         ("start,end\n0,5,more\n", "row 2: has more cells than there are columns"),
         ('start,end\n0,"5\n', "is no table"),
@@ -122,7 +125,7 @@ def test_what_is_written_is_read_again() -> None:
         "lite",
     )
     assert data.startswith(b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n")
-    rows = shot_sheet.parsed(data, PATH, {"lite"}).rows
+    rows = shot_sheet.parsed(data, PATH, Own(frozenset({"lite"}))).rows
     assert rows == (ShotRow(2, 0, 9, "keep"), ShotRow(3, 10, 19, "color", 0.5))
 
 
