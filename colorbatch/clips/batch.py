@@ -19,7 +19,6 @@ from colorbatch.clips import (
     film_journal,
     look_file,
     numbered_clip,
-    preview,
 )
 from colorbatch.clips.batch_plan import Planned
 from colorbatch.clips.clip import Clip, Maker, Stage, Told
@@ -154,6 +153,7 @@ def _maker(engine: Engine, model_sha256: str, request: ClipRequest, watch: Watch
         fail_fast=request.fail_fast,
         found=watch.found,
         failed=lambda line: watch.error(f"failed: {line}"),
+        say=watch.say,
         stop=watch.stop,
         step=step_of(request.settings),
         models=ShotModels(request.device, request.batch_size, tf32=request.settings.tf32),
@@ -171,9 +171,8 @@ def _previewed(
     for one in planned.todo:
         try:
             with maker.models.holding(1):
-                one, listed = one.listed(replace(maker, stage=_stage(one, watch)))
-                written, each = preview.write_pairs(one.job, one.pairs(maker, count), count)
-            expected = estimate.of([one.need(maker, each)])
+                shown = one.preview(replace(maker, stage=_stage(one, watch)), count)
+            expected = estimate.of([one.need(maker, shown.seconds)])
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -185,8 +184,8 @@ def _previewed(
             "colored",
             kind=one.kind,
             plan=one.expected(expected, seen=True),
-            stills=tuple(written),
-            shot_list=listed,
+            stills=tuple(shown.stills),
+            shot_list=shown.shot_list,
             estimate=expected.to_json(),
         )
 

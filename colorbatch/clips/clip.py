@@ -7,14 +7,14 @@ ask which of them it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
 from colorbatch.clips.luma_proof import Proof
 from colorbatch.clips.ordered_step import OrderedStep
-from colorbatch.clips.preview import Pair
+from colorbatch.clips.preview import Preview
 from colorbatch.clips.render import Model
 from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.shot_looks import Take
@@ -43,9 +43,9 @@ class Maker:
     process, None for half of the machine's; anew: do not go on with segments of before; stage: the
     next stage of the work, in words ("" for color itself), how many frames or bytes it has ->
     who is told how many of them are done; found: how many frames an earlier run had made; failed:
-    told of a frame that failed, in a line; stop: asked often; step: makes what sees the color of a
-    shot's frames in order, None for nothing; models: those that shots name instead of the
-    engine."""
+    told of a frame that failed, in a line; say: told what happens, in a line; stop: asked often;
+    step: makes what sees the color of a shot's frames in order, None for nothing; models: those
+    that shots name instead of the engine."""
 
     engine: Engine
     model_sha256: str
@@ -57,6 +57,7 @@ class Maker:
     stage: Stage = _nobody
     found: Told = lambda frames: None
     failed: Callable[[str], None] = lambda line: None
+    say: Callable[[str], None] = lambda line: None
     stop: Callable[[], bool] = lambda: False
     step: Callable[[], OrderedStep] | None = None
     models: ShotModels = field(default_factory=ShotModels)
@@ -121,12 +122,9 @@ class Clip(Protocol):
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         """That in words; "" where its line has it, unless it is asked for."""
 
-    def listed(self, maker: Maker) -> tuple[Self, Path | None]:
-        """With its shots found, as far as it has any, and the list of them that is written beside
-        its stills. Raises ColorbatchError and StoppedError."""
-
-    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
-        """So many of its frames, before and after. Raises SourceError."""
+    def preview(self, maker: Maker, count: int) -> Preview:
+        """Write so many of its frames, before and after, where its results go. Raises SourceError,
+        TargetError, UsageError."""
 
     # --- the work ---
 

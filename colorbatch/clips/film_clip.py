@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -20,9 +20,9 @@ from colorbatch import color
 from colorbatch.clips import (
     film_again,
     film_journal,
+    film_preview,
     film_sink,
     luma_proof,
-    preview,
     resume,
     segment,
     shot_list,
@@ -30,7 +30,6 @@ from colorbatch.clips import (
     shot_looks,
     shot_models,
     shot_sheet,
-    shots_ahead,
     space,
 )
 from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
@@ -38,7 +37,7 @@ from colorbatch.clips.film_journal import Account, FilmBook, Finish, Head, Part
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.film_source import MARKED_AS, sha256_of
 from colorbatch.clips.luma_proof import Proof
-from colorbatch.clips.preview import Pair
+from colorbatch.clips.preview import Preview
 from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.clips.sampling import kind_of_film
@@ -136,15 +135,8 @@ class FilmClip(FilmJob):
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         return space.told_of_film(expected)
 
-    def listed(self, maker: Maker) -> tuple[FilmClip, Path | None]:
-        account = shots_ahead.found(self, maker)
-        takes = resume.takes_of(self, maker.settings, account)
-        model = maker.engine.path.stem
-        path = shot_listing.write_for_preview(self, takes, account, model)
-        return replace(self, takes=tuple(takes)), path
-
-    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
-        return preview.of_film(self, maker.color, maker.settings, count)
+    def preview(self, maker: Maker, count: int) -> Preview:
+        return film_preview.write(self, maker, count)
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
         return color_film(self, maker)

@@ -82,20 +82,22 @@ def work(
     holds for all. progress: told how many frames are done more, on another thread. Raises
     SourceError, TargetError, StoppedError; there is no file then."""
     plan, span = job.plan, job.span
-    models = models or ShotModels()
-
-    def own(take: Take) -> Model | None:
-        return None if take.colored_by is None else models(take.colored_by)
-
     in_order = None if step is None else InOrder(step())
     continues, goes_on = (step is not None and each for each in (span.continues, span.goes_on))
-    if steered := steering.of_segment(plan, span, lambda take: own(take) or model, stop):
-        in_order = in_order or InOrder(Stabiliser(0.0))
-        in_order.steered = steered
-    if in_order is not None and continues:
-        in_order.step.restore(read_state(job.folder, span.number - 1))
-    lent = in_order.step.ahead if in_order is not None and goes_on else 0
     with contextlib.ExitStack() as stack:
+        if models is None:
+            models = ShotModels(batch_size=model.batch_size)
+            stack.enter_context(models.holding(1))
+
+        def own(take: Take) -> Model | None:
+            return None if take.colored_by is None else models(take.colored_by)
+
+        if steered := steering.of_segment(plan, span, lambda take: own(take) or model, stop):
+            in_order = in_order or InOrder(Stabiliser(0.0))
+            in_order.steered = steered
+        if in_order is not None and continues:
+            in_order.step.restore(read_state(job.folder, span.number - 1))
+        lent = in_order.step.ahead if in_order is not None and goes_on else 0
         opened = source or stack.enter_context(Open())
         sink = _Sink(job, progress)
         stack.push(sink.abandon)

@@ -60,14 +60,18 @@ def write(
 def write_for_preview(
     one: FilmJob, takes: Sequence[Take], account: Account, model: str
 ) -> Path | None:
-    """The same of a look before the run, under a name of its own. What it writes is recorded where
-    no other run is at work on the film, so that a later look may write over it."""
-    folder, target = film_journal.folder_of(one.job), one.job.target
-
+    """The same of a look before the run, under a name of its own; the one that is there where none
+    is written. What is written is recorded where no other run is at work on the film, so that a
+    later look may write over it."""
+    target = one.job.target
+    named = target.with_name(target.name + OF_PREVIEW)
+    path = None
     with contextlib.ExitStack() as stack:
-        book = FilmBook(folder, target)
-        record: Callable[[str], None] = lambda sha256: None  # noqa: E731
-        with contextlib.suppress(LockedError):
-            record = stack.enter_context(book).sheet
-        named = target.with_name(target.name + OF_PREVIEW)
-        return write(one, named, takes, account, model, record)
+        try:
+            book = stack.enter_context(FilmBook(film_journal.folder_of(one.job), target))
+        except LockedError:
+            path = write(one, named, takes, account, model, lambda sha256: None)
+        else:
+            path = write(one, named, takes, account, model, book.sheet)
+    beside = shot_sheet.path_beside(named)
+    return path or (beside if atomic.reachable(beside).exists() else None)
