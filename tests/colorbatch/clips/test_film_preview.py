@@ -20,8 +20,8 @@ from colorbatch.clips import (
     film_journal,
     film_plan,
     film_preview,
-    preview,
     resume,
+    sampling,
     shot_sheet,
 )
 from colorbatch.clips.clip import Maker
@@ -29,6 +29,7 @@ from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.shot_looks import ShotModel
 from colorbatch.clips.shot_sheet import Sheet, ShotRow
 from colorbatch.color import Codes
+from colorbatch.color.ycbcr import Region
 from colorbatch.errors import StoppedError, UsageError
 from colorbatch.job import FilmSettings, Job
 from colorbatch.journal.records import NOT_OURS
@@ -100,7 +101,7 @@ def test_stills_are_as_their_shots_will_be(one: FilmJob, maker: Maker) -> None:
     size, base = one.plan.film.video.size, ffmpeg.probe(one.job.target).video.time_base
     for second, (_, after) in found.items():
         planes = made[round(second / base)]
-        srgb = preview.sampling.srgb(planes, one.plan.made, size)
+        srgb = sampling.srgb(planes, one.plan.made, size)
         assert np.array_equal(after[..., ::-1], srgb)
 
 
@@ -143,7 +144,8 @@ def test_a_still_is_made_again_where_its_shot_is_another(tmp_path: Path, maker: 
         stream = file.add_stream("ffv1", rate=Fraction(1), options={"g": "1"})
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv444p"
         for number in range(12):
-            frame = av.VideoFrame.from_ndarray(grey if number == 6 else patches, "rgb24")
+            seen = np.asarray(grey if number == 6 else patches, np.uint8)
+            frame = av.VideoFrame.from_ndarray(seen, "rgb24")
             file.mux(stream.encode(frame.reformat(format="yuv444p")))
         file.mux(stream.encode(None))
     one, said = job(path, maker), list[str]()
@@ -166,7 +168,7 @@ def test_another_look_and_the_run_after_it_have_the_list(one: FilmJob, maker: Ma
     film_clip.color_film(one, again)
     film_clip.color_film(one, replace(again, settings=maker.settings))
     assert "shots are found" not in told
-    settings = replace(maker.settings, region=film_plan.Region(64, 96, 32, 0))
+    settings = replace(maker.settings, region=Region(64, 96, 32, 0))
     plan = film_plan.plan_film(one.plan.film, settings)
     film_preview.write(replace(one, plan=plan), replace(again, settings=settings), 1)
     assert told.count("shots are found") == 1

@@ -32,6 +32,7 @@ from colorbatch.clips.shot_models import ShotModels
 from colorbatch.clips.shot_sheet import Own, Sheet, ShotRow
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.errors import SourceError, StoppedError, UsageError
+from colorbatch.formats import memory_need
 from colorbatch.job import FilmSettings, Job
 from colorbatch.model.contract import ModelCard, embedded_models, sha256
 from colorbatch.model.engine import Engine
@@ -232,7 +233,7 @@ def test_memory_of_the_largest_is_set_aside(one: FilmJob, other: Path) -> None:
     size = shot_models.bytes_of(takes)
     assert size == shot_models.WORKING_BYTES + 2 * other.stat().st_size
     assert shot_models.bytes_of(takes[::2]) == 0
-    memory = segment.memory_need.BASE_BYTES + 2 * size
+    memory = memory_need.BASE_BYTES + 2 * size
     asked: Any = (one.plan, 4, 64, memory)
     assert segment.lanes_of(*asked) == 16 and segment.lanes_of(*asked, beside=size) == 1
     without, beside = segment.limits_of(*asked), segment.limits_of(*asked, beside=2 * size)
