@@ -255,7 +255,7 @@ class Outcome:
         return {}
 
 
-WITH_MODEL = ("model", "model_sha256", "device", "provider")
+WITH_MODEL = ("model", "model_sha256", "models", "device", "provider")
 
 
 def part_of_model(made_by: Mapping[str, object], status: str) -> Mapping[str, object]:
@@ -334,15 +334,20 @@ def outcome_of(values: Mapping[str, Any]) -> Outcome:
 
 @dataclass(frozen=True)
 class PreviewOutcome(Outcome):
-    """Stills of a clip that would be colored. stills: their files; estimate: what all of the film
-    takes, in plain values."""
+    """Stills of a clip that would be colored. stills: their files; shot_list: the list of its
+    shots; estimate: what all of the film takes, in plain values."""
 
     what: ClassVar[str] = "preview"
     stills: tuple[Path, ...] = ()
+    shot_list: Path | None = None
     estimate: dict[str, object] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line of JSON."""
         values = json.loads(super().to_json()) | {"status": "previewed"}
-        more = {"stills": [str(path) for path in self.stills], "estimate": self.estimate}
+        more = {
+            "stills": [str(path) for path in self.stills],
+            "shot_list": None if self.shot_list is None else str(self.shot_list),
+            "estimate": self.estimate,
+        }
         return json.dumps(values | more, ensure_ascii=True)

@@ -333,8 +333,10 @@ def test_film_page(scan: Path, run_there: Callable[[list[str]], str]) -> None:
         else:
             output.append(run_there(words))
     assert "prores yuv422p10le -> prores_ks yuv422p10le in mov" in output[0]
-    stills = {path.name.rpartition("-")[2] for path in (scan / "stills").iterdir()}
-    assert stills == {"before.png", "after.png"} and len(output[1].splitlines()) == 10
+    shown = {"before.png", "after.png", "preview.shots.csv"}
+    stills = {path.name.rpartition("-")[2] for path in scan.glob("stills/inside.mov-*")}
+    assert stills == shown and len(output[1].splitlines()) == 11
+    assert {path.name.rpartition("-")[2] for path in scan.glob("colored.mov-*")} == shown
     [told] = [list(map(json.loads, text.splitlines())) for text in output if text.startswith("{")]
     assert [each["frames"] for each in told[:-1]] == [12, 12]
     assert told[-1]["summary"]["colored"] == 2

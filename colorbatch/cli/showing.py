@@ -201,7 +201,8 @@ class Shower:
             self._each_minute("sources", lambda: f"{report.finished} of {report.total} films")
 
     def _previewed(self, outcome: PreviewOutcome) -> None:
-        for path in () if self.as_json or self.quiet else outcome.stills:
+        listed = () if outcome.shot_list is None else (outcome.shot_list,)
+        for path in () if self.as_json or self.quiet else (*outcome.stills, *listed):
             click.echo(escaped(str(path)))
         self.say(f"{outcome.source}: {outcome.plan}")
 

@@ -64,8 +64,9 @@ if TYPE_CHECKING:
         "--shots",
         type=ANY_PATH,
         metavar="FILE",
-        help="What is to be done with the shots of one film: the list that a run writes beside its "
-        "result (NAME.shots.csv), edited. Of a finished film only what it changes is made again.",
+        help="What is to be done with the shots of one film: the list that a run or a preview "
+        "writes beside its result (NAME.shots.csv), edited. Of a finished film only what it "
+        "changes is made again.",
     ),
     option(
         "--references",
@@ -141,7 +142,8 @@ if TYPE_CHECKING:
         "--preview",
         type=click.IntRange(1, 1000),
         metavar="N",
-        help="Write N spread frames as stills, before and after, tell time and space, and stop.",
+        help="Write N spread frames as stills, before and after, and the list of a film's shots, "
+        "tell time and space, and stop.",
     ),
     option("--prove-luma", is_flag=True, help="Compare every Y' plane of source and result."),
 )

@@ -19,12 +19,12 @@ from colorbatch.clips import (
     film_journal,
     look_file,
     numbered_clip,
-    preview,
 )
 from colorbatch.clips.batch_plan import Planned
-from colorbatch.clips.clip import Clip, Maker
+from colorbatch.clips.clip import Clip, Maker, Stage, Told
 from colorbatch.clips.look_file import LookFile
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.shot_models import ShotModels
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.errors import ColorbatchError, OutputFullError, SpaceError, StoppedError
 from colorbatch.formats.registry import FORMATS
@@ -72,7 +72,7 @@ class ClipRun(Run):
             return
         for one in () if watch.quiet else planned.todo:
             watch.say(one.line(request.workers))
-        engine = None
+        maker, unfit = None, {}
         if planned.todo:
             engine = parity.opened(
                 request.model,
@@ -81,17 +81,17 @@ class ClipRun(Run):
                 tf32=request.settings.tf32,
             )
             self.where = engine.told
+            maker = _maker(engine, model(), request, watch)
+            maker.models.check([one.sheet for one in planned.todo if one.sheet is not None])
         if request.preview is not None:
             report.preview = True
-            yield from _previewed(request, planned, engine, watch)
+            yield from _previewed(request, planned, maker, watch)
             return
         for one in planned.todo:  # before any work, as for pictures
             one.refuse_if_held()
         watch.begun(report.total, report.finished)
-        maker, unfit = None, {}
-        if engine is not None:
-            maker = _maker(engine, model(), request, watch)
-            report.made_by = engine.made_by(model(), in_clear(request.settings))
+        if maker is not None:
+            report.made_by = maker.engine.made_by(model(), in_clear(request.settings))
             unfit = _make_sure_of_room(planned.todo, maker, request, report, watch)
         with numbered_clip.journals_of(planned.todo, request) as journals:
             journals.lock()
@@ -108,7 +108,9 @@ def _save_look(request: ClipRequest, look: LookFile | None, planned: Planned) ->
     """Keep the look, as soon as all that it holds is known to be right."""
     if not request.dry_run and request.preview is None:
         clips = [*planned.todo, *planned.finished]
-        look_file.save(request, look, clips[0].job.source if len(clips) == 1 else None)
+        one = clips[0] if len(clips) == 1 else None
+        source, sheet = (None, None) if one is None else (one.job.source, one.sheet)
+        look_file.save(request, look, source, sheet)
 
 
 def _log(request: ClipRequest, planned: Planned) -> Log | None:
@@ -151,23 +153,26 @@ def _maker(engine: Engine, model_sha256: str, request: ClipRequest, watch: Watch
         fail_fast=request.fail_fast,
         found=watch.found,
         failed=lambda line: watch.error(f"failed: {line}"),
+        say=watch.say,
         stop=watch.stop,
         step=step_of(request.settings),
+        models=ShotModels(request.device, request.batch_size, tf32=request.settings.tf32),
     )
 
 
 def _previewed(
-    request: ClipRequest, planned: Planned, engine: Engine | None, watch: Watch
+    request: ClipRequest, planned: Planned, maker: Maker | None, watch: Watch
 ) -> Iterator[Outcome]:
-    """Stills of every clip, before and after."""
+    """Stills of every clip, before and after, and lists of shots."""
     yield from planned.outcomes
-    if engine is None:
+    if maker is None:
         return
-    maker, count = _maker(engine, "", request, watch), request.preview or 1
+    count = request.preview or 1
     for one in planned.todo:
         try:
-            written, each = preview.write_pairs(one.job, one.pairs(maker, count), count)
-            expected = estimate.of([one.need(maker, each)])
+            with maker.models.holding(1):
+                shown = one.preview(replace(maker, stage=_stage(one, watch)), count)
+            expected = estimate.of([one.need(maker, shown.seconds)])
         except SpaceError:
             raise
         except ColorbatchError as error:
@@ -179,7 +184,8 @@ def _previewed(
             "colored",
             kind=one.kind,
             plan=one.expected(expected, seen=True),
-            stills=tuple(written),
+            stills=tuple(shown.stills),
+            shot_list=shown.shot_list,
             estimate=expected.to_json(),
         )
 
@@ -286,7 +292,7 @@ class _Making:
         seconds = time.monotonic() - begun if cut or outcome.luma else 0.0
         outcome = replace(outcome, kind=kind or outcome.kind, seconds=seconds)
         if outcome.status != "skipped":
-            outcome = replace(outcome, made_by=self.made_by)
+            outcome = replace(outcome, made_by={**self.made_by, **outcome.made_by})
             tell = one.tell if one is not None else functools.partial(_tell_unplanned, job)
             tell(outcome, self.journals, self.homes)
         yield outcome
@@ -295,12 +301,8 @@ class _Making:
     def _made(self, one: Clip, maker: Maker) -> FilmOutcome:
         if one.job.target in self.unfit:
             raise self.unfit[one.job.target]
-        name = one.job.source.name
-
-        def stage(what: str, total: int | None, unit: Unit) -> Callable[[int], None]:
-            return self.watch.stage(f"{name}: {what}" if what else name, total, unit)
-
-        outcome = one.make(replace(maker, stage=stage), self.journals, self.request)
+        maker = replace(maker, stage=_stage(one, self.watch))
+        outcome = one.make(maker, self.journals, self.request)
         is_whole = outcome.status != "unfinished"
         return self._proved(one, outcome) if self.request.prove_luma and is_whole else outcome
 
@@ -347,6 +349,16 @@ def _tell_unplanned(
         numbered_clip.tell(job, outcome, journals, homes)
     else:
         film_clip.tell(job, outcome, homes)
+
+
+def _stage(one: Clip, watch: Watch) -> Stage:
+    """Who is told of a clip's stages: they have its name."""
+    name = one.job.source.name
+
+    def stage(what: str, total: int | None, unit: Unit) -> Told:
+        return watch.stage(f"{name}: {what}" if what else name, total, unit)
+
+    return stage
 
 
 def _unfinished(one: Clip, maker: Maker, request: ClipRequest) -> FilmOutcome:

@@ -16,7 +16,7 @@ from colorbatch.clips.luma_proof import check_lists
 from colorbatch.clips.numbered_facts import Wish
 from colorbatch.clips.numbered_source import open_reel
 from colorbatch.clips.request import ClipRequest, ShotFiles
-from colorbatch.clips.shot_sheet import Sheet
+from colorbatch.clips.shot_sheet import Own, Sheet
 from colorbatch.clips.source import Footage
 from colorbatch.errors import (
     ColorbatchError,
@@ -70,7 +70,7 @@ def plan_clips(request: ClipRequest, model: Callable[[], str], watch: Watch) -> 
     wrong: list[Wrong] = []
     for one in found:
         try:
-            made = _planned(one, request)
+            made = _planned(one, request, model)
         except UsageError as error:
             ours = one.sequence is not None and numbered_plan.are_ours(one.sequence)
             if not is_mine(one, part):
@@ -137,12 +137,12 @@ def wants_a_film(request: ClipRequest) -> bool:
     )
 
 
-def film_of_frames(found: FoundClips, request: ClipRequest) -> FilmClip:
+def film_of_frames(found: FoundClips, request: ClipRequest, model: Callable[[], str]) -> FilmClip:
     """Plan a film whose source is a sequence. Raises UsageError, SourceError."""
     assert found.sequence is not None
     asked = request.settings
     wish = Wish(asked.transfer, asked.fps, request.allow_gaps, request.audio, asked.end)
-    return _film(found, open_reel(found.sequence, wish), request)
+    return _film(found, open_reel(found.sequence, wish), request, model)
 
 
 def _refuse_options_of_frames(found: Sequence[FoundClips], request: ClipRequest) -> None:
@@ -184,15 +184,19 @@ def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
         raise UsageError(f"--{name} is for films, and these frames become frames", advice)
 
 
-def _planned(found: FoundClips, request: ClipRequest) -> Clip:
+def _planned(found: FoundClips, request: ClipRequest, model: Callable[[], str]) -> Clip:
     if found.sequence is not None:
-        as_film = wants_a_film(request)
-        return film_of_frames(found, request) if as_film else numbered_clip.planned(found, request)
-    return _film(found, ffmpeg.probe(found.source), request)
+        if wants_a_film(request):
+            return film_of_frames(found, request, model)
+        return numbered_clip.planned(found, request)
+    return _film(found, ffmpeg.probe(found.source), request, model)
 
 
-def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> FilmClip:
-    """The film that a source becomes. Raises UsageError, SourceError, TargetError."""
+def _film(
+    found: FoundClips, source: Film | Footage, request: ClipRequest, model: Callable[[], str]
+) -> FilmClip:
+    """The film that a source becomes. model: as of `plan_clips`. Raises UsageError,
+    SourceError, TargetError."""
     container = request.container or ""
     if request.output is not None and clip_files.names_a_film(request.output, CONTAINERS):
         own = ffmpeg.container_of(request.output.name)
@@ -204,10 +208,10 @@ def _film(found: FoundClips, source: Film | Footage, request: ClipRequest) -> Fi
     check_target(job.target)
     if request.prove_luma:
         check_lists(job.target)
-    return FilmClip(job, plan, sheet=_sheet(request, job.source))
+    return FilmClip(job, plan, sheet=_sheet(request, job.source, model))
 
 
-def _sheet(request: ClipRequest, source: Path) -> Sheet | None:
+def _sheet(request: ClipRequest, source: Path, model: Callable[[], str]) -> Sheet | None:
     """What is said of a film's shots, None for nothing. Raises UsageError."""
     given = ShotFiles(request.shots, request.references)
     files = given.over(request.films.get(look_file.absolute(source), ShotFiles()))
@@ -215,7 +219,8 @@ def _sheet(request: ClipRequest, source: Path) -> Sheet | None:
     if files.shots is not None:
         asked = request.model
         names = {find_model(asked).stem, *([asked, Path(asked).name] if asked else [])}
-        sheet = shot_sheet.read(files.shots, names)
+        sheet = shot_sheet.read(files.shots, Own(frozenset(names), model))
+        look_file.refuse_other_models(request.look, files, sheet)
     if files.references is not None:
         stills = shot_sheet.read_folder(files.references)
         return replace(sheet or Sheet(files.references), stills=stills)

@@ -7,15 +7,19 @@ ask which of them it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
 from colorbatch.clips.luma_proof import Proof
 from colorbatch.clips.ordered_step import OrderedStep
-from colorbatch.clips.preview import Pair
+from colorbatch.clips.preview import Preview
+from colorbatch.clips.render import Model
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.shot_looks import Take
+from colorbatch.clips.shot_models import ShotModels
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.results import Journals
 from colorbatch.model.engine import Engine
@@ -25,6 +29,8 @@ from colorbatch.run.watch import Unit
 IN_COLOR, TONED = "in color already", "toned"
 Told = Callable[[int], None]
 """Who is told how many are done more."""
+Stage = Callable[[str, int | None, Unit], Told]
+"""The next stage of the work, in words, how much it has, and of what -> who is told of it."""
 
 
 def _nobody(what: str, total: int | None, unit: Unit) -> Told:
@@ -37,8 +43,9 @@ class Maker:
     process, None for half of the machine's; anew: do not go on with segments of before; stage: the
     next stage of the work, in words ("" for color itself), how many frames or bytes it has ->
     who is told how many of them are done; found: how many frames an earlier run had made; failed:
-    told of a frame that failed, in a line; stop: asked often; step: makes what sees the color of a
-    shot's frames in order, None for nothing."""
+    told of a frame that failed, in a line; say: told what happens, in a line; stop: asked often;
+    step: makes what sees the color of a shot's frames in order, None for nothing; models: those
+    that shots name instead of the engine."""
 
     engine: Engine
     model_sha256: str
@@ -47,11 +54,17 @@ class Maker:
     memory: int | None = None
     anew: bool = False
     fail_fast: bool = False
-    stage: Callable[[str, int | None, Unit], Told] = _nobody
+    stage: Stage = _nobody
     found: Told = lambda frames: None
     failed: Callable[[str], None] = lambda line: None
+    say: Callable[[str], None] = lambda line: None
     stop: Callable[[], bool] = lambda: False
     step: Callable[[], OrderedStep] | None = None
+    models: ShotModels = field(default_factory=ShotModels)
+
+    def color(self, take: Take) -> Model:
+        """What colors a shot."""
+        return self.engine if take.colored_by is None else self.models(take.colored_by)
 
 
 class Clip(Protocol):
@@ -65,6 +78,10 @@ class Clip(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def sheet(self) -> Sheet | None:
+        """What somebody says of its shots."""
 
     @property
     def count(self) -> int | None:
@@ -105,8 +122,9 @@ class Clip(Protocol):
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         """That in words; "" where its line has it, unless it is asked for."""
 
-    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
-        """So many of its frames, before and after. Raises SourceError."""
+    def preview(self, maker: Maker, count: int) -> Preview:
+        """Write so many of its frames, before and after, where its results go. Raises SourceError,
+        TargetError, UsageError."""
 
     # --- the work ---
 

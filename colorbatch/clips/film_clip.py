@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -20,32 +20,31 @@ from colorbatch import color
 from colorbatch.clips import (
     film_again,
     film_journal,
+    film_preview,
     film_sink,
     luma_proof,
-    preview,
     resume,
     segment,
-    shot_edits,
     shot_list,
+    shot_listing,
     shot_looks,
+    shot_models,
     shot_sheet,
     space,
 )
 from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
-from colorbatch.clips.film_journal import Account, FilmBook, Finish, Head, Part, Passed
+from colorbatch.clips.film_journal import Account, FilmBook, Finish, Head, Part
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.film_source import MARKED_AS, sha256_of
 from colorbatch.clips.luma_proof import Proof
-from colorbatch.clips.preview import Pair
+from colorbatch.clips.preview import Preview
 from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.resume import FilmJob, head_of, joined
 from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
-from colorbatch.clips.shot_list import Span
-from colorbatch.clips.shot_looks import Take, serves
+from colorbatch.clips.shot_list import Passed, Span
+from colorbatch.clips.shot_looks import serves
 from colorbatch.clips.shot_pass import find_shots
-from colorbatch.clips.shot_sheet import Line
-from colorbatch.clips.timecodes import timecode_at
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import codec_of, tick
 from colorbatch.fs import atomic
@@ -53,6 +52,7 @@ from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
+from colorbatch.model.engine import mark_of
 from colorbatch.run import chains
 from colorbatch.run.estimate import Estimate, Need
 from colorbatch.run.report import GOES_ON, escaped
@@ -135,8 +135,8 @@ class FilmClip(FilmJob):
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         return space.told_of_film(expected)
 
-    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
-        return preview.of_film(self, maker.engine, maker.settings, count)
+    def preview(self, maker: Maker, count: int) -> Preview:
+        return film_preview.write(self, maker, count)
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
         return color_film(self, maker)
@@ -232,7 +232,7 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         account = book.account
         if published and resume.is_as_asked(one, maker.settings, account, published.looks):
             return _outcome(one, maker, published, account)
-        _begun(book, head, maker.anew)
+        resume.begin(one.plan, book, head, anew=maker.anew)
         try:
             left = _make_segments(one, maker, book)
         except OtherPicturesError:
@@ -246,7 +246,7 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         def read(what: str, size: int) -> Told:
             return maker.stage(what, size, "B")
 
-        mark = f"{MARKED_AS}{maker.engine.mark}"
+        mark = f"{MARKED_AS}{_mark(one, maker, book.account)}"
         finish = film_sink.join(one, mark, book, made, maker.stop, read)
         notes = _list_shots(one, maker, book)
         book.finish(made, finish)
@@ -256,53 +256,31 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
 
 def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
     """Write the list of a film's shots beside where it will be; a note where it has another name
-    than usual. Where somebody has given a list, none is written over it, or beside it."""
-    account, beside = book.account, shot_sheet.path_beside(one.job.target)
-    if one.sheet is not None and atomic.reachable(beside).exists():
+    than usual."""
+    account, target = book.account, one.job.target
+    takes, model = resume.takes_of(one, maker.settings, account), maker.engine.path.stem
+    path = shot_listing.write(one, target, takes, account, model, book.sheet)
+    beside = shot_sheet.path_beside(target)
+    if path in (None, beside):
         return ()
-    takes = resume.takes_of(one, maker.settings, account)
-    data = shot_sheet.to_bytes(shot_lines(one, takes, account), maker.engine.path.stem)
-    path, sha256 = shot_sheet.place_of(one.job.target, data, account.sheets)
-    if path is None:
-        return ()
-    book.sheet(sha256)
-    atomic.make_folder(path.parent)
-    atomic.write_bytes(path, data)
-    edited = f"{beside.name} was edited and stays; the list of shots is in {path.name}"
-    return (edited,) if path != beside else ()
-
-
-def shot_lines(one: FilmJob, takes: Sequence[Take], account: Account) -> list[Line]:
-    """The shots of a film as they are listed."""
-    video = one.plan.film.video
-
-    def timecode(pts: int) -> str:
-        if video.timecode:
-            return timecode_at(one.plan.film, pts)
-        return shot_edits.clock_time((pts - video.start) * video.time_base)
-
-    return shot_edits.lines_of(takes, account.shots, account.marks, timecode, one.job.target.parent)
+    return (f"{beside.name} was edited and stays; the list of shots is in {path.name}",)
 
 
 def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:
     """What a finished film is told with."""
-    shots = shot_looks.counted(resume.takes_of(one, maker.settings, account))
-    return replace(film_sink.outcome(one, finish, account), shots=shots)
+    takes = resume.takes_of(one, maker.settings, account)
+    outcome = replace(film_sink.outcome(one, finish, account), shots=shot_looks.counted(takes))
+    made_by, notes = shot_models.told(
+        shot_models.counted(takes), maker.engine.card, maker.model_sha256, maker.models.card
+    )
+    return replace(outcome, made_by=made_by, notes=(*outcome.notes, *notes))
 
 
-def _begun(book: FilmBook, head: Head, anew: bool) -> None:
-    """Begin a film, unless what there is of it can be gone on with."""
-    account, old = book.account, book.account.head
-    same = old is not None and old.is_as(head)
-    if same and not anew and resume.can_be_parted(account):
-        book.again()
-    same = same and account.finish is None
-    if same and account.version < film_journal.VERSION and account.parts and not anew:
-        logger.warning(
-            "%s: begun by an earlier version, which cut it elsewhere; begun anew", head.source
-        )
-    if anew or not same or account.version < film_journal.VERSION:
-        book.begin(head)
+def _mark(one: FilmJob, maker: Maker, account: Account) -> str:
+    """What made the color of a film; see `Engine.mark`."""
+    counts = shot_models.counted(resume.takes_of(one, maker.settings, account))
+    cards = (maker.engine.card if each is None else maker.models.card(each) for each in counts)
+    return mark_of(cards) if counts else maker.engine.mark
 
 
 def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool]) -> Finish | None:
@@ -354,15 +332,19 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
             maker.engine,
             source=source,
             step=maker.step,
+            models=maker.models,
             stop=stop,
             progress=progress,
         )
 
     batch_size, workers, memory = maker.engine.batch_size, maker.workers, maker.memory
     ahead = maker.step().ahead if maker.step is not None else 0
-    lanes = segment.lanes_of(plan, batch_size, workers, memory, ahead=ahead)
+    beside = shot_models.bytes_of(takes)
+    lanes = segment.lanes_of(plan, batch_size, workers, memory, ahead=ahead, beside=beside)
     lanes = lanes if passed.seekable else 1  # else all is read in order
-    limits = segment.limits_of(plan, batch_size, workers, memory, ahead=ahead, lanes=lanes)
+    limits = segment.limits_of(
+        *(plan, batch_size, workers, memory), ahead=ahead, lanes=lanes, beside=beside
+    )
 
     def job(span: Span) -> SegmentJob:
         return SegmentJob(plan, span, book.folder, book.owner, limits, sought=passed.seekable)
@@ -370,7 +352,8 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
     todo = [
         [job(span) for span in chain] for chain in _chains(spans, whole, maker.step is not None)
     ]
-    with contextlib.closing(chains.run(todo, work, Open, lanes, maker.stop)) as results:
+    results = chains.run(todo, work, Open, lanes, maker.stop)
+    with maker.models.holding(lanes), contextlib.closing(results):
         for _, part in results:
             book.add(part)
     if maker.stop() and len(book.account.parts) < len(spans):

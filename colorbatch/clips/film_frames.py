@@ -15,7 +15,9 @@ import numpy as np
 
 from colorbatch.clips import sampling, shot_kinds, shots
 from colorbatch.clips.film_plan import SHOT_SAMPLES, FilmPlan
+from colorbatch.clips.render import Model
 from colorbatch.clips.shot_kinds import ShotKind
+from colorbatch.clips.shot_looks import Look
 from colorbatch.color import Codes, Float, resize_area
 from colorbatch.color.chroma import chroma_planes, coded_luma_of_rgb, luma_of_rgb, rgb_planes
 from colorbatch.color.ycbcr import Encoding, network_lightness, resample_depth
@@ -35,13 +37,14 @@ class Batch:
     """Frames of a segment, in order. seen: for each the planes whose color it gets: its own, but
     those of the last good frame where it is damaged. begins: whether a shot begins with it; beyond:
     whether they lie behind the segment's end, and only those in it need their color; passes:
-    whether none of them needs the network's color."""
+    whether none of them needs the network's color; model: what colors them, None for the run's."""
 
     frames: tuple[Frame, ...]
     seen: tuple[Planes, ...]
     begins: tuple[bool, ...]
     beyond: bool = False
     passes: bool = False
+    model: Model | None = None
 
 
 def batches(
@@ -50,27 +53,32 @@ def batches(
     cuts: Collection[int],
     end: int | None = None,
     passes: Callable[[int], bool] = lambda pts: False,
+    model: Callable[[int], Model | None] = lambda pts: None,
 ) -> Iterator[Batch]:
     """The frames of a segment in batches of at most `most`, so that what a frame shares a batch
     with does not depend on where a run began. cuts: ticks at which shots begin; end: the tick from
-    which on frames are beyond; passes: whether a frame at a tick needs no color of the network."""
+    which on frames are beyond; passes: whether a frame at a tick needs no color of the network;
+    model: what gives it that, None for the run's; asked in order."""
     waiting: list[Frame] = []
     seen: list[Planes] = []
     good: Planes | None = None
 
     def batch() -> Batch:
         begins = tuple(frame.pts in cuts for frame in waiting)
-        made = Batch(tuple(waiting), tuple(seen), begins, *sort(waiting[0]))
+        made = Batch(tuple(waiting), tuple(seen), begins, *sort)
         waiting.clear()
         seen.clear()
         return made
 
-    def sort(frame: Frame) -> tuple[bool, bool]:
-        return end is not None and frame.pts >= end, passes(frame.pts)
+    def sort_of(pts: int) -> tuple[bool, bool, Model | None]:
+        return end is not None and pts >= end, passes(pts), model(pts)
 
+    sort: tuple[bool, bool, Model | None] = (False, False, None)
     for frame in frames:
-        if waiting and (len(waiting) == most or sort(frame) != sort(waiting[0])):
+        own = sort_of(frame.pts)
+        if waiting and (len(waiting) == most or own != sort):
             yield batch()
+        sort = own
         good = frame.planes if not frame.corrupt else good
         waiting.append(frame)
         seen.append(frame.planes if good is None else good)
@@ -170,6 +178,18 @@ def colored(
     luma = kept_luma(planes, plan)
     chroma = chroma_planes(luma, ab, made, saturation=saturation, region=plan.region)
     return Planes(luma=luma, chroma=chroma, alpha=alpha)
+
+
+def made_by(
+    look: Look, frame: Frame, seen: Planes, ab: Float | None, plan: FilmPlan, saturation: float
+) -> Planes:
+    """The planes of the result as is said of its shot. seen: as of `kept`; ab: as of `colored`,
+    where it is to be colored; saturation: of the run."""
+    if look.action == "keep":
+        return kept(frame.planes, seen, plan, frame.fields)
+    if ab is None:
+        return colored(frame.planes, NO_AB, plan, 1.0, frame.fields)
+    return colored(frame.planes, ab, plan, saturation * look.saturation, frame.fields)
 
 
 def kept(planes: Planes, seen: Planes, plan: FilmPlan, fields: str | None = None) -> Planes:

@@ -26,8 +26,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from colorbatch.clips.shot_kinds import ShotKind
-from colorbatch.clips.shot_list import Mark, Shown
+from colorbatch.clips import shot_records
+from colorbatch.clips.shot_list import Mark, Passed, Shown
 from colorbatch.errors import ColorbatchError, LockedError, OutputFullError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.fs import atomic
@@ -91,22 +91,6 @@ class Part:
     seen: Mapping[str, int] = field(default_factory=dict)
     handed_on: str = ""
     recipe: str = ""
-
-
-@dataclass(frozen=True)
-class Passed:
-    """How the pass over a film ended that found its shots. retimed, jumps, corrupt: as
-    `ffmpeg.Ending`, where all pictures were decoded."""
-
-    retimed: int = 0
-    jumps: int = 0
-    corrupt: int = 0
-
-    @property
-    def seekable(self) -> bool:
-        """Whether what is read does not depend on where reading begins: a clock that jumps tells no
-        place, and what is put in the place of damage depends on what was decoded before."""
-        return not self.jumps and not self.corrupt
 
 
 @dataclass(frozen=True)
@@ -252,7 +236,7 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
             account.shown = {at: one for at, one in account.shown.items() if at < number}
             account.passed = None
     elif state == "shown":
-        account.shown[values.pop("number")] = _shown_of(values)
+        account.shown[values["number"]] = shot_records.shown_of(values)
     elif state == "looks":
         account.looks = values["digest"]
     elif state == "again":
@@ -281,13 +265,6 @@ def _open_again(account: Account) -> None:
         account.former = Former(account.finish, tuple(account.in_order))
     account.parts, account.replaces = {}, True
     account.finish = account.joined = account.ending = None
-
-
-def _shown_of(values: dict[str, Any]) -> Shown:
-    """What a line tells of a shot."""
-    kind = ShotKind(values["kind"], values["plain"])
-    frame, count, begin = (int(values[name]) for name in ("frame", "count", "begin"))
-    return Shown(kind, frame, count, begin, str(values["steps"]))
 
 
 def _part_of(values: dict[str, Any], folder: Path) -> Part:
@@ -363,17 +340,24 @@ class FilmBook:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def begin(self, head: Head) -> None:
-        """Begin the film anew; segments of before go."""
+    def begin(self, head: Head, *, listed: bool = False) -> None:
+        """Begin the film anew; segments of before go. listed: whether the list of its shots, which
+        is complete, stays."""
         self.clear()
         replaces = atomic.reachable(self._target).exists()
         values = {"state": "film", "version": VERSION, "owner": self.owner, "replaces": replaces}
-        self._append(line_of(values | dataclasses.asdict(head)))
+        lines, old = line_of(values | dataclasses.asdict(head)), self.account
+        if listed and old.passed:
+            lines += shot_records.of_list(old.dense, old.marks, old.shown, old.passed)
+        self._append(lines)
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             atomic.sync_folder(folder)
-        owners = (*self.account.owners, self.owner)
-        sheets = self.account.sheets
-        self.account = Account(head, VERSION, owners, replaces, sheets=sheets)
+        owners = (*old.owners, self.owner)
+        new = Account(head, VERSION, owners, replaces, sheets=old.sheets)
+        if listed:
+            new.dense, new.marks = old.dense, old.marks
+            new.shown, new.passed = old.shown, old.passed
+        self.account = new
 
     def again(self) -> None:
         """Record that of the finished film some shots are made again; it stays until then."""
@@ -389,22 +373,20 @@ class FilmBook:
 
     def dense(self) -> None:
         """Record that the list of shots needs all pictures, and is begun anew."""
-        self._append(line_of({"state": "dense"}))
+        self._append(shot_records.DENSE)
         account = self.account
         account.dense, account.marks, account.shown, account.passed = True, (), {}, None
 
     def mark(self, number: int, mark: Mark) -> None:
         """Record the begin of a shot or segment."""
-        self._append(line_of({"state": "shot", "number": number, **dataclasses.asdict(mark)}))
+        self._append(shot_records.of_mark(number, mark))
         self.account.marks = (*self.account.marks[:number], mark)
         known = self.account.shown.items()
         self.account.shown = {at: one for at, one in known if at < number}
 
     def show(self, number: int, shown: Shown) -> None:
         """Record what is known of a shot. number: the place of its first mark."""
-        kind = dataclasses.asdict(shown.kind)
-        more = {name: getattr(shown, name) for name in ("frame", "count", "begin", "steps")}
-        self._append(line_of({"state": "shown", "number": number, **kind, **more}))
+        self._append(shot_records.of_shown(number, shown))
         self.account.shown[number] = shown
 
     def look(self, digest: str) -> None:
@@ -415,8 +397,7 @@ class FilmBook:
 
     def marked(self, passed: Passed) -> None:
         """Record that the list of shots is complete."""
-        count = len(self.account.marks)
-        self._append(line_of({"state": "shots", "count": count, **dataclasses.asdict(passed)}))
+        self._append(shot_records.of_passed(len(self.account.marks), passed))
         self.account.passed = passed
 
     def add(self, part: Part) -> None:

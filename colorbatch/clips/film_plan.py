@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from fractions import Fraction
 from colorbatch import ffmpeg
 from colorbatch.clips import shots
 from colorbatch.clips.film_source import FilmFile
-from colorbatch.clips.shot_list import LONGEST, SHORTEST
+from colorbatch.clips.shot_list import LONGEST, SHORTEST, STRIDE
 from colorbatch.clips.source import Footage
 from colorbatch.color.ycbcr import Encoding, Matrix, Region
 from colorbatch.errors import UsageError
@@ -85,6 +86,14 @@ class FilmPlan:
         """Ticks of one frame at the film's constant rate, rounded up; 1 where it has none."""
         rate = self.encoding.rate
         return math.ceil(1 / (rate * self.film.video.time_base)) if rate else 1
+
+    @property
+    def seen(self) -> str:
+        """A digest of all but the source that the list of its shots depends on."""
+        video = self.film.video
+        what = (self.span, self.region, self.codes, video.start, video.time_base)
+        how = (SHORTEST, LONGEST, STRIDE, SHOT_SAMPLES, shots.SEEN, shots.FLASH, shots.RULE)
+        return hashlib.sha256(repr((what, how)).encode()).hexdigest()[:16]
 
     def digest(self, settings: FilmSettings) -> str:
         """Of everything but source and model that decides the result's bytes. Raises SourceError

@@ -3,7 +3,8 @@
 Flows in: a request and the file that it names. Flows out: the request as the file has it, and the
 file as the request has it: what was asked for by name is saved, what was not is taken from the
 file. The file is JSON, `{"colorbatch_look": 1, "model": ..., "model_sha256": ..., "settings":
-{...}, "films": {FILM: {"shots": LIST, "references": FOLDER}}}`; paths in it are seen from it.
+{...}, "films": {FILM: {"shots": LIST, "models": {MODEL: SHA-256}, "references": FOLDER}}}`; paths
+in it are seen from it, and `models` are those that the list named when it was saved.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from colorbatch.clips.request import ClipRequest, ShotFiles
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.errors import UsageError
 from colorbatch.fs import atomic
 from colorbatch.job import OnColor, OnToned
@@ -96,11 +98,17 @@ def _of_values(path: Path, values: Mapping[str, Any]) -> LookFile:
             raise UsageError(f"{path}: {name} cannot be {json.dumps(value)}")
     found = {}
     for film, value in _pairs(path, "films", films):
-        for name, one in _pairs(path, film, value):
+        files = dict(_pairs(path, film, value))
+        models = _pairs(path, f"{film}: models", files.pop("models", {}))
+        if not all(isinstance(digest, str) for _, digest in models):
+            raise UsageError(f"{path}: {film}: models have a SHA-256 each")
+        for name, one in files.items():
             if name not in ("shots", "references") or not isinstance(one, str) or not one:
                 raise UsageError(f"{path}: {film}: shots and references are paths")
-        files = {name: _seen_from(path, one) for name, one in value.items()}
-        found[_seen_from(path, film)] = ShotFiles(**files)
+        found[_seen_from(path, film)] = ShotFiles(
+            **{name: _seen_from(path, one) for name, one in files.items()},
+            models={_model_seen_from(path, name): digest for name, digest in models},
+        )
     return LookFile(path, *words, dict(settings), found)
 
 
@@ -113,6 +121,10 @@ def _pairs(path: Path, name: str, value: object) -> list[tuple[str, Any]]:
 def _seen_from(path: Path, other: str) -> Path:
     """The absolute path of what a look names."""
     return absolute(path.parent / other)
+
+
+def _model_seen_from(path: Path, name: str) -> str:
+    return name if _is_embedded(name) else str(_seen_from(path, name))
 
 
 def absolute(path: Path) -> Path:
@@ -144,33 +156,62 @@ def _is_embedded(model: str) -> bool:
     return any(path.stem == model for path in embedded_models())
 
 
-def save(request: ClipRequest, look: LookFile | None, source: Path | None) -> None:
+def models_of(sheet: Sheet | None) -> dict[str, str]:
+    """The models that a list names, as `ShotFiles.models`."""
+    models = [] if sheet is None else [row.model for row in sheet.rows if row.model is not None]
+    embedded = embedded_models()
+    return {
+        one.path.stem if one.path in embedded else str(absolute(one.path)): one.sha256
+        for one in models
+    }
+
+
+def refuse_other_models(look: Path | None, files: ShotFiles, sheet: Sheet | None) -> None:
+    """Raises UsageError where a list names a model that is another one by now than when the list
+    was saved in a look."""
+    for name, digest in models_of(sheet).items():
+        if files.models.get(name, digest) != digest:
+            raise UsageError(
+                f"{look}: the model {name} of {files.shots} is not the one that it was made with",
+                "name the list with --shots to save it in the look",
+            )
+
+
+def save(
+    request: ClipRequest, look: LookFile | None, source: Path | None, sheet: Sheet | None = None
+) -> None:
     """Write the look that a request, with an earlier look applied, has. source: the film that its
-    list of shots and its stills are of, where it has any. Nothing is written that is there already.
-    Raises TargetError."""
+    list of shots and its stills are of, where it has any; sheet: these. Nothing is written that is
+    there already. Raises TargetError."""
     assert request.look is not None
     path = request.look
     model = find_model(request.model)
     name = model.stem if model in embedded_models() else _named(model, path)
     settings = {each: getattr(request.settings, each) for each in SETTINGS}
     films = dict(look.films) if look else {}
-    given = ShotFiles(request.shots, request.references)
+    models = models_of(sheet) if request.shots is not None else {}
+    given = ShotFiles(request.shots, request.references, models)
     if source is not None and given != ShotFiles():
         films[absolute(source)] = given.over(films.get(absolute(source), ShotFiles()))
     values = {NAME: VERSION, MODEL: name, "model_sha256": sha256(model), "settings": settings}
-    values["films"] = {
-        _named(film, path): {
-            what: _named(one, path)
-            for what, one in (("shots", files.shots), ("references", files.references))
-            if one is not None
-        }
-        for film, files in films.items()
-    }
+    values["films"] = {_named(film, path): _told(files, path) for film, files in films.items()}
     data = (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
     place = atomic.reachable(path)
     if not (place.is_file() and place.read_bytes() == data):
         atomic.make_folder(path.parent)
         atomic.write_bytes(path, data)
+
+
+def _told(files: ShotFiles, look: Path) -> dict[str, Any]:
+    """What a look has of a film."""
+    paths = (("shots", files.shots), ("references", files.references))
+    told: dict[str, Any] = {what: _named(one, look) for what, one in paths if one is not None}
+    if files.models:
+        told["models"] = {
+            name if _is_embedded(name) else _named(Path(name), look): digest
+            for name, digest in files.models.items()
+        }
+    return told
 
 
 def _named(path: Path, look: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,7 @@ from colorbatch.clips import film_clip, luma_proof, numbered_plan, numbered_sink
 from colorbatch.clips.clip import Maker, Told, Wrong, left_alone
 from colorbatch.clips.luma_proof import Proof
 from colorbatch.clips.numbered_plan import FrameJob
-from colorbatch.clips.preview import Pair
+from colorbatch.clips.preview import Preview
 from colorbatch.clips.request import ClipRequest
 from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import check_target
@@ -30,6 +30,10 @@ class FramesClip(FrameJob):
     """A sequence that becomes frames; see `clip.Clip`."""
 
     of: ClassVar[type[FilmOutcome]] = FramesOutcome
+
+    @property
+    def sheet(self) -> None:
+        return None
 
     @property
     def count(self) -> int | None:
@@ -108,8 +112,9 @@ class FramesClip(FrameJob):
     def expected(self, expected: Estimate, *, seen: bool = False) -> str:
         return space.told_of_sequence(self, expected) if seen else ""
 
-    def pairs(self, maker: Maker, count: int) -> Iterator[Pair]:
-        return preview.of_frames(self, maker.engine, maker.settings, count)
+    def preview(self, maker: Maker, count: int) -> Preview:
+        pairs = preview.of_frames(self, maker.engine, maker.settings, count)
+        return Preview(*preview.write_pairs(self.job, pairs, count))
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
         # until the lock was taken, another run may have made some

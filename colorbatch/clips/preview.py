@@ -10,18 +10,22 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from colorbatch.clips import film_frames, numbered_frame, sampling
+from colorbatch.clips import film_frames, numbered_frame, sampling, steering
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_frame import NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.reference import Steering
+from colorbatch.clips.render import Model
 from colorbatch.clips.resume import FilmJob
+from colorbatch.clips.shot_kinds import kind_of_shot
+from colorbatch.clips.shot_looks import Look, Take, looks_of, take_at
 from colorbatch.color import Codes, to_codes, ycbcr
 from colorbatch.color.floating import rgb_view, space_of
 from colorbatch.errors import SourceError, TargetError, UsageError
@@ -51,6 +55,16 @@ class Pair:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What was written of a clip. seconds: that one frame takes; shot_list: the list of its shots,
+    None without one."""
+
+    stills: list[Path]
+    seconds: float
+    shot_list: Path | None = None
+
+
 def write_pairs(job: Job, pairs: Iterable[Pair], count: int) -> tuple[list[Path], float]:
     """Write pairs, `count` at most, as NAME-before.png and NAME-after.png where results of a clip
     go, and return them with the seconds that one frame takes. Names have the suffix of the result
@@ -67,27 +81,64 @@ def write_pairs(job: Job, pairs: Iterable[Pair], count: int) -> tuple[list[Path]
     return written, float(np.median(took))
 
 
-def of_film(one: FilmJob, model: Engine, settings: FilmSettings, count: int) -> Iterator[Pair]:
-    """Of a film the name is the result's with the time in seconds from the film's begin."""
+def of_film(
+    one: FilmJob,
+    model: Callable[[Take], Model],
+    settings: FilmSettings,
+    frames: Iterable[Frame],
+) -> Iterator[tuple[Frame, Pair, Look]]:
+    """Of a film the name is the result's with the time in seconds from the film's begin. model:
+    what colors a shot. Frames are made as is said of their shot, but not steadied; where shots are
+    not known, as if each were one."""
     plan, size = one.plan, one.plan.film.video.size
-    for frame in sampling.spread(plan.footage, count, plan.span):
+    steered: tuple[Take, Steering | None] | None = None
+    for frame in frames:
+        take = take_at(one.takes, frame.pts) if one.takes else _alone(frame, one, settings)
+        if steered is None or steered[0] != take:
+            steered = take, steering.of_take(plan, take, model)
         started = time.perf_counter()
-        after = colored(frame, plan, model, settings)
+        after = _of_take(frame, take, plan, model, settings, steered[1])
         took = time.perf_counter() - started
         at = (frame.pts - plan.film.video.start) * plan.film.video.time_base
-        yield Pair(
+        pair = Pair(
             f"{one.job.target.name}-{float(at):09.3f}",
             sampling.srgb(frame.planes, plan.codes, size),
             sampling.srgb(after, plan.made, size),
             took,
         )
+        yield frame, pair, take.look
+
+
+def _alone(frame: Frame, one: FilmJob, settings: FilmSettings) -> Take:
+    """A frame as a shot of its own, of a film of that kind."""
+    kind = kind_of_shot([film_frames.kind_of(frame.planes, one.plan)])
+    all_in_color = one.job.named and one.kind == "color"
+    [look] = looks_of([kind], settings, named=all_in_color)
+    return Take(frame.pts, look, kind)
+
+
+def _of_take(
+    frame: Frame,
+    take: Take,
+    plan: FilmPlan,
+    model: Callable[[Take], Model],
+    settings: FilmSettings,
+    steer: Steering | None,
+) -> Planes:
+    """A frame of a film, made as is said of its shot."""
+    ab = None
+    if take.look.action == "color":
+        own = model(take)
+        view = film_frames.lightness(frame.planes, plan, own.size)
+        [ab] = own.predict(view[None])
+        ab = ab if steer is None else steer(view, ab)
+    saturation = settings.saturation
+    return film_frames.made_by(take.look, frame, frame.planes, ab, plan, saturation)
 
 
 def colored(frame: Frame, plan: FilmPlan, model: Engine, settings: FilmSettings) -> Planes:
-    """A frame of a film, colored as all of them are."""
-    view = film_frames.lightness(frame.planes, plan, model.size)
-    [ab] = model.predict(view[None])
-    return film_frames.colored(frame.planes, ab, plan, settings.saturation, frame.fields)
+    """A frame of a film, colored as most are."""
+    return _of_take(frame, Take(frame.pts), plan, lambda take: model, settings, None)
 
 
 def of_frames(one: FrameJob, model: Engine, settings: FilmSettings, count: int) -> Iterator[Pair]:

@@ -12,14 +12,17 @@ from colorbatch.job import FilmSettings, Request
 @dataclass(frozen=True)
 class ShotFiles:
     """What somebody says of a film's shots. shots: an edited list of them; references: a folder of
-    stills of it that were corrected, with numbers of frames in their names."""
+    stills of it that were corrected, with numbers of frames in their names; models: those that the
+    list is known to name, by their absolute paths, embedded ones by their names -> SHA-256."""
 
     shots: Path | None = None
     references: Path | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
 
     def over(self, other: ShotFiles) -> ShotFiles:
         """These, and the other's where these say nothing."""
-        return ShotFiles(self.shots or other.shots, self.references or other.references)
+        listed = self if self.shots else other
+        return ShotFiles(listed.shots, self.references or other.references, listed.models)
 
 
 @dataclass(frozen=True, kw_only=True)

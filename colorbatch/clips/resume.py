@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorbatch import ffmpeg
 from colorbatch.clips import film_journal, shot_edits, shot_looks
-from colorbatch.clips.film_journal import Account, Head
+from colorbatch.clips.film_journal import Account, FilmBook, Head
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_sheet import Sheet
@@ -23,6 +24,8 @@ from colorbatch.journal.records import (
     stale,
 )
 
+logger = logging.getLogger(__name__)
+
 BEGUN = {
     SOURCE_CHANGED: "source changed since it was begun",
     OTHER_MODEL: "begun with another model",
@@ -34,12 +37,14 @@ OTHER_LIBRARY = "begun with another encoder library"
 
 @dataclass(frozen=True)
 class FilmJob:
-    """One film to make, and what it becomes. sheet: what somebody says of its shots."""
+    """One film to make, and what it becomes. sheet: what somebody says of its shots; takes: what is
+    done with them, where that is known before the work."""
 
     job: Job
     plan: FilmPlan
     kind: str = ""
     sheet: Sheet | None = None
+    takes: tuple[Take, ...] = ()
 
 
 def joined(folder: Path, plan: FilmPlan) -> Path:
@@ -53,6 +58,22 @@ def head_of(one: FilmJob, settings: FilmSettings, model_sha256: str) -> Head:
     digest = one.plan.digest(settings)
     name = one.job.source.name
     return Head(name, size, mtime_ns, sample, digest, model_sha256, ffmpeg.LIBRARY)
+
+
+def begin(plan: FilmPlan, book: FilmBook, head: Head, *, anew: bool = False) -> None:
+    """Begin a film, unless what there is of it can be gone on with; the list of its shots stays
+    where it holds. anew: whatever there is."""
+    account, old = book.account, book.account.head
+    same = old is not None and old.is_as(head)
+    if same and not anew and can_be_parted(account):
+        book.again()
+    same = same and account.finish is None
+    if same and account.version < film_journal.VERSION and account.parts and not anew:
+        logger.warning(
+            "%s: begun by an earlier version, which cut it elsewhere; begun anew", head.source
+        )
+    if anew or not same or account.version < film_journal.VERSION:
+        book.begin(head, listed=not anew and is_listed(plan, head, account))
 
 
 def verdict(
@@ -90,6 +111,15 @@ def verdict(
 def can_be_parted(account: Account) -> bool:
     """Whether some shots of a finished film can be made again without the others."""
     return bool(account.passed and account.shown and account.finish and account.finish.looks)
+
+
+def is_listed(plan: FilmPlan, head: Head, account: Account) -> bool:
+    """Whether what is known of a film's shots holds for what is to be made of it now."""
+    old, passed = account.head, account.passed
+    if old is None or passed is None or account.version < film_journal.VERSION:
+        return False
+    is_same = old.identity == head.identity and old.library == head.library
+    return is_same and passed.seen == plan.seen
 
 
 def takes_of(one: FilmJob, settings: FilmSettings, account: Account) -> list[Take]:

@@ -30,7 +30,7 @@ def spread(footage: Footage, count: int, span: tuple[int | None, int | None]) ->
     wanted = count if last > first else 1
     seen: set[int] = set()
     for tick in ticks if last > first else [first]:
-        frame = _frame_at(footage, tick, span[1])
+        frame = frame_at(footage, tick, span[1])
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)
             yield frame
@@ -64,13 +64,13 @@ def reach(footage: Footage, span: tuple[int | None, int | None]) -> tuple[int, i
     step = round(1 / rate / video.time_base) if rate else 0
     tick = last - (last - first) // 6 - step
     for _ in range(HALVINGS):
-        if tick <= first or _frame_at(footage, tick, span[1]) is not None:
+        if tick <= first or frame_at(footage, tick, span[1]) is not None:
             break
         tick, last = first + (tick - first) // 2, tick
     return first, last
 
 
-def _frame_at(footage: Footage, tick: int, end: int | None) -> Frame | None:
+def frame_at(footage: Footage, tick: int, end: int | None) -> Frame | None:
     """The first frame from a tick on, None if there is none before `end`."""
     with footage.frames(tick, near=True) as reading:
         frame = next(reading, None)

@@ -27,6 +27,8 @@ from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.render import Model, Way, render
 from colorbatch.clips.shot_list import Span
+from colorbatch.clips.shot_looks import ShotModel, Take
+from colorbatch.clips.shot_models import ShotModels
 from colorbatch.clips.stabiliser import Stabiliser
 from colorbatch.clips.steering import Steered
 from colorbatch.color import Float
@@ -70,33 +72,43 @@ def work(
     *,
     source: Open | None = None,
     step: Callable[[], OrderedStep] | None = None,
+    models: Callable[[ShotModel], Model] | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Part:
     """Make a segment. source: what the one before left open; step: makes what sees the color of a
     shot's frames in order; a shot that began before goes on from the file that the segment before
-    has left (`state_of`). progress: told how many frames are done more, on another thread. Raises
+    has left (`state_of`). models: opens those that shots name instead of `model`, whose batch size
+    holds for all. progress: told how many frames are done more, on another thread. Raises
     SourceError, TargetError, StoppedError; there is no file then."""
     plan, span = job.plan, job.span
     in_order = None if step is None else InOrder(step())
     continues, goes_on = (step is not None and each for each in (span.continues, span.goes_on))
-    if steered := steering.of_segment(plan, span, model, stop):
-        in_order = in_order or InOrder(Stabiliser(0.0))
-        in_order.steered = steered
-    if in_order is not None and continues:
-        in_order.step.restore(read_state(job.folder, span.number - 1))
-    lent = in_order.step.ahead if in_order is not None and goes_on else 0
     with contextlib.ExitStack() as stack:
-        own = source or stack.enter_context(Open())
+        if models is None:
+            models = ShotModels(batch_size=model.batch_size)
+            stack.enter_context(models.holding(1))
+
+        def own(take: Take) -> Model | None:
+            return None if take.colored_by is None else models(take.colored_by)
+
+        if steered := steering.of_segment(plan, span, lambda take: own(take) or model, stop):
+            in_order = in_order or InOrder(Stabiliser(0.0))
+            in_order.steered = steered
+        if in_order is not None and continues:
+            in_order.step.restore(read_state(job.folder, span.number - 1))
+        lent = in_order.step.ahead if in_order is not None and goes_on else 0
+        opened = source or stack.enter_context(Open())
         sink = _Sink(job, progress)
         stack.push(sink.abandon)
-        frames = own.frames(job, lent, stop)
+        frames = opened.frames(job, lent, stop)
         items = film_frames.batches(
             frames,
             film_frames.frames_at_once(plan, model.batch_size),
             span.cuts,
             span.end,
             lambda pts: span.look_at(pts).action != "color",
+            lambda pts: own(span.take_at(pts)),
         )
         way = Way(items, _viewing(plan, model.size), _finishing(job, settings), sink.add)
         render(way, model, job.limits, stop, in_order)
@@ -105,15 +117,17 @@ def work(
         handed_on = ""
         if in_order is not None and goes_on:
             handed_on = write_state(job, in_order.step.state())
-        return replace(sink.close(own), handed_on=handed_on, recipe=span.recipe)
+        return replace(sink.close(opened), handed_on=handed_on, recipe=span.recipe)
 
 
 def _viewing(plan: FilmPlan, size: tuple[int, int]) -> Callable[[Batch], Loaded[None]]:
     def view(batch: Batch) -> Loaded[None]:
         if batch.passes:
             return Loaded(None, None)
-        views = [film_frames.lightness(planes, plan, size) for planes in batch.seen]
-        return Loaded(None, np.stack(views))
+        own = batch.model
+        seen = size if own is None else own.size
+        views = [film_frames.lightness(planes, plan, seen) for planes in batch.seen]
+        return Loaded(None, np.stack(views), None if own is None else own.predict)
 
     return view
 
@@ -133,12 +147,7 @@ def _finishing(
 
     def made(frame: Frame, seen: Planes, ab: Float | None) -> Planes:
         look = span.look_at(frame.pts)
-        if look.action == "keep":
-            return film_frames.kept(frame.planes, seen, plan, frame.fields)
-        if ab is None:
-            return film_frames.colored(frame.planes, film_frames.NO_AB, plan, 1.0, frame.fields)
-        saturation = settings.saturation * look.saturation
-        return film_frames.colored(frame.planes, ab, plan, saturation, frame.fields)
+        return film_frames.made_by(look, frame, seen, ab, plan, settings.saturation)
 
     def finish(batch: Batch, held: None, ab: Float | None) -> Colored:
         if batch.beyond:
@@ -237,13 +246,14 @@ def limits_of(
     *,
     ahead: int = 0,
     lanes: int = 1,
+    beside: int = 0,
 ) -> Limits:
     """Threads that make chroma, and batches between decoding and encoding, of each of so many
     segments at a time: one batch for each thread and one more, but no more than fit into memory,
     bytes of the whole process, or half of the machine's. ahead: frames that wait for others
-    (`OrderedStep.ahead`)."""
+    (`OrderedStep.ahead`); beside: bytes that each segment takes beside frames."""
     threads = workers or os.cpu_count() or 1
-    room = _room(memory) // lanes - _waiting_bytes(plan, ahead)
+    room = _room(memory) // lanes - _waiting_bytes(plan, ahead) - beside
     held = max(2, min(-(-threads // lanes) + 1, room // _batch_bytes(plan, batch_size) - BESIDE))
     return Limits(held - 1, held, 1)
 
@@ -255,11 +265,12 @@ def lanes_of(
     memory: int | None = None,
     *,
     ahead: int = 0,
+    beside: int = 0,
 ) -> int:
     """How many segments are made side by side: one for every `LANE_CORES` cores, but no more than
-    there is memory for."""
+    there is memory for. ahead, beside: as of `limits_of`."""
     threads = workers or os.cpu_count() or 1
-    least = (BESIDE + 2) * _batch_bytes(plan, batch_size) + _waiting_bytes(plan, ahead)
+    least = (BESIDE + 2) * _batch_bytes(plan, batch_size) + _waiting_bytes(plan, ahead) + beside
     return max(1, min(-(-threads // LANE_CORES), _room(memory) // least))
 
 

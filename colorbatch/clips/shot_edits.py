@@ -15,9 +15,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from colorbatch.clips.shot_list import Mark, Shown
-from colorbatch.clips.shot_looks import Look, Still, Take
+from colorbatch.clips.shot_looks import Look, ShotModel, Still, Take
 from colorbatch.clips.shot_sheet import REDO, Correction, Line, Sheet, ShotRow
 from colorbatch.errors import UsageError
+from colorbatch.model.contract import embedded_models
 
 
 def edited(
@@ -105,7 +106,10 @@ def _said(row: ShotRow, found: Take, begin: int) -> Take:
     """A shot as its row says. found: what it is anyway."""
     action = found.look.action if row.action in ("", REDO) else row.action
     look = Look(action, row.saturation)  # type: ignore[arg-type]
-    return replace(found, begin=begin, look=look, redo=row.action == REDO)
+    take = replace(found, begin=begin, look=look, redo=row.action == REDO, model=row.model)
+    if (model := take.colored_by) is not None:
+        take = replace(take, look=replace(look, model=model.sha256))
+    return take
 
 
 def _is_within(frame: int, rows: Sequence[ShotRow]) -> bool:
@@ -167,20 +171,26 @@ def lines_of(
             "" if take.kind is None else take.kind.kind,
             take.look.action,
             take.look.saturation,
-            _relative(take.still, folder),
+            "" if take.still is None else _relative(take.still.path, folder),
+            _named(take.model, folder),
         )
         for take, start, end in zip(takes, starts, ends, strict=True)
     ]
 
 
-def _relative(still: Still | None, folder: Path | None) -> str:
-    """A still as a list in a folder names it."""
-    if still is None:
+def _named(model: ShotModel | None, folder: Path | None) -> str:
+    """A model as a list in a folder names it, "" for the run's."""
+    if model is None:
         return ""
+    return model.path.stem if model.path in embedded_models() else _relative(model.path, folder)
+
+
+def _relative(path: Path, folder: Path | None) -> str:
+    """A file as a list in a folder names it."""
     try:
-        found = Path(os.path.relpath(still.path.absolute(), (folder or Path()).absolute()))
+        found = Path(os.path.relpath(path.absolute(), (folder or Path()).absolute()))
     except ValueError:  # on another drive
-        found = still.path.absolute()
+        found = path.absolute()
     return found.as_posix()
 
 

@@ -79,6 +79,24 @@ def packed(ticks: Sequence[int]) -> str:
     return base64.b64encode(zlib.compress(steps.tobytes())).decode("ascii")
 
 
+@dataclass(frozen=True)
+class Passed:
+    """How the pass over a film ended that found its shots. retimed, jumps, corrupt: as
+    `ffmpeg.Ending`, where all pictures were decoded; seen: `FilmPlan.seen`, "" of those that did
+    not say."""
+
+    retimed: int = 0
+    jumps: int = 0
+    corrupt: int = 0
+    seen: str = ""
+
+    @property
+    def seekable(self) -> bool:
+        """Whether what is read does not depend on where reading begins: a clock that jumps tells no
+        place, and what is put in the place of damage depends on what was decoded before."""
+        return not self.jumps and not self.corrupt
+
+
 Judge = Callable[[Planes], ShotKind | None]
 """What says of a picture what it shows, None for nothing."""
 
@@ -102,9 +120,13 @@ class Span:
     shot_end: int | None
     takes: tuple[Take, ...] = (Take(0),)
 
+    def take_at(self, pts: int) -> Take:
+        """The shot of a frame of it."""
+        return take_at(self.takes, pts)
+
     def look_at(self, pts: int) -> Look:
         """What is done with a frame of it."""
-        return take_at(self.takes, pts).look
+        return self.take_at(pts).look
 
     @property
     def recipe(self) -> str:

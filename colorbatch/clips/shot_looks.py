@@ -29,11 +29,21 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 class Look:
     """What is done with a shot. action: color it, keep its own chroma, or make it neutral;
     saturation: factor on its color; reference: SHA-256 of the still whose color it is to have, and
-    the tick of the frame that this shows; "" without one."""
+    the tick of the frame that this shows; "" without one; model: SHA-256 of the model that colors
+    it, "" for the run's."""
 
     action: Action = "color"
     saturation: float = 1.0
     reference: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class ShotModel:
+    """A model that colors shots instead of the run's. sha256: of its file."""
+
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -54,13 +64,20 @@ class Still:
 class Take:
     """A shot, or what a segment has of it. begin: the tick of its first frame; kind: what it shows,
     None where nobody has judged it; redo: whether it is to be made again, even if nothing else is
-    to be done with it; still: whose color it is to have, None without one."""
+    to be done with it; still: whose color it is to have, None without one; model: that it is to be
+    colored by, None for the run's."""
 
     begin: int
     look: Look = Look()
     kind: ShotKind | None = None
     redo: bool = False
     still: Still | None = None
+    model: ShotModel | None = None
+
+    @property
+    def colored_by(self) -> ShotModel | None:
+        """The model that colors it, None where none does, or the run's."""
+        return self.model if self.look.action == "color" else None
 
 
 def looks_of(kinds: Sequence[ShotKind], settings: FilmSettings, *, named: bool) -> list[Look]:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from colorbatch.clips import film_frames, shot_list
 from colorbatch.clips.clip import Maker
-from colorbatch.clips.film_journal import FilmBook, Passed
+from colorbatch.clips.film_journal import FilmBook
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.segment import OtherPicturesError
-from colorbatch.clips.shot_list import Mark, Shown
+from colorbatch.clips.shot_list import Mark, Passed, Shown
 from colorbatch.errors import StoppedError
 from colorbatch.ffmpeg import Glance, IrregularError
 
@@ -47,7 +47,8 @@ def find_shots(plan: FilmPlan, maker: Maker, book: FilmBook) -> tuple[Sequence[M
         except IrregularError:
             book.dense()
             continue
-        book.marked(Passed(ending.retimed, ending.jumps, ending.corrupt) if ending else Passed())
+        told_of = (ending.retimed, ending.jumps, ending.corrupt) if ending else (0, 0, 0)
+        book.marked(Passed(*told_of, plan.seen))
     return account.marks, passed
 
 

@@ -19,14 +19,15 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from colorbatch.clips.shot_looks import ACTIONS
-from colorbatch.errors import UsageError
+from colorbatch.clips.shot_looks import ACTIONS, ShotModel
+from colorbatch.errors import ModelError, UsageError
 from colorbatch.fs import atomic
+from colorbatch.model.contract import embedded_models, sha256
 
 COLUMNS = (
     *("start", "end", "timecode", "class", "action", "saturation", "model", "reference", "note"),
@@ -55,7 +56,7 @@ class Correction:
 class ShotRow:
     """What a row says of frames start to end, the last included. number: of the row, the table's
     first is 1; action: "" for what is done anyway, and `REDO`; reference: a still, None without
-    one."""
+    one; model: that colors it, None for the run's."""
 
     number: int
     start: int
@@ -63,6 +64,16 @@ class ShotRow:
     action: str = ""
     saturation: float = 1.0
     reference: Correction | None = None
+    model: ShotModel | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """The model of a run, as a list may name it. names: its words; sha256: of its file, asked for
+    where a list names another."""
+
+    names: frozenset[str] = frozenset()
+    sha256: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True)
@@ -84,9 +95,9 @@ def path_beside(target: Path) -> Path:
     return target.with_name(target.name + ENDING)
 
 
-def read(path: Path, models: Collection[str] = ()) -> Sheet:
-    """A list of shots. models: names of the one that the run has. Raises UsageError, which names
-    file, row and column."""
+def read(path: Path, own: Own = Own()) -> Sheet:
+    """A list of shots. own: the run's model. Raises UsageError, which names file, row and
+    column."""
     try:
         place = atomic.reachable(path)
         if place.stat().st_size > MOST_BYTES:
@@ -94,11 +105,11 @@ def read(path: Path, models: Collection[str] = ()) -> Sheet:
         data = place.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return parsed(data, path, models)
+    return parsed(data, path, own)
 
 
-def parsed(data: bytes, path: Path, models: Collection[str] = ()) -> Sheet:
-    """The same, of its bytes. path: for errors, and what references are relative to."""
+def parsed(data: bytes, path: Path, own: Own = Own()) -> Sheet:
+    """The same, of its bytes. path: for errors, and what models and references are seen from."""
     table = _table(data, path)
     while table and not any(cell.strip() for cell in table[0][1]):
         table = table[1:]
@@ -113,6 +124,7 @@ def parsed(data: bytes, path: Path, models: Collection[str] = ()) -> Sheet:
     if missing := [name for name in ("start", "end") if name not in named]:
         raise UsageError(f"{path}: row {table[0][0]}: no column {missing[0]}", _known())
     rows = []
+    models = _Models(path.parent, own)
     for number, cells in table[1:]:
         if not any(cell.strip() for cell in cells):
             continue
@@ -154,7 +166,7 @@ def _table(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
         raise UsageError(f"{path}: is no table: {error}") from error
 
 
-def _row(number: int, cells: Mapping[str, str], path: Path, models: Collection[str]) -> ShotRow:
+def _row(number: int, cells: Mapping[str, str], path: Path, models: _Models) -> ShotRow:
     def wrong(column: str, what: str) -> UsageError:
         return UsageError(f"{path}: row {number}, column {column}: {what}")
 
@@ -177,10 +189,10 @@ def _row(number: int, cells: Mapping[str, str], path: Path, models: Collection[s
         saturation = math.nan
     if not 0 <= saturation <= MOST_SATURATION:
         raise wrong("saturation", f"{_shown(text)} is no number from 0 to {MOST_SATURATION:g}")
-    model = cells.get("model", "")
-    if model and model not in models:
-        advice = f"all shots of a run have its model, {min(models)}" if models else "leave it empty"
-        raise wrong("model", f"{_shown(model)} is not the model of this run; {advice}")
+    try:
+        model = models.named(cells.get("model", ""))
+    except ValueError as error:
+        raise wrong("model", f"{_shown(cells['model'])}: {error}") from error
     reference = cells.get("reference", "")
     still = None
     if reference:
@@ -188,7 +200,37 @@ def _row(number: int, cells: Mapping[str, str], path: Path, models: Collection[s
             still = correction(path.parent / reference.replace("\\", "/"))
         except ValueError as error:
             raise wrong("reference", f"{_shown(reference)}: {error}") from error
-    return ShotRow(number, start, end, action, saturation, still)
+    return ShotRow(number, start, end, action, saturation, still, model)
+
+
+class _Models:
+    """The models that a list names: each is read once, however many rows name it."""
+
+    def __init__(self, folder: Path, own: Own) -> None:
+        self._folder, self._own = folder, own
+        self._known: dict[str, ShotModel | None] = {}
+
+    def named(self, text: str) -> ShotModel | None:
+        """The model that a cell names, None for the run's. Raises ValueError."""
+        if not text or text in self._own.names:
+            return None
+        if text not in self._known:
+            found = self._found(text)
+            self._known[text] = None if found.sha256 == self._own.sha256() else found
+        return self._known[text]
+
+    def _found(self, text: str) -> ShotModel:
+        embedded = {path.stem: path for path in embedded_models()}
+        path = self._folder / text.replace("\\", "/")
+        if not atomic.reachable(path).is_file():
+            if text not in embedded:
+                names = ", ".join(embedded)
+                raise ValueError(f"there is no such file, and no model of this name ({names})")
+            path = embedded[text]
+        try:
+            return ShotModel(path, sha256(path))
+        except ModelError as error:
+            raise ValueError(str(error)) from error
 
 
 # --- stills ------------------------------------------------------------------------------------
@@ -252,17 +294,18 @@ class Line:
     action: str
     saturation: float = 1.0
     reference: str = ""
+    model: str = ""
 
 
 def to_bytes(lines: Sequence[Line], model: str) -> bytes:
     """The table: UTF-8 with a byte order mark, by which Excel knows it, commas and CRLF (RFC
-    4180)."""
+    4180). model: the run's, of shots that name no other."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for line in lines:
         told = (line.start, line.end, line.timecode, line.kind, line.action)
-        writer.writerow([*told, f"{line.saturation:g}", model, line.reference, ""])
+        writer.writerow([*told, f"{line.saturation:g}", line.model or model, line.reference, ""])
     return text.getvalue().encode("utf-8-sig")
 
 

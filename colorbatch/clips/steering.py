@@ -17,7 +17,7 @@ from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.shot_list import Span
-from colorbatch.clips.shot_looks import Still
+from colorbatch.clips.shot_looks import Still, Take
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, StoppedError
 
@@ -26,16 +26,28 @@ Steered = Mapping[int, Steering | None]
 
 
 def of_segment(
-    plan: FilmPlan, span: Span, model: Model, stop: Callable[[], bool] = lambda: False
+    plan: FilmPlan,
+    span: Span,
+    model: Callable[[Take], Model],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Steered:
-    """What steers the shots of a segment; empty where nothing does. Raises SourceError for a still
-    that cannot be used, StoppedError."""
+    """What steers the shots of a segment; empty where nothing does. model: what colors a shot.
+    Raises SourceError for a still that cannot be used, StoppedError."""
     if not any(take.still is not None and take.look.action == "color" for take in span.takes):
         return {}
-    return {
-        take.begin: None if take.still is None else _of_still(plan, take.still, model, stop)
-        for take in span.takes
-    }
+    return {take.begin: of_take(plan, take, model, stop) for take in span.takes}
+
+
+def of_take(
+    plan: FilmPlan,
+    take: Take,
+    model: Callable[[Take], Model],
+    stop: Callable[[], bool] = lambda: False,
+) -> Steering | None:
+    """What steers a shot, None for nothing. Raises what `of_segment` does."""
+    if take.still is None or take.look.action != "color":
+        return None
+    return _of_still(plan, take.still, model(take), stop)
 
 
 def at(steered: Steered, pts: int) -> Steering | None:

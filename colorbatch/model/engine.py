@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,7 @@ class Engine:
     def mark(self) -> str:
         """What made the color of a result, for the marks in files: the tool with its version, the
         model, and the first digits of the hash of its weights."""
-        card = self.card
-        return f"colorbatch {__version__}; model {card.name} {card.weights_sha256[:16]}".strip()
+        return mark_of([self.card])
 
     def made_by(self, model_sha256: str, settings: Mapping[str, object]) -> dict[str, object]:
         """Program, model, device and settings, for outcomes and reports; model_sha256: of the
@@ -241,6 +240,12 @@ class _SideBySide:
                 self.at_once = at_once // 2
                 self._allowed = threading.Semaphore(self.at_once)
                 logger.warning("out of memory: going on with %d at a time", self.at_once)
+
+
+def mark_of(cards: Iterable[ModelCard]) -> str:
+    """The mark of a result whose color several models have made."""
+    models = (f"model {card.name} {card.weights_sha256[:16]}".strip() for card in cards)
+    return "; ".join((f"colorbatch {__version__}", *models))
 
 
 CHANNELS = {"lab_l": 1, "gray_rgb": 3, "lab_ab": 2, "rgb": 3}

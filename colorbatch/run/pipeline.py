@@ -37,11 +37,13 @@ class Loaded(Generic[Held]):
     """What `read` returns: something to hand to `finish`, and L* (H, W) for the network, or
     (N, H, W) where the item is several pictures; `finish` gets chroma of the same form.
 
-    Without lightness the item passes the network by, and `finish` gets no chroma.
+    Without lightness the item passes the network by, and `finish` gets no chroma. predict: what
+    predicts it, None for what predicts all.
     """
 
     held: Held
     lightness: Float | None
+    predict: Callable[[Float], Float] | None = None
 
 
 @dataclass(frozen=True)
@@ -202,18 +204,25 @@ def _begun(
 def _ready_batch(
     reading: deque[_Step[Item, Loaded[Held]]], size: int
 ) -> list[_Step[Item, Loaded[Held]]]:
-    """The next item, waited for, and those behind it that are read already, up to `size`."""
+    """The next item, waited for, and those behind it that are read already and predicted as it is,
+    up to `size`."""
     batch = [reading.popleft()]
     batch[0].future.exception()  # wait
     while reading and len(batch) < size and reading[0].future.done():
+        if _predicted_by(reading[0]) != _predicted_by(batch[0]):
+            break
         batch.append(reading.popleft())
     return batch
+
+
+def _predicted_by(step: _Step[Item, Loaded[Held]]) -> Callable[[Float], Float] | None:
+    return None if step.future.exception() is not None else step.future.result().predict
 
 
 def _infer(
     batch: list[_Step[Item, Loaded[Held]]], predict: Callable[[Float], Float]
 ) -> Iterator[_Seen[Item, Held]]:
-    """Predict a batch."""
+    """Predict a batch, all of it by one. predict: unless it names its own."""
     seen = [
         loaded.lightness
         for step in batch
@@ -224,6 +233,7 @@ def _infer(
     failure: Exception | None = None
     if seen:
         try:
+            predict = _predicted_by(batch[0]) or predict
             chroma = predict(np.concatenate([one[None] if one.ndim == 2 else one for one in seen]))
         except Exception as error:
             failure = error

@@ -954,6 +954,9 @@ def test_preview_shows_before_and_after(
     assert run.returncode == 0, run.stderr
     assert "about 30 frames" in run.stderr and "GB" in run.stderr
     names = sorted(path.name for path in (tmp_path / "stills").glob("*.png"))
+    assert run.stdout.splitlines()[-1] == str(Path("stills", "s.mkv-preview.shots.csv"))
+    listed = (tmp_path / "stills" / "s.mkv-preview.shots.csv").read_text("utf-8-sig")
+    assert listed.splitlines()[1:] == ["0,29,00:00:00.000,grey,color,1,tiny,,"]
     assert [name.rpartition("-")[0] for name in names[::2]] == [
         "s.mkv-00005.000",
         "s.mkv-00015.000",
@@ -987,6 +990,7 @@ def test_previews_of_two_films_and_of_somebodys_pictures(
     assert [each["status"] for each in told] == ["previewed"] * 2
     paths = [Path(path) for each in told for path in each["stills"]]
     assert len(set(paths)) == 4 and all((tmp_path / path).is_file() for path in paths)
+    assert all((tmp_path / each["shot_list"]).is_file() for each in told)
     assert all(
         each["estimate"]["pictures"] == 4 and each["estimate"]["bytes"]["high"] for each in told
     )
@@ -1260,6 +1264,21 @@ def test_films_of_one_project_keep_one_look(
     run = run_cli("video", "two.mkv", "-o", "c.mkv", *look)
     assert run.returncode == 2 and "project.json: 'hue' is no setting of a look" in run.stderr
     assert not (tmp_path / "c.mkv").exists()
+
+
+def test_a_list_with_a_file_that_is_no_model_is_refused(
+    run_cli: Run, tiny_model: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """One line with its cell, before any work."""
+    source = make_clip("s.mkv", "ffv1", "gray")
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "x.csv").write_text("start,end,model\n0,11,notes.txt\n")
+    before = sorted(tmp_path.rglob("*"))
+    run = run_cli("video", source, "-o", "r.mkv", "-m", tiny_model, "--shots", "x.csv", "-q")
+    assert run.returncode == 2
+    [line] = run.stderr.splitlines()
+    assert line.startswith("error: x.csv: row 2, column model: notes.txt: not a model")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def pictures(path: Path) -> Any:

@@ -14,13 +14,14 @@ from colorbatch import ffmpeg
 from colorbatch.clips import film_clip, film_journal, film_plan, resume, shot_sheet
 from colorbatch.clips.clip import Maker
 from colorbatch.clips.resume import FilmJob
-from colorbatch.clips.shot_sheet import Sheet, ShotRow
+from colorbatch.clips.shot_sheet import Own, Sheet, ShotRow
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.errors import StoppedError
 from colorbatch.job import FilmSettings, Job
 from colorbatch.model.engine import Engine
 
 STARTS = (0, 8, 16, 24, 28)
+OWN = Own(frozenset({"tiny"}))
 GREY_SECOND = ShotRow(2, 8, 15, "grey")
 """The second shot of the film, which is the second of five segments."""
 
@@ -100,7 +101,7 @@ def test_a_second_time_nothing_is_made(mixed_film: Path, maker: Maker) -> None:
     one = job(mixed_film, maker)
     film_clip.color_film(one, maker)
     path = shot_sheet.path_beside(one.job.target)
-    unchanged = replace(one, sheet=shot_sheet.read(path, {maker.engine.path.stem}))
+    unchanged = replace(one, sheet=shot_sheet.read(path, OWN))
     assert verdict(unchanged, maker) == ("finished", False)
     edited = saying(one, GREY_SECOND)
     film_clip.color_film(edited, maker)
@@ -192,7 +193,7 @@ def test_a_list_is_written_and_stays_where_it_was_edited(mixed_film: Path, maker
     one = job(mixed_film, maker)
     film_clip.color_film(one, maker)
     path = shot_sheet.path_beside(one.job.target)
-    rows = shot_sheet.read(path, {maker.engine.path.stem}).rows
+    rows = shot_sheet.read(path, OWN).rows
     assert [row.start for row in rows] == list(STARTS)
     assert [row.action for row in rows] == ["color", "keep", "color", "grey", "color"]
     text = path.read_bytes().replace(b"tinted,color", b"tinted,keep")

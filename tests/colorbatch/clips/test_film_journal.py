@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from colorbatch.clips import film_journal
-from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part, Passed
-from colorbatch.clips.shot_list import Mark
+from colorbatch.clips.film_journal import FilmBook, Finish, Head, Part
+from colorbatch.clips.shot_kinds import ShotKind
+from colorbatch.clips.shot_list import Mark, Passed, Shown, packed
 from colorbatch.errors import ColorbatchError, LockedError, SourceError
 from colorbatch.ffmpeg import Segment
 from colorbatch.job import Job
@@ -142,6 +143,32 @@ def test_a_list_of_shots_with_a_hole_is_not_complete(
         book.dense()
     account = film_journal.read(folder)
     assert (account.dense, account.marks, account.passed) == (True, (), None)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_list_of_shots_outlives_a_new_begin(folder: Path, tmp_path: Path, dense: bool) -> None:
+    """Where that is asked for, and the list is complete."""
+    shown = Shown(ShotKind("toned"), 0, 3, 0, packed([0, 1, 2]))
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        if dense:
+            book.dense()
+        for number, mark in enumerate(MARKS):
+            book.mark(number, mark)
+        book.show(2, shown)
+        book.marked(Passed(jumps=1, seen="all"))
+        book.begin(replace(HEAD, settings="others"), listed=True)
+        book.add(part(folder, 0))
+        account = film_journal.read(folder)
+        assert account == book.account and account.head == replace(HEAD, settings="others")
+    assert (list(account.marks), account.shown) == (MARKS, {2: shown})
+    assert (account.passed, account.dense) == (Passed(jumps=1, seen="all"), dense)
+    with FilmBook(folder, tmp_path / "r.mkv") as book:
+        book.begin(HEAD)
+        book.mark(0, MARKS[0])
+        book.begin(HEAD, listed=True)
+    account = film_journal.read(folder)
+    assert not account.passed and not account.shown
 
 
 def test_a_segment_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:

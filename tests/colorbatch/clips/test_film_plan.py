@@ -76,6 +76,32 @@ def test_damaged_frames_are_seen_as_the_good_one_before() -> None:
     assert [len(batch.frames) for batch in parts] == [2, 4]
 
 
+def test_a_batch_has_one_model() -> None:
+    """Which is asked for in order, once for each frame, so that none is opened again."""
+    frames = [frame(1000 * at, at) for at in range(6)]
+    asked: list[int] = []
+
+    def model(pts: int) -> Any:
+        asked.append(pts)
+        return ["a", "a", None, None, "b", "b"][pts // 1000]
+
+    found = list(film_frames.batches(frames, 3, (), None, lambda pts: pts == 3000, model))
+    assert [len(batch.frames) for batch in found] == [2, 1, 1, 2]
+    assert [batch.model for batch in found] == ["a", None, None, "b"]
+    assert [batch.passes for batch in found] == [False, False, True, False]
+    assert asked == [one.pts for one in frames]
+
+
+def test_what_a_list_of_shots_depends_on(make_clip: Callable[..., Path]) -> None:
+    """The part of the film and of the picture that is looked at, and not what is made of it."""
+    film = probe(make_clip("s.mkv", "ffv1", "gray"))
+    plain = plan_film(film, FilmSettings()).seen
+    same = (FilmSettings(saturation=0.5, codec="libx264"), FilmSettings(on_toned="keep"))
+    other = (FilmSettings(start=Fraction(1, 4)), FilmSettings(region=Region(16, 16, 0, 0)))
+    assert {plan_film(film, each).seen for each in same} == {plain}
+    assert plain not in {plan_film(film, each).seen for each in other}
+
+
 @pytest.mark.parametrize(
     ("pix_fmt", "codec", "made", "shift"),
     [("gray10le", "ffv1", 10, 0), ("yuv420p", "prores_ks", 10, 2), ("gray16le", "ffv1", 16, 0)],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from colorbatch.clips import look_file
+from colorbatch.clips import look_file, shot_sheet
 from colorbatch.clips.request import ClipRequest, ShotFiles
 from colorbatch.errors import UsageError
 from colorbatch.job import FilmSettings
@@ -103,6 +103,36 @@ def test_a_model_file_is_named_as_seen_from_the_look(tiny_model, tmp_path):
     assert Path(made.model) == tiny_model
 
 
+def test_the_models_of_a_list_are_kept_by_path_and_content(tmp_path):
+    """Another one is refused until the list is named again; the look can be moved with them."""
+    file, film = tmp_path / "p" / "a.json", tmp_path / "p" / "one.mov"
+    (tmp_path / "p").mkdir()
+    listed, model = tmp_path / "p" / "x.csv", tmp_path / "p" / "m.onnx"
+    model.write_bytes(b"first")
+    listed.write_text("start,end,model\n0,5,m.onnx\n6,9,lite-unet\n")
+    asked = request(file, shots=listed, model="unet32")
+    look_file.save(asked, None, film, shot_sheet.read(listed))
+    told = json.loads(file.read_text("utf-8"))["films"]["one.mov"]
+    assert list(told["models"]) == ["m.onnx", "lite-unet"] and str(tmp_path) not in str(told)
+    moved = tmp_path / "moved"
+    (tmp_path / "p").rename(moved)
+    file, listed = moved / "a.json", moved / "x.csv"
+    files = look_file.read(file).films[moved / "one.mov"]
+    look_file.refuse_other_models(file, files, shot_sheet.read(listed))
+    (moved / "m.onnx").write_bytes(b"second")
+    sheet = shot_sheet.read(listed)
+    with pytest.raises(UsageError, match=r"a\.json: the model .*m\.onnx of .*x\.csv is not"):
+        look_file.refuse_other_models(file, files, sheet)
+    look_file.refuse_other_models(file, ShotFiles(listed), sheet)
+    found = look_file.read(file)
+    again = look_file.applied(request(file, shots=listed), found)
+    look_file.save(again, found, moved / "one.mov", sheet)
+    files = look_file.read(file).films[moved / "one.mov"]
+    look_file.refuse_other_models(file, files, sheet)
+    assert files.over(ShotFiles()).models == files.models
+    assert ShotFiles(moved / "other.csv").over(files).models == {}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -121,6 +151,8 @@ def test_a_model_file_is_named_as_seen_from_the_look(tiny_model, tmp_path):
         ('{"colorbatch_look": 1, "settings": {"on_color": "x"}}', 'on_color cannot be "x"'),
         ('{"colorbatch_look": 1, "films": {"a.mov": {"shots": 1}}}', "a.mov: shots and"),
         ('{"colorbatch_look": 1, "films": {"a.mov": {"list": "b"}}}', "a.mov: shots and"),
+        ('{"colorbatch_look": 1, "films": {"a.mov": {"models": []}}}', "a.mov: models is not in"),
+        ('{"colorbatch_look": 1, "films": {"a.mov": {"models": {"b": 1}}}}', "have a SHA-256 each"),
     ],
 )
 def test_what_is_no_look_is_refused_in_words(tmp_path, text, why):

@@ -17,12 +17,11 @@ import pytest
 
 from colorbatch.clips import film_clip, film_journal, segment, shot_list
 from colorbatch.clips.clip import Maker
-from colorbatch.clips.film_journal import Passed
 from colorbatch.clips.film_plan import plan_film
 from colorbatch.clips.film_source import FilmFile
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.segment import Open, SegmentJob
-from colorbatch.clips.shot_list import Span
+from colorbatch.clips.shot_list import Passed, Span
 from colorbatch.clips.stabiliser import step_of
 from colorbatch.color import Float
 from colorbatch.errors import StoppedError, TargetError

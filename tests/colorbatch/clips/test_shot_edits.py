@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from colorbatch.clips.shot_edits import clock_time, edited, lines_of
 from colorbatch.clips.shot_kinds import ShotKind
 from colorbatch.clips.shot_list import Mark, Shown, packed, segments_of
-from colorbatch.clips.shot_looks import Look, Still, Take
+from colorbatch.clips.shot_looks import Look, ShotModel, Still, Take
 from colorbatch.clips.shot_sheet import Correction, Sheet, ShotRow
 from colorbatch.errors import UsageError
+from colorbatch.model.contract import MODELS
 
 GREY, COLOR, TITLE = ShotKind("grey"), ShotKind("color"), ShotKind("grey", plain=True)
 TICKS = [0, 42, 83, 125, 167, 208, 250, 292, 333, 375, 417, 458]
@@ -128,6 +130,21 @@ def test_a_shot_has_the_still_of_its_row() -> None:
     assert [take.still is None for take in takes] == [True, False, True]
     lines = lines_of(takes, SHOWN, MARKS, str, Path("results"))
     assert [line.reference for line in lines] == ["", "../6.png", ""]
+
+
+def test_a_shot_has_the_model_of_its_row() -> None:
+    """Which counts where it is colored, and is listed anyway, as seen from the list."""
+    model, embedded = ShotModel(Path("models/a.onnx"), "hash"), ShotModel(MODELS / "b.onnx", "two")
+    rows = (
+        ShotRow(2, 0, 3, model=model),
+        ShotRow(3, 4, 7, model=model),
+        ShotRow(4, 8, 11, "color", model=replace(embedded, path=MODELS / "unet32.onnx")),
+    )
+    takes = edited(FOUND, SHOWN, Sheet(Path("x.csv"), rows), MARKS)
+    assert [take.look.model for take in takes] == ["hash", "", "two"]
+    assert [take.colored_by and take.colored_by.sha256 for take in takes] == ["hash", None, "two"]
+    lines = lines_of(takes, SHOWN, MARKS, str, Path("results"))
+    assert [line.model for line in lines] == ["../models/a.onnx", "../models/a.onnx", "unet32"]
 
 
 @pytest.mark.parametrize("frame", [3, 8, 12])

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from colorbatch.clips import shot_sheet
-from colorbatch.clips.shot_sheet import COLUMNS, Correction, Line, ShotRow
+from colorbatch.clips.shot_looks import ShotModel
+from colorbatch.clips.shot_sheet import COLUMNS, Correction, Line, Own, ShotRow
 from colorbatch.errors import UsageError
+from colorbatch.model.contract import embedded_models
 
 PATH = Path("folder/film.shots.csv")
 GIVEN = "start,end,action,saturation\n0,9,keep,1\n10,19,color,0.5\n"
@@ -18,7 +20,7 @@ ROWS = (ShotRow(2, 0, 9, "keep"), ShotRow(3, 10, 19, "color", 0.5))
 
 
 def parsed(text: str) -> tuple[ShotRow, ...]:
-    return shot_sheet.parsed(text.encode(), PATH, {"lite"}).rows
+    return shot_sheet.parsed(text.encode(), PATH, Own(frozenset({"lite"}))).rows
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,10 @@ def test_empty_cells_leave_what_is_done_anyway() -> None:
         ("start,end,action\n0,5,paint\n", "row 2, column action: 'paint' is none of color, keep"),
         ("start,end,saturation\n0,5,nan\n", "row 2, column saturation: 'nan' is no number"),
         ("start,end,saturation\n0,5,5\n", "row 2, column saturation: '5' is no number from 0 to 4"),
-        ("start,end,model\n0,5,other\n", "row 2, column model: 'other' is not the model"),
+        (
+            "start,end,model\n0,5,other\n",
+            "row 2, column model: 'other': there is no such file, and no",
+        ),
         ("start,end,reference\n0,5,3.png\n", "row 2, column reference: '3.png': there is no"),
         ("start,end\n0,5,more\n", "row 2: has more cells than there are columns"),
         ('start,end\n0,"5\n', "is no table"),
@@ -98,6 +103,26 @@ def test_references_stand_beside_the_list(tmp_path: Path) -> None:
     assert found == Correction(still, hashlib.sha256(b"png").hexdigest(), frame=7)
 
 
+def test_a_model_is_a_file_beside_the_list_or_a_name(tmp_path: Path) -> None:
+    """That of the run is none of its own, whatever names it; a file comes before a name."""
+    (tmp_path / "models").mkdir()
+    for name in ("models/a.onnx", "own.onnx", "unet32"):
+        (tmp_path / name).write_bytes(name.encode())
+    own = Own(frozenset({"lite"}), lambda: hashlib.sha256(b"own.onnx").hexdigest())
+    sheet = tmp_path / "x.csv"
+    cells = ("models\\a.onnx", "lite", "own.onnx", "unet32", "lite-unet", str(tmp_path / "unet32"))
+    rows = "".join(f"{at},{at},{cell}\n" for at, cell in enumerate(cells))
+    sheet.write_text(f"start,end,model\n{rows}", encoding="utf-8")
+    found = [row.model for row in shot_sheet.read(sheet, own).rows]
+    assert found[0] == ShotModel(
+        tmp_path / "models/a.onnx", hashlib.sha256(b"models/a.onnx").hexdigest()
+    )
+    assert found[1:3] == [None, None] and found[3] and found[3].path == tmp_path / "unet32"
+    assert found[4] and found[4].path in embedded_models() and found[5] == found[3]
+    with pytest.raises(UsageError, match=r"column model: 'models': there is no such file"):
+        shot_sheet.parsed(b"start,end,model\n0,5,models\n", sheet)
+
+
 def test_the_name_of_a_still_tells_its_frame(tmp_path: Path) -> None:
     """The last number in it, or the seconds of a preview's still; others are errors."""
     names = ["shot2_0480.png", "colored.mov-00012.345-after.png", "A 3.TIF", "notes 4.txt"]
@@ -121,8 +146,10 @@ def test_what_is_written_is_read_again() -> None:
         [Line(0, 9, "00:00:00:00", "tinted", "keep"), Line(10, 19, "", "grey", "color", 0.5)],
         "lite",
     )
+    other = shot_sheet.to_bytes([Line(0, 9, "", "grey", "color", model="a.onnx")], "lite")
+    assert other.endswith(b",grey,color,1,a.onnx,,\r\n")
     assert data.startswith(b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n")
-    rows = shot_sheet.parsed(data, PATH, {"lite"}).rows
+    rows = shot_sheet.parsed(data, PATH, Own(frozenset({"lite"}))).rows
     assert rows == (ShotRow(2, 0, 9, "keep"), ShotRow(3, 10, 19, "color", 0.5))
 
 

@@ -58,6 +58,28 @@ def test_no_items_no_outcomes():
     assert list(run([], load, double, keep, LIMITS)) == []
 
 
+def test_an_item_can_say_what_predicts_it():
+    """Those of a batch are predicted by one, in order, though some cannot be read."""
+    batches = []
+
+    def triple(batch):
+        batches.append(len(batch))
+        return np.repeat(3 * batch[..., None], 2, axis=-1)
+
+    def read(item):
+        if item % 7 == 5:
+            raise ValueError(item)
+        return Loaded(item, lightness(item), triple if item % 10 > 3 else None)
+
+    done = list(run(range(40), read, double, keep, LIMITS))
+    readable = [one for one in done if one.item % 7 != 5]
+    assert [one.item for one in done] == list(range(40))
+    assert [one.result for one in readable] == [
+        (3.0 if one.item % 10 > 3 else 2.0) * one.item for one in readable
+    ]
+    assert sum(batches) == sum(one.item % 10 > 3 for one in readable)
+
+
 def test_what_is_held_at_once_is_bounded():
     """No more than `in_flight` items are read and not yet yielded, and batches keep their size."""
     lock = threading.Lock()

@@ -1,0 +1,252 @@
+"""Shots that have a model of their own."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from colorbatch import ffmpeg
+from colorbatch.clips import (
+    film_clip,
+    film_journal,
+    film_plan,
+    resume,
+    segment,
+    shot_models,
+    shot_sheet,
+)
+from colorbatch.clips.clip import Maker
+from colorbatch.clips.resume import FilmJob
+from colorbatch.clips.segment import SegmentJob
+from colorbatch.clips.shot_list import Span
+from colorbatch.clips.shot_looks import Look, ShotModel, Take
+from colorbatch.clips.shot_models import ShotModels
+from colorbatch.clips.shot_sheet import Own, Sheet, ShotRow
+from colorbatch.clips.stabiliser import step_of
+from colorbatch.errors import SourceError, StoppedError, UsageError
+from colorbatch.formats import memory_need
+from colorbatch.job import FilmSettings, Job
+from colorbatch.model.contract import ModelCard, embedded_models, sha256
+from colorbatch.model.engine import Engine
+
+OWN = "own"
+SECOND, LAST = (8, 15), (28, 47)
+"""A shot that is a segment, and one in parts of two: the film's begin at 0, 8, 16, 24, 39."""
+
+
+@pytest.fixture
+def maker(tiny_model: Path) -> Maker:
+    engine = Engine(tiny_model, "cpu", batch_size=4)
+    settings = FilmSettings(on_color="colorize")
+    return Maker(
+        engine, OWN, settings, step=step_of(settings), models=ShotModels("cpu", batch_size=4)
+    )
+
+
+@pytest.fixture
+def other(make_model: Callable[..., Path], tmp_path: Path) -> Path:
+    """A model of another kind: grey to sepia."""
+    (tmp_path / "models").mkdir()
+    return make_model(tmp_path / "models" / "other.onnx", "gray_rgb", "rgb")
+
+
+@pytest.fixture
+def one(mixed_film: Path, maker: Maker) -> FilmJob:
+    return job(mixed_film, maker.settings)
+
+
+def job(film: Path, settings: FilmSettings, name: str = "r.mkv") -> FilmJob:
+    plan = film_plan.plan_film(ffmpeg.probe(film), settings)
+    return FilmJob(Job(film, film.with_name(name), named=True), plan, "grey")
+
+
+def by(one: FilmJob, shot: tuple[int, int], model: Path, name: str = "") -> FilmJob:
+    """A film of which a shot is colored by a model."""
+    row = ShotRow(2, *shot, "color", model=ShotModel(model, sha256(model)))
+    target = one.job.target.with_name(name or one.job.target.name)
+    return replace(one, job=replace(one.job, target=target), sheet=Sheet(Path("x.csv"), (row,)))
+
+
+def made(one: FilmJob, maker: Maker) -> int:
+    """Make a film, and tell how many frames of it were colored."""
+    counts: list[int] = []
+
+    def stage(what: str, total: int | None, unit: Any) -> Any:
+        return (lambda more: None) if what else counts.append
+
+    film_clip.color_film(one, replace(maker, stage=stage))
+    return sum(counts)
+
+
+def verdict(one: FilmJob, maker: Maker) -> str:
+    return resume.verdict(one, maker.settings, lambda: OWN)[0]
+
+
+@pytest.mark.parametrize(("shot", "again"), [(SECOND, 8), (LAST, 24)])
+def test_a_shot_is_as_the_film_that_its_model_makes(
+    one: FilmJob, maker: Maker, other: Path, decoded: Any, shot: tuple[int, int], again: int
+) -> None:
+    """And all others are as the run's model makes them; nothing else is made again, neither for
+    another model nor for another file of its name."""
+    film_clip.color_film(one, maker)
+    plain = decoded(one.job.target)
+    alone = job(one.job.source, maker.settings, "alone.mkv")
+    film_clip.color_film(alone, replace(maker, engine=Engine(other, "cpu", batch_size=4)))
+    sepia = decoded(alone.job.target)
+    asked = by(one, shot, other)
+    assert made(asked, maker) == again
+    first, last = shot
+    mixed = decoded(one.job.target)
+    assert mixed == [*plain[:first], *sepia[first : last + 1], *plain[last + 1 :]]
+    assert verdict(asked, maker) == "finished"
+    other.write_bytes(other.read_bytes() + b"\x7a\x00")  # a field that is passed over
+    asked = by(one, shot, other)
+    assert verdict(asked, maker) == "" and made(asked, maker) == again
+    assert decoded(one.job.target) == mixed
+
+
+def test_a_run_that_was_stopped_goes_on(
+    one: FilmJob, maker: Maker, other: Path, decoded: Any
+) -> None:
+    """Between two segments of the shot that another model colors."""
+    asked = by(one, LAST, other)
+    folder = film_journal.folder_of(one.job)
+    stop = replace(maker, stop=lambda: len(film_journal.read(folder).parts) >= 4)
+    with pytest.raises(StoppedError):
+        film_clip.color_film(asked, stop)
+    film_clip.color_film(asked, maker)
+    whole = by(one, LAST, other, "whole.mkv")
+    film_clip.color_film(whole, maker)
+    assert decoded(asked.job.target) == decoded(whole.job.target)
+
+
+def test_a_model_of_another_size(one: FilmJob, maker: Maker) -> None:
+    """An embedded one, which sees 256 x 256 where the run's sees 32 x 32; the list names it."""
+    [model] = [each for each in embedded_models() if each.stem == "unet32"]
+    assert made(by(one, SECOND, model), maker) == 48
+    path = shot_sheet.path_beside(one.job.target)
+    cells = [line.split(",") for line in path.read_text("utf-8-sig").splitlines()]
+    assert [row[6] for row in cells] == ["model", "tiny", "unet32", "tiny", "tiny", "tiny"]
+
+
+def test_a_job_with_models_is_a_value(
+    one: FilmJob, maker: Maker, other: Path, tmp_path: Path
+) -> None:
+    """Sent elsewhere, it opens them there, and makes the same file."""
+    model = ShotModel(other, sha256(other))
+    take = Take(6000, Look(model=model.sha256), model=model)
+    span = Span(1, 6000, 22000, "", (6000, 14000), 47000, (take, Take(14000)))
+    parts = []
+    for name, models in (("here", maker.models), ("there", None)):
+        (tmp_path / name).mkdir()
+        limits = segment.limits_of(one.plan, 4, 2)
+        made_of = SegmentJob(one.plan, span, tmp_path / name, "me", limits)
+        sent = pickle.loads(pickle.dumps(made_of))
+        parts.append(segment.work(sent, maker.settings, maker.engine, models=models))
+    assert parts[0].sha256 == parts[1].sha256
+
+
+def test_results_tell_which_models_colored_them(one: FilmJob, maker: Maker, other: Path) -> None:
+    """The film's tag, the outcome, which the journal holds, and a note; of the shots that are
+    colored."""
+    outcome = film_clip.color_film(by(one, SECOND, other), maker)
+    own, sepia = (
+        {"model": name, "model_sha256": digest, "shots": shots}
+        for name, digest, shots in (("tiny", OWN, 3), ("other", sha256(other), 1))
+    )
+    assert outcome.made_by == {"models": [own, sepia]}
+    assert "shots were colored by several models: 3 by tiny, 1 by other.onnx" in outcome.notes
+    with av.open(str(one.job.target)) as file:
+        tag = next(text for key, text in file.metadata.items() if key.lower() == "comment")
+    assert "; model tiny" in tag and "; model other" in tag
+    plain = film_clip.color_film(job(one.job.source, maker.settings, "p.mkv"), maker)
+    assert not plain.made_by and not any("models" in note for note in plain.notes)
+
+
+def test_what_is_not_colored_needs_no_model(one: FilmJob, maker: Maker, other: Path) -> None:
+    """A model in the row of a shot that stays as it is makes nothing again."""
+    keep = by(one, SECOND, other)
+    assert keep.sheet is not None
+    rows = tuple(replace(row, action="keep") for row in keep.sheet.rows)
+    keep = replace(keep, sheet=Sheet(Path("x.csv"), rows))
+    film_clip.color_film(keep, maker)
+    bare = replace(keep, sheet=Sheet(Path("x.csv"), (replace(rows[0], model=None),)))
+    assert verdict(bare, maker) == "finished"
+
+
+def test_no_more_models_are_held_than_segments_are_made(
+    make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Of those that nobody uses; what is in use is opened once."""
+    paths = [make_model(tmp_path / f"{name}.onnx") for name in "abc"]
+    for number, path in enumerate(paths):
+        path.write_bytes(path.read_bytes() + b"\x7a\x00" * number)
+    first, second, third = (ShotModel(path, sha256(path)) for path in paths)
+    models = ShotModels("cpu", 4)
+
+    def opened(one: ShotModel) -> weakref.ref[Engine]:
+        found = weakref.ref(models(one))
+        gc.collect()
+        return found
+
+    assert opened(first)() is None
+    with models.holding(2):
+        used = models(first)
+        again, two, three = opened(first), opened(second), opened(third)
+        assert again() is used and models(first) is used
+        assert two() is None and three() is not None
+        del used
+        again, three = opened(first), opened(third)
+        assert again() is not None and three() is not None
+    gc.collect()
+    assert again() is None and three() is None
+
+
+def test_a_file_that_is_no_model_is_refused_with_its_cell(tmp_path: Path, other: Path) -> None:
+    """Before any work; one that changes in the midst of it fails its film."""
+    (tmp_path / "notes.txt").write_text("no model")
+    path = tmp_path / "x.csv"
+    path.write_text("start,end,model\n0,5,models/other.onnx\n6,9,notes.txt\n")
+    sheet = shot_sheet.read(path, Own())
+    with pytest.raises(UsageError, match=r"x\.csv: row 3, column model: .*notes\.txt: not a model"):
+        ShotModels("cpu").check([sheet])
+    known = sheet.rows[0].model
+    assert known is not None
+    other.write_bytes(other.read_bytes() + b"\x7a\x00")
+    with pytest.raises(SourceError, match="was changed while it was used"):
+        ShotModels("cpu")(known)
+
+
+def test_memory_of_the_largest_is_set_aside(one: FilmJob, other: Path) -> None:
+    """So that with less than there is room for, fewer frames are at work, and fewer segments."""
+    digest = sha256(other)
+    look, model = Look(model=digest), ShotModel(other, digest)
+    takes = [Take(0), Take(8, look, model=model), Take(9, Look("keep"), model=model)]
+    size = shot_models.bytes_of(takes)
+    assert size == shot_models.WORKING_BYTES + 2 * other.stat().st_size
+    assert shot_models.bytes_of(takes[::2]) == 0
+    memory = memory_need.BASE_BYTES + 2 * size
+    asked: Any = (one.plan, 4, 64, memory)
+    assert segment.lanes_of(*asked) == 16 and segment.lanes_of(*asked, beside=size) == 1
+    without, beside = segment.limits_of(*asked), segment.limits_of(*asked, beside=2 * size)
+    assert without.in_flight > beside.in_flight == 2
+
+
+def test_models_are_counted_with_the_runs_first() -> None:
+    one, two = ShotModel(Path("b.onnx"), "2"), ShotModel(Path("a.onnx"), "1")
+    takes = [Take(0, model=one), Take(1), Take(2, model=two), Take(3, Look("grey"), model=two)]
+    counts = shot_models.counted(takes)
+    assert list(counts.items()) == [(None, 1), (one, 1), (two, 1)]
+    assert not shot_models.counted(takes[1:2]) and not shot_models.counted(takes[3:])
+    values, _ = shot_models.told(
+        counts, ModelCard("own"), "0", lambda each: ModelCard(each.path.stem)
+    )
+    assert [each["model"] for each in values["models"]] == ["own", "b", "a"]  # type: ignore[attr-defined]
