@@ -28,7 +28,7 @@ from colorbatch.clips import (
     shot_edits,
     shot_list,
     shot_looks,
-    shot_sheet,
+    shots_beside,
     space,
 )
 from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
@@ -43,7 +43,7 @@ from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
 from colorbatch.clips.shot_list import Span
 from colorbatch.clips.shot_looks import Take, serves
-from colorbatch.clips.shot_pass import find_shots
+from colorbatch.clips.shot_pass import find_shots, watched
 from colorbatch.clips.shot_sheet import Line
 from colorbatch.clips.timecodes import timecode_at
 from colorbatch.errors import SourceError, StoppedError, TargetError
@@ -255,21 +255,10 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
 
 
 def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
-    """Write the list of a film's shots beside where it will be; a note where it has another name
-    than usual. Where somebody has given a list, none is written over it, or beside it."""
-    account, beside = book.account, shot_sheet.path_beside(one.job.target)
-    if one.sheet is not None and atomic.reachable(beside).exists():
-        return ()
-    takes = resume.takes_of(one, maker.settings, account)
-    data = shot_sheet.to_bytes(shot_lines(one, takes, account), maker.engine.path.stem)
-    path, sha256 = shot_sheet.place_of(one.job.target, data, account.sheets)
-    if path is None:
-        return ()
-    book.sheet(sha256)
-    atomic.make_folder(path.parent)
-    atomic.write_bytes(path, data)
-    edited = f"{beside.name} was edited and stays; the list of shots is in {path.name}"
-    return (edited,) if path != beside else ()
+    """Write the list of a film's shots beside where it will be; see `shots_beside`."""
+    takes = resume.takes_of(one, maker.settings, book.account)
+    lines, model = shot_lines(one, takes, book.account), maker.engine.path.stem
+    return shots_beside.write(one.job.target, lines, model, book, given=one.sheet is not None)
 
 
 def shot_lines(one: FilmJob, takes: Sequence[Take], account: Account) -> list[Line]:
@@ -328,7 +317,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
     """Make the segments that are missing, and record how the source ended; "", or why nothing is to
     be made."""
     plan = one.plan
-    marks, passed = find_shots(plan, maker, book)
+    marks, passed = find_shots(watched(plan), maker, book)
     takes = resume.takes_of(one, maker.settings, book.account)
     spans = shot_list.segments_of(marks, plan.span[1], takes)
     if not spans:

@@ -1,13 +1,13 @@
-"""The stills that steer the shots of a segment: read, and joined with the frames that they show.
+"""The stills that steer shots: read, and joined with the frames that they show.
 
-Flows in: a plan, a segment, a model. Flows out: for each shot with a still, what gives its frames
-the color of it (`reference`). One frame is held at a time.
+Flows in: shots, what gives the frame that a still shows, a model. Flows out: for each shot with a
+still, what gives its frames the color of it (`reference`). One frame is held at a time.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -17,8 +17,9 @@ from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.shot_list import Span
-from colorbatch.clips.shot_looks import Still
-from colorbatch.color import Codes
+from colorbatch.clips.shot_looks import Still, Take
+from colorbatch.color import Codes, Float
+from colorbatch.color.ycbcr import Region
 from colorbatch.errors import SourceError, StoppedError
 
 Steered = Mapping[int, Steering | None]
@@ -30,12 +31,44 @@ def of_segment(
 ) -> Steered:
     """What steers the shots of a segment; empty where nothing does. Raises SourceError for a still
     that cannot be used, StoppedError."""
-    if not any(take.still is not None and take.look.action == "color" for take in span.takes):
+
+    def light(still: Still) -> Float:
+        with plan.footage.frames(still.pts) as reading:
+            frame = next(iter(reading), None)
+            if stop():
+                raise StoppedError
+        if frame is None or frame.pts != still.pts:
+            raise SourceError(f"{still.path}: the film does not show its frame any more")
+        return film_frames.lightness(frame.planes, plan, model.size)
+
+    return of_shots(span.takes, light, plan.film.video.size, plan.region, model)
+
+
+def of_shots(
+    takes: Sequence[Take],
+    light: Callable[[Still], Float],
+    size: tuple[int, int],
+    region: Region | None,
+    model: Model,
+) -> Steered:
+    """What steers shots; empty where nothing does. light: L* (h, w) at the network's size of the
+    frame that a still shows; size: (H, W) of the clip's pictures, of which `region` is colored.
+    Raises SourceError for a still that cannot be used."""
+    if not any(take.still is not None and take.look.action == "color" for take in takes):
         return {}
-    return {
-        take.begin: None if take.still is None else _of_still(plan, take.still, model, stop)
-        for take in span.takes
-    }
+
+    def steering(still: Still | None) -> Steering | None:
+        if still is None:
+            return None
+        seen = light(still)
+        [ab] = model.predict(seen[None])
+        rgb = _cropped(reference.read(still), size, region)
+        try:
+            return Steering(rgb, seen, ab)
+        except ValueError as error:
+            raise SourceError(f"{still.path}: {error}") from error
+
+    return {take.begin: steering(take.still) for take in takes}
 
 
 def at(steered: Steered, pts: int) -> Steering | None:
@@ -46,26 +79,9 @@ def at(steered: Steered, pts: int) -> Steering | None:
     return steered[begins[max(0, bisect.bisect_right(begins, pts) - 1)]]
 
 
-def _of_still(plan: FilmPlan, still: Still, model: Model, stop: Callable[[], bool]) -> Steering:
-    with plan.footage.frames(still.pts) as reading:
-        frame = next(iter(reading), None)
-        if stop():
-            raise StoppedError
-    if frame is None or frame.pts != still.pts:
-        raise SourceError(f"{still.path}: the film does not show its frame any more")
-    light = film_frames.lightness(frame.planes, plan, model.size)
-    [ab] = model.predict(light[None])
-    rgb = _cropped(reference.read(still), plan)
-    try:
-        return Steering(rgb, light, ab)
-    except ValueError as error:
-        raise SourceError(f"{still.path}: {error}") from error
-
-
-def _cropped(rgb: Codes, plan: FilmPlan) -> Codes:
+def _cropped(rgb: Codes, size: tuple[int, int], region: Region | None) -> Codes:
     """The region of a still of the whole picture, of whatever size."""
-    if plan.region is None:
+    if region is None:
         return rgb
-    height, width = plan.film.video.size
-    whole = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(plan.region.of(np.asarray(whole)))
+    whole = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(region.of(np.asarray(whole)))
