@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -179,15 +180,15 @@ def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
     name = "references" if request.shots is None else "shots"
     if len(found) > 1:
         raise UsageError(f"--{name} is of one film, but there are {len(found)}")
-    if found and found[0].sequence is not None and not wants_a_film(request):
-        advice = "-o NAME.mkv or --container mkv makes a film of them"
-        raise UsageError(f"--{name} is for films, and these frames become frames", advice)
 
 
 def _planned(found: FoundClips, request: ClipRequest) -> Clip:
     if found.sequence is not None:
         as_film = wants_a_film(request)
-        return film_of_frames(found, request) if as_film else numbered_clip.planned(found, request)
+        if as_film:
+            return film_of_frames(found, request)
+        sheet = functools.partial(_sheet, request)
+        return numbered_clip.planned(found, request, sheet)
     return _film(found, ffmpeg.probe(found.source), request)
 
 

@@ -1,23 +1,45 @@
-"""Numbered frames that become numbered frames, as a clip: judged, told of, made, proved."""
+"""Numbered frames that become numbered frames, as a clip: judged, told of, made, proved.
+
+First the list of shots is made (`shot_pass`) and recorded, which says what becomes of each frame
+and which of them are averaged with each other; then the frames that are missing are made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from colorbatch.clips import film_clip, luma_proof, numbered_plan, numbered_sink, preview, space
-from colorbatch.clips.clip import Maker, Told, Wrong, left_alone
+from colorbatch.clips import (
+    film_clip,
+    film_journal,
+    luma_proof,
+    numbered_plan,
+    numbered_recipe,
+    numbered_shots,
+    numbered_sink,
+    preview,
+    shot_looks,
+    shot_pass,
+    shots_beside,
+    space,
+)
+from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
+from colorbatch.clips.film_journal import Account, FilmBook
 from colorbatch.clips.luma_proof import Proof
-from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.numbered_plan import FrameJob, Wanted
+from colorbatch.clips.numbered_recipe import Stamp
 from colorbatch.clips.preview import Pair
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.segment import OtherPicturesError
+from colorbatch.clips.shot_looks import Take
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files
 from colorbatch.inputs.clip_files import FoundClips
-from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.job import FilmOutcome, FilmSettings, FramesOutcome, Job, Redo
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.run import estimate
@@ -46,24 +68,55 @@ class FramesClip(FrameJob):
     def judged(
         self, request: ClipRequest, journals: Journals, model: Callable[[], str]
     ) -> tuple[FramesClip, FilmOutcome | None]:
-        one = self._what_is_left(request, journals, model)
-        if not one.todo:
+        wanted = self._wanted(request.settings)
+        one = self._what_is_left(wanted, journals, model, request.redo)
+        is_asked = self.sheet is not None and wanted.recipes is None
+        if not one.todo and not is_asked:
             other = [why for why, _ in one.left if why != FINISHED]
             ended = replace(one._skipped(other[0] if other else FINISHED), frames=one.done)
             mixed = tuple(one._left()) if len(one.left) > 1 else ()
             return one, replace(ended, outdated=one.outdated > 0, notes=mixed)
         one = replace(one, kind=numbered_plan.kind_of_frames(one.plan, request.settings))
-        if request.settings.fate(one.kind, one.plan.named) != "colorize":
+        if request.settings.fate(one.kind, one.plan.named) == "skip":
             return one, replace(one._skipped(left_alone(one.kind)), kind=one.kind)
         return one, None
 
     def _what_is_left(
-        self, request: ClipRequest, journals: Journals, model: Callable[[], str]
+        self, wanted: Wanted, journals: Journals, model: Callable[[], str], redo: Redo = "nothing"
     ) -> FramesClip:
-        found = numbered_plan.what_is_left(
-            self.plan, request.settings, journals, model, redo=request.redo
-        )
+        found = numbered_plan.what_is_left(self.plan, wanted, journals, model, redo=redo)
         return replace(self, todo=found.todo, left=found.left, outdated=found.outdated)
+
+    def _wanted(self, settings: FilmSettings) -> Wanted:
+        """What results are to be, as far as an earlier run has found the shots. Raises UsageError
+        for a list of somebody's that does not fit the frames."""
+        if self.sheet is not None:
+            numbered_shots.by_place(self.sheet, self.plan.numbers)
+        stamps = numbered_shots.stamps_of(self.plan)
+        account = film_journal.read(film_journal.folder_of(self.job))
+        if not numbered_shots.is_of(account, numbered_shots.head_of(self.plan, stamps)):
+            return Wanted(self.plan.digest(settings))
+        takes = numbered_shots.takes_of(self.plan, settings, account, self.sheet)
+        return self._wanted_of(takes, settings, stamps, account)
+
+    def _wanted_of(
+        self,
+        takes: Sequence[Take],
+        settings: FilmSettings,
+        stamps: Mapping[int, Stamp],
+        account: Account,
+    ) -> Wanted:
+        digest = self.plan.digest(settings)
+        recipes = numbered_recipe.recipes_of(
+            self.plan.numbers,
+            takes,
+            digest,
+            stamps.__getitem__,
+            broken=account.broken,
+            averaged=settings.stability > 0,
+        )
+        given = self.sheet is not None
+        return Wanted(digest, recipes, given, numbered_shots.listed(account))
 
     def _skipped(self, reason: str) -> FramesOutcome:
         shown = self.plan.traits.shown.why
@@ -112,14 +165,46 @@ class FramesClip(FrameJob):
         return preview.of_frames(self, maker.engine, maker.settings, count)
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
-        # until the lock was taken, another run may have made some
-        one = self._what_is_left(request, journals, lambda: maker.model_sha256)
-        return numbered_sink.color_frames(one, maker, journals)
+        with FilmBook(film_journal.folder_of(self.job), self.job.target) as book:
+            stamps = numbered_shots.stamps_of(self.plan)
+            takes = self._found(maker, book, stamps)
+            if self.sheet is None and (why := _nothing_to_color(takes)):
+                return replace(self._skipped(why), kind=self.kind)
+            for number in sorted(book.account.broken):
+                is_well = numbered_shots.seen(self.plan, number) is not None
+                book.broken(number, mended=is_well)
+            wanted = self._wanted_of(takes, maker.settings, stamps, book.account)
+            assert wanted.recipes is not None
+            # until the lock was taken, another run may have made some
+            one = self._what_is_left(wanted, journals, lambda: maker.model_sha256, request.redo)
+            book.look("" if self.sheet is None else shot_looks.digest_of_looks(takes))
+            outcome = numbered_sink.color_frames(one, maker, journals, wanted.recipes, book)
+            shots = shot_looks.counted(takes)
+            if outcome.status == "unfinished":
+                return replace(outcome, shots=shots)
+            lines = numbered_shots.lines_of(self.plan, takes, book.account)
+            name, model = numbered_shots.list_name(self.plan), maker.engine.path.stem
+            given = self.sheet is not None
+            notes = shots_beside.write(name, lines, model, book, given=given)
+            return replace(outcome, shots=shots, notes=(*outcome.notes, *notes))
+
+    def _found(self, maker: Maker, book: FilmBook, stamps: Mapping[int, Stamp]) -> list[Take]:
+        """The shots, found where they are not known. Raises StoppedError, SourceError."""
+        head = numbered_shots.head_of(self.plan, stamps)
+        numbered_shots.begin(book, head, anew=maker.anew)
+        watched = numbered_shots.watched(self.plan)
+        try:
+            shot_pass.find_shots(watched, maker, book)
+        except OtherPicturesError:
+            numbered_shots.begin(book, head, anew=True)
+            shot_pass.find_shots(watched, maker, book)
+        return numbered_shots.takes_of(self.plan, maker.settings, book.account, self.sheet)
 
     def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:
+        wanted = self._wanted(maker.settings)
         with journals_of([self], request) as journals:
             found = numbered_plan.what_is_left(
-                self.plan, maker.settings, journals, lambda: maker.model_sha256
+                self.plan, wanted, journals, lambda: maker.model_sha256
             )
         return numbered_sink.unfinished(self, numbered_sink.outcome_of(self, found.done, []))
 
@@ -139,6 +224,14 @@ class FramesClip(FrameJob):
         return False if is_there else None
 
 
+def _nothing_to_color(takes: Sequence[Take]) -> str:
+    """Why frames are left alone whose shots are all to stay as they are, "" if they are not. Titles
+    and leader alone become neutral: a reel of them is part of a film."""
+    if not takes or any(take.look.action != "keep" for take in takes):
+        return ""
+    return IN_COLOR if "color" in shot_looks.counted(takes) else TONED
+
+
 def tell(job: Job, outcome: FilmOutcome, journals: Journals, homes: frozenset[Path]) -> None:
     """Record how the work on a sequence ended; see `film_clip.tell`."""
     if journals.is_open(job):
@@ -153,8 +246,11 @@ def journals_of(clips: Iterable[object], request: ClipRequest) -> Journals:
     return Journals([one.job for one in clips if isinstance(one, FrameJob)], request.part)
 
 
-def planned(found: FoundClips, request: ClipRequest) -> FramesClip:
-    """A sequence with what it becomes. Raises UsageError, SourceError, TargetError."""
+def planned(
+    found: FoundClips, request: ClipRequest, sheet: Callable[[Path], Sheet | None]
+) -> FramesClip:
+    """A sequence with what it becomes. sheet: what somebody says of the shots of a source. Raises
+    UsageError, SourceError, TargetError."""
     _refuse_options_of_films(request)
     assert found.sequence is not None
     folder = clip_files.folder_of_frames(found, request.output)
@@ -167,7 +263,7 @@ def planned(found: FoundClips, request: ClipRequest) -> FramesClip:
         named=found.named,
         allow_gaps=request.allow_gaps,
     )
-    return FramesClip(plan)
+    return FramesClip(plan, sheet=sheet(plan.job.source))
 
 
 def _refuse_options_of_films(request: ClipRequest) -> None:
