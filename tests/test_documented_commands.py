@@ -380,7 +380,10 @@ def test_film_sequences_page(reels: Path) -> None:
     sources = {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
     films = {path for path in sources if path.suffix == ".mov"}
     lists = {path.with_name(f"{path.name}.shots.csv") for path in films}
-    assert below == sources | lists | {Path("tiff/t.tif.shots.csv"), Path("deep/dpx/r.dpx.shots.csv")}
+    assert below == sources | lists | {
+        Path("tiff/t.tif.shots.csv"),
+        Path("deep/dpx/r.dpx.shots.csv"),
+    }
     assert len(files_below(reels / "colored" / "r")) == 6
     with av.open(str(reels / "reel1.mkv")) as container:
         kinds = [(stream.type, stream.codec_context.name) for stream in container.streams]

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
         "--shots",
         type=ANY_PATH,
         metavar="FILE",
-        help="What is to be done with the shots of one film, or of numbered frames: the list that a "
-        "run writes beside the result (NAME.shots.csv), edited. Of what is finished only what it "
-        "changes is made again.",
+        help="What is to be done with the shots of one film, or of numbered frames: the list that "
+        "a run writes beside the result (NAME.shots.csv), edited. Of what is finished only what "
+        "it changes is made again.",
     ),
     option(
         "--references",

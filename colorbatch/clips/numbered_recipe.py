@@ -68,10 +68,8 @@ def change(made: str, wanted: Recipe, *, given: bool, listed: bool) -> Change:
         return "settings"
     if wanted.look not in (old.look, old.look.removesuffix(AGAIN)):
         return "shot" if given else "settings"
-    if old.frames == wanted.frames:
+    if old.frames in ("", wanted.frames):  # an earlier version averaged none: as good as it was
         return ""
-    if not (old.frames and wanted.frames):  # of an earlier version, which averaged none
-        return "settings"
     if old.frames.rpartition("-")[0] == wanted.frames.rpartition("-")[0]:
         return "source"
     return "shot" if given or not listed else "settings"

@@ -102,7 +102,7 @@ LOOK = look_of(Take(0, Look("grey")))
     [
         ("s::1-24-aa", "s::1-24-aa", "", "", ""),
         ("t::1-24-aa", "s::1-24-aa", "settings", "settings", "settings"),
-        ("s", "s::1-24-aa", "settings", "settings", "settings"),  # of an earlier version
+        ("s", "s::1-24-aa", "", "", ""),  # of an earlier version
         ("s::1-24-aa", "s::1-24-ab", "source", "source", "source"),
         ("s::1-24-aa", "s::1-22-aa", "shot", "shot", "settings"),
         ("s::1-24-aa", f"s:{LOOK}", "settings", "shot", "settings"),
