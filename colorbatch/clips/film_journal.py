@@ -212,6 +212,12 @@ def home_of(job: Job) -> Path:
     return job.home or job.target.parent
 
 
+def made_here(target: Path) -> bool:
+    """Whether there is an account of a result, in its folder or above it. target: absolute."""
+    homes = (Job(target, target, home=folder) for folder in target.parents)
+    return any(atomic.reachable(folder_of(job) / JOURNAL).is_file() for job in homes)
+
+
 def read(folder: Path) -> Account:
     """What is known of a film; empty without a journal. Raises ColorbatchError for a journal of a
     later version."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbatch.clips import frame_rates, numbered_frame
+from colorbatch.clips import film_journal, frame_rates, look_file, numbered_frame
 from colorbatch.clips.film_plan import refuse_no_part
 from colorbatch.clips.numbered_frame import NumberedFrame, Traits
 from colorbatch.clips.numbered_recipe import Recipe, Recipes, change
@@ -127,8 +127,9 @@ def plan_frames(
     """
     gaps = check_gaps(sequence, allowed=allow_gaps)
     first = numbered_frame.first_of(sequence.paths(), settings.transfer)
-    marked = first.marked
-    if marked:  # or is it one that got among others?
+    made_here = is_made_here(sequence)
+    marked = first.marked or (made_here and _any_marked(sequence, settings))
+    if marked and not made_here:  # or is it one that got among others?
         other = next((one for one in _spread(sequence, settings) if not one.marked), None)
         first, marked = (first, True) if other is None else (other, False)
     header = first.scan.header if first.scan else None
@@ -165,7 +166,18 @@ def are_ours(sequence: FrameSequence) -> bool:
     """Whether frames are results of ours, as far as some of them tell; nothing else about them
     matters then: neither gaps nor codes of which nothing tells what they mean."""
     found = list(_spread(sequence, FilmSettings(transfer="srgb")))
-    return bool(found) and all(frame.marked for frame in found)
+    some = any if is_made_here(sequence) else all
+    return bool(found) and some(frame.marked for frame in found)
+
+
+def is_made_here(sequence: FrameSequence) -> bool:
+    """Whether results of these names were made in their folder: then frames without our mark are
+    those that kept their own color."""
+    return film_journal.made_here(look_file.absolute(sequence.folder / sequence.pattern))
+
+
+def _any_marked(sequence: FrameSequence, settings: FilmSettings) -> bool:
+    return any(one.marked for one in _spread(sequence, settings))
 
 
 def _within(

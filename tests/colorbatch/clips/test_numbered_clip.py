@@ -179,6 +179,20 @@ def test_each_shot_gets_what_its_kind_is_for(
             assert spread.mean() > 2000
 
 
+def test_results_are_no_sources_whatever_their_shots_are(
+    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+) -> None:
+    """Frames that kept their color have no mark; the account beside them tells. A result that got
+    among other frames is still none of these."""
+    remove(mixed, [*range(1001, 1026), *range(1036, 1070)])
+    make(clip_of(mixed, tmp_path / "out"))
+    for first in (1026, 1031):
+        remove(tmp_path / "out", range(1026, first))
+        assert clip_of(tmp_path / "out", tmp_path / "again").marked == (first == 1026)
+    shutil.copy(mixed / "f_1026.tif", tmp_path / "out")
+    assert not clip_of(tmp_path / "out", tmp_path / "again").marked
+
+
 def test_what_is_all_in_color_or_all_titles(
     mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
 ) -> None:
