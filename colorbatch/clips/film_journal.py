@@ -213,7 +213,8 @@ def home_of(job: Job) -> Path:
 
 
 def made_here(target: Path) -> bool:
-    """Whether there is an account of a result, in its folder or above it. target: absolute."""
+    """Whether there is an account of a result, in its folder or above it."""
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve follows links
     homes = (Job(target, target, home=folder) for folder in target.parents)
     return any(atomic.reachable(folder_of(job) / JOURNAL).is_file() for job in homes)
 

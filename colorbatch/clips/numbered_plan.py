@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbatch.clips import film_journal, frame_rates, look_file, numbered_frame
+from colorbatch.clips import film_journal, frame_rates, numbered_frame
 from colorbatch.clips.film_plan import refuse_no_part
 from colorbatch.clips.numbered_frame import NumberedFrame, Traits
 from colorbatch.clips.numbered_recipe import Recipe, Recipes, change
@@ -173,7 +173,7 @@ def are_ours(sequence: FrameSequence) -> bool:
 def is_made_here(sequence: FrameSequence) -> bool:
     """Whether results of these names were made in their folder: then frames without our mark are
     those that kept their own color."""
-    return film_journal.made_here(look_file.absolute(sequence.folder / sequence.pattern))
+    return film_journal.made_here(sequence.folder / sequence.pattern)
 
 
 def _any_marked(sequence: FrameSequence, settings: FilmSettings) -> bool:

@@ -30,7 +30,7 @@ from colorbatch.clips.timecodes import counted_on
 from colorbatch.color import Codes
 from colorbatch.color.chroma import luma_of_rgb
 from colorbatch.color.ycbcr import Encoding, network_lightness
-from colorbatch.errors import SourceError, UsageError
+from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import Planes
 from colorbatch.fs.real_paths import exists
 from colorbatch.job import FilmSettings
@@ -101,7 +101,7 @@ def seen(plan: FramePlan, number: int) -> numbered_frame.NumberedFrame | None:
     when it is to be made."""
     try:
         frame = numbered_frame.read(plan.sequence.path(number), plan.traits.shown.asked)
-    except (SourceError, UsageError):
+    except Exception:  # of any kind: it ends this frame alone
         return None
     return None if frame.marked or frame.unlike(plan.traits) else frame
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,13 @@ from colorbatch.clips import (
     shot_sheet,
 )
 from colorbatch.clips.clip import Maker
+from colorbatch.clips.film_journal import Account
 from colorbatch.clips.numbered_clip import FramesClip
 from colorbatch.clips.numbered_frame import FrameStyle
 from colorbatch.clips.numbered_plan import plan_frames
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.shot_kinds import ShotKind
+from colorbatch.clips.shot_list import Mark, Shown, packed
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.stabiliser import Stabiliser, step_of
 from colorbatch.color import Codes, Float, luma
@@ -472,3 +476,23 @@ def test_numbers_are_places_where_frames_are_missing() -> None:
     nothing = replace(sheet, rows=(shot_sheet.ShotRow(2, 14, 19),))
     with pytest.raises(UsageError, match="row 2, column start: none of its frames is there"):
         numbered_shots.by_place(nothing, numbers)
+
+
+def test_time_codes_are_counted_on_over_missing_frames(mixed: Path, tmp_path: Path) -> None:
+    """From that of the header; else time from the first frame, where there is a rate."""
+    remove(mixed, range(1003, 1060))
+    plan = replace(clip_of(mixed, tmp_path / "out").plan, rate=Fraction(24))
+    marks = [Mark(number, "", True, True) for number in (1001, 1060)]
+    shown = [
+        Shown(ShotKind("grey"), 0, 2, 1001, packed([1001, 1002])),
+        Shown(ShotKind("grey"), 2, 6, 1060, packed(range(1060, 1066))),
+    ]
+    account = Account(marks=tuple(marks), shown=dict(enumerate(shown)))
+    takes = numbered_shots.takes_of(plan, FilmSettings(), account, None)
+
+    def told(timecode: str) -> list[tuple[int, int, str]]:
+        lines = numbered_shots.lines_of(replace(plan, timecode=timecode), takes, account)
+        return [(line.start, line.end, line.timecode) for line in lines]
+
+    assert told("") == [(1001, 1002, "00:00:00.000"), (1060, 1065, "00:00:02.458")]
+    assert [code for *_, code in told("01:00:00:20")] == ["01:00:00:20", "01:00:03:07"]
