@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from colorbatch import color
 from colorbatch.clips import (
     film_clip,
     film_journal,
@@ -165,7 +166,8 @@ class FramesClip(FrameJob):
         return preview.of_frames(self, maker.engine, maker.settings, count)
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
-        with FilmBook(film_journal.folder_of(self.job), self.job.target) as book:
+        folder = film_journal.folder_of(self.job)
+        with FilmBook(folder, self.job.target) as book, color.single_threaded():
             stamps = numbered_shots.stamps_of(self.plan)
             takes = self._found(maker, book, stamps)
             if self.sheet is None and (why := _nothing_to_color(takes)):
@@ -177,7 +179,10 @@ class FramesClip(FrameJob):
             assert wanted.recipes is not None
             # until the lock was taken, another run may have made some
             one = self._what_is_left(wanted, journals, lambda: maker.model_sha256, request.redo)
-            book.look("" if self.sheet is None else shot_looks.digest_of_looks(takes))
+            if self.sheet is not None:
+                book.look(shot_looks.digest_of_looks(takes))
+            elif not one.outdated:  # nothing stays as a list of before had it
+                book.look("")
             outcome = numbered_sink.color_frames(one, maker, journals, wanted.recipes, book)
             shots = shot_looks.counted(takes)
             if outcome.status == "unfinished":

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from colorbatch import color
 from colorbatch.clips import numbered_frame, numbered_plan, numbered_steady, steering
 from colorbatch.clips.clip import Maker, Told
 from colorbatch.clips.film_frames import NO_AB
@@ -70,11 +69,10 @@ def color_frames(
     def ends() -> bool:
         return maker.stop() or tally.ends or bool(maker.fail_fast and tally.failures)
 
-    with color.single_threaded():
-        items = numbered_steady.items_of(one.plan, recipes, one.todo, states)
-        bytes_each = numbered_plan.cost(one.plan)
-        way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
-        render(way, maker.engine, limits, ends, work.in_order(states))
+    items = numbered_steady.items_of(one.plan, recipes, one.todo, states)
+    bytes_each = numbered_plan.cost(one.plan)
+    way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
+    render(way, maker.engine, limits, ends, work.in_order(states))
     there = one.done + tally.made
     if tally.full is not None:
         raise tally.full

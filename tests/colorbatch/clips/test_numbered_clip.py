@@ -412,8 +412,12 @@ def test_an_edited_list_makes_its_shots_again_alone(
     outdated = make(clip_of(mixed, out))
     assert (outdated.reason, outdated.frames) == ("made with other settings", 65)
     assert not changed(before, out)
+    remove(out, [1001])
+    for _ in range(2):  # a frame that is missing is made, and what the list asked for stays
+        make(clip_of(mixed, out))
+        assert changed(before, out) in ([], [1001])  # a new file may have the inode of the old one
     make(clip_of(mixed, out), redo="outdated")
-    assert changed(before, out) == made and bytes_of(out) == plain
+    assert set(made) <= set(changed(before, out)) and bytes_of(out) == plain
 
 
 def test_redo_makes_a_shot_again_once(
