@@ -183,15 +183,17 @@ class FramesClip(FrameJob):
                 book.look(shot_looks.digest_of_looks(takes))
             elif not one.outdated:  # nothing stays as a list of before had it
                 book.look("")
+            notes = self._list_shots(takes, maker, book)
             outcome = numbered_sink.color_frames(one, maker, journals, wanted.recipes, book)
             shots = shot_looks.counted(takes)
-            if outcome.status == "unfinished":
-                return replace(outcome, shots=shots)
-            lines = numbered_shots.lines_of(self.plan, takes, book.account)
-            name, model = numbered_shots.list_name(self.plan), maker.engine.path.stem
-            given = self.sheet is not None
-            notes = shots_beside.write(name, lines, model, book, given=given)
             return replace(outcome, shots=shots, notes=(*outcome.notes, *notes))
+
+    def _list_shots(self, takes: Sequence[Take], maker: Maker, book: FilmBook) -> tuple[str, ...]:
+        """Write the list of shots, before any frame: once all are there, nobody comes back for it;
+        see `shots_beside`."""
+        lines = numbered_shots.lines_of(self.plan, takes, book.account)
+        name, model = numbered_shots.list_name(self.plan), maker.engine.path.stem
+        return shots_beside.write(name, lines, model, book, given=self.sheet is not None)
 
     def _found(self, maker: Maker, book: FilmBook, stamps: Mapping[int, Stamp]) -> list[Take]:
         """The shots, found where they are not known. Raises StoppedError, SourceError."""

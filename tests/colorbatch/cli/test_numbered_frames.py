@@ -282,6 +282,8 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
     assert done == sorted(done) and 0 < done[4] < 24
     assert run_cli(*arguments, "out").returncode == 0
     assert files(tmp_path / "out") == whole  # and nothing temporary is left
+    lists = [tmp_path / name / "r.dpx.shots.csv" for name in ("out", "whole")]
+    assert lists[0].read_bytes() == lists[1].read_bytes()
 
 
 def start_and_wait(
