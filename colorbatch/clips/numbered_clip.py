@@ -172,8 +172,9 @@ class FramesClip(FrameJob):
             takes = self._found(maker, book, stamps)
             if self.sheet is None and (why := _nothing_to_color(takes)):
                 return replace(self._skipped(why), kind=self.kind)
+            asked = maker.settings.transfer
             for number in sorted(book.account.broken):
-                is_well = numbered_shots.seen(self.plan, number) is not None
+                is_well = numbered_shots.seen(self.plan, number, asked) is not None
                 book.broken(number, mended=is_well)
             wanted = self._wanted_of(takes, maker.settings, stamps, book.account)
             assert wanted.recipes is not None
@@ -199,7 +200,7 @@ class FramesClip(FrameJob):
         """The shots, found where they are not known. Raises StoppedError, SourceError."""
         head = numbered_shots.head_of(self.plan, stamps)
         numbered_shots.begin(book, head, anew=maker.anew)
-        watched = numbered_shots.watched(self.plan)
+        watched = numbered_shots.watched(self.plan, maker.settings.transfer)
         try:
             shot_pass.find_shots(watched, maker, book)
         except OtherPicturesError:

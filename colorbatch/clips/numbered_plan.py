@@ -27,7 +27,7 @@ from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats import memory_need
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
-from colorbatch.job import FilmSettings, Job, Redo
+from colorbatch.job import AskedTransfer, FilmSettings, Job, Redo
 from colorbatch.journal.records import (
     FINISHED,
     OTHER_SETTINGS,
@@ -211,6 +211,17 @@ def kind_of_frames(plan: FramePlan, settings: FilmSettings) -> classify.Kind:
         elif codes.max() >= np.iinfo(codes.dtype).max // 8:  # a black frame says nothing
             found[classify.kind_of(codes)] += 1
     return found.most_common(1)[0][0] if found else "grey"
+
+
+def frame_at(plan: FramePlan, path: Path, asked: AskedTransfer) -> NumberedFrame:
+    """A frame that can be colored among the others. asked: `--transfer`. Raises SourceError,
+    UsageError."""
+    frame = numbered_frame.read(path, asked)
+    if frame.marked:
+        raise SourceError(f"{path}: made by colorbatch already")
+    if unlike := frame.unlike(plan.traits):
+        raise SourceError(f"{path}: {unlike}")
+    return frame
 
 
 def cost(plan: FramePlan, more_planes: int = 0) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from colorbatch import ffmpeg
 from colorbatch.clips import numbered_frame, shot_edits, shot_kinds, shot_looks, shots
 from colorbatch.clips.film_journal import Account, FilmBook, Head
-from colorbatch.clips.numbered_plan import FramePlan
+from colorbatch.clips.numbered_plan import FramePlan, frame_at
 from colorbatch.clips.numbered_recipe import Stamp
 from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_pass import Watched
@@ -33,7 +33,7 @@ from colorbatch.color.ycbcr import Encoding, network_lightness
 from colorbatch.errors import SourceError
 from colorbatch.ffmpeg import Planes
 from colorbatch.fs.real_paths import exists
-from colorbatch.job import FilmSettings
+from colorbatch.job import AskedTransfer, FilmSettings
 from colorbatch.journal.records import source_stamp
 
 NO_RATE = Fraction(24)
@@ -66,14 +66,14 @@ def head_of(plan: FramePlan, stamps: Mapping[int, Stamp]) -> Head:
 # --- seen --------------------------------------------------------------------------------------
 
 
-def watched(plan: FramePlan) -> Watched:
-    """A sequence as a pass looks at it: every picture stands alone."""
+def watched(plan: FramePlan, asked: AskedTransfer) -> Watched:
+    """A sequence as a pass looks at it: every picture stands alone. asked: `--transfer`."""
     numbers = plan.numbers
 
     def glances(start: int | None, dense: bool) -> ffmpeg.Glances:
         begin = 0 if start is None else bisect.bisect_left(numbers, start)
         found = (
-            ffmpeg.Glance(number, functools.cache(functools.partial(picture, plan, number)))
+            ffmpeg.Glance(number, functools.cache(functools.partial(picture, plan, number, asked)))
             for number in numbers[begin:]
         )
         return ffmpeg.Glances(found, sparse=not dense)
@@ -82,10 +82,10 @@ def watched(plan: FramePlan) -> Watched:
     return Watched(plan.job.source, plan.count, (None, None), 1 / rate, glances, view, judge)
 
 
-def picture(plan: FramePlan, number: int) -> Planes | None:
+def picture(plan: FramePlan, number: int, asked: AskedTransfer) -> Planes | None:
     """A small picture of a frame, sRGB codes; None for one that cannot be seen. Raises SourceError
     where all of them have gone."""
-    frame = seen(plan, number)
+    frame = seen(plan, number, asked)
     if frame is None:
         own = plan.sequence
         if not any(exists(own.path(each)) for each in (number, own.first, own.last)):
@@ -96,14 +96,13 @@ def picture(plan: FramePlan, number: int) -> Planes | None:
     return Planes(rgb=(red, green, blue))
 
 
-def seen(plan: FramePlan, number: int) -> numbered_frame.NumberedFrame | None:
+def seen(plan: FramePlan, number: int, asked: AskedTransfer) -> numbered_frame.NumberedFrame | None:
     """A frame that can be colored among the others; None for one that cannot, which is told of
     when it is to be made."""
     try:
-        frame = numbered_frame.read(plan.sequence.path(number), plan.traits.shown.asked)
+        return frame_at(plan, plan.sequence.path(number), asked)
     except Exception:  # of any kind: it ends this frame alone
         return None
-    return None if frame.marked or frame.unlike(plan.traits) else frame
 
 
 def view(planes: Planes) -> Codes:

@@ -256,13 +256,7 @@ class _SequenceWork:
         return InOrder(step or Stabiliser(0.0), averages, self.stamps, self.frames, states, steered)
 
     def _frame(self, path: Path) -> NumberedFrame:
-        """A frame that can be colored among the others. Raises SourceError."""
-        frame = numbered_frame.read(path, self.maker.settings.transfer)
-        if frame.marked:
-            raise SourceError(f"{path}: made by colorbatch already")
-        if unlike := frame.unlike(self.one.plan.traits):
-            raise SourceError(f"{path}: {unlike}")
-        return frame
+        return numbered_plan.frame_at(self.one.plan, path, self.maker.settings.transfer)
 
     def read(self, item: FrameItem) -> pipeline.Loaded[_Read]:
         job = item.job

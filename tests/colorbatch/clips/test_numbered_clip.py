@@ -292,6 +292,24 @@ def test_a_changed_source_makes_those_outdated_that_it_is_averaged_with(
     assert bytes_of(out) == bytes_of(tmp_path / "new")
 
 
+def test_a_frame_of_another_transfer_ends_averaging_every_time(
+    dpx_file: Any, tmp_path: Path, make: Callable[..., FilmOutcome]
+) -> None:
+    """Nothing around it is made again as long as it stays so."""
+    (tmp_path / "dpx").mkdir()
+    for at in range(6):
+        codes = scene(3, at)[..., None].astype(np.uint16) * 3 + 100
+        header = {"transfer": 6 if at == 3 else 1}  # ITU-R 709 among printing density
+        dpx_file(codes, **header).write(tmp_path / "dpx" / f"f_{at:04d}.dpx")
+    sequence = of_pattern(str(tmp_path / "dpx" / "f_%04d.dpx"))
+    one = FramesClip(plan_frames(sequence, tmp_path / "out", FilmSettings()))
+    first = make(one)
+    assert (first.frames, first.corrupt) == (5, 1)
+    before = sorted(path.stat().st_ino for path in (tmp_path / "out").glob("*.dpx"))
+    assert make(one).corrupt == 1
+    assert sorted(path.stat().st_ino for path in (tmp_path / "out").glob("*.dpx")) == before
+
+
 @pytest.mark.parametrize("asked", [{"stability": 0.0}, {"stability": 0.5}, {"saturation": 0.5}])
 def test_other_settings_make_frames_outdated(
     mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome], asked: dict[str, float]
