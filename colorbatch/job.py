@@ -126,14 +126,14 @@ class FilmSettings:
     allow_depth_loss: bool = field(default=False, metadata=matters_to())
     on_color: OnColor = field(default="skip", metadata=matters_to())
     on_toned: OnToned = field(default="colorize", metadata=matters_to())
-    """What happens to films of a kind, and to the shots of one; which of these are colored, the
-    film's account tells (`shot_looks`). Frames that stay frames have no shots: keep is skip."""
+    """What happens to clips of a kind, and to the shots of one; which of these are colored, its
+    account tells (`shot_looks`)."""
     region: Region | None = field(default=None, metadata=_first("film", "frames"))
     start: Fraction | None = field(default=None, metadata=_first("film"))
     end: Fraction | None = field(default=None, metadata=_first("film"))
     transfer: AskedTransfer = field(default="auto", metadata=matters_to("film", "frames"))
     fps: Fraction | None = field(default=None, metadata=matters_to("film"))
-    stability: float = field(default=1.0, metadata=matters_to("film"))
+    stability: float = field(default=1.0, metadata=matters_to("film", "frames"))
     """How much of what flickers is steadied within shots, 0 for nothing to 1."""
     tf32: bool = field(default=False, metadata=matters_to("film", "frames"))
     """Whether a card may round what the model multiplies to TF32."""

@@ -389,16 +389,20 @@ def test_film_sequences_page(reels: Path, run_there: Callable[[list[str]], str])
         assert told in planned
     names = {path.name for path in (reels / "reel1").iterdir()}
     made = {path.name for path in files_below(reels / "colored" / "reel1")}
-    assert made == names and len(names) == 16
+    assert made == names | {"r1.dpx.shots.csv"} and len(names) == 16
     assert len(files_below(reels / "stills")) == 12
     part = sorted(path.name for path in files_below(reels / "colored" / "part"))
-    assert part == [f"r1_{index:06d}.dpx" for index in range(4, 8)]
+    assert part == ["r1.dpx.shots.csv", *(f"r1_{index:06d}.dpx" for index in range(4, 8))]
     below = {path.relative_to(reels / "colored/reels") for path in files_below(reels / "colored")
              if path.is_relative_to(reels / "colored/reels")}  # fmt: skip
     sources = {path.relative_to(reels / "reels") for path in files_below(reels / "reels")}
     films = {path for path in sources if path.suffix == ".mov"}
-    assert below == sources | {path.with_name(f"{path.name}.shots.csv") for path in films}
-    assert len(files_below(reels / "colored" / "r")) == 5
+    lists = {path.with_name(f"{path.name}.shots.csv") for path in films}
+    assert below == sources | lists | {
+        Path("tiff/t.tif.shots.csv"),
+        Path("deep/dpx/r.dpx.shots.csv"),
+    }
+    assert len(files_below(reels / "colored" / "r")) == 6
     with av.open(str(reels / "reel1.mkv")) as container:
         kinds = [(stream.type, stream.codec_context.name) for stream in container.streams]
         assert ("video", "ffv1") in kinds and "audio" in dict(kinds)

@@ -52,8 +52,7 @@ if TYPE_CHECKING:
         type=click.FloatRange(0, 1),
         default=1.0,
         show_default=True,
-        help="How far the color of films is steadied within shots; 0 is each frame by itself. "
-        "Frames that stay frames are colored by themselves.",
+        help="How far color is steadied within shots; 0 is each frame by itself.",
     ),
     option("--no-stabilize", is_flag=True, help="The same as --stability 0."),
     *kind_options("films", "of its shots as well: as they are", in_color="skip"),
@@ -64,9 +63,9 @@ if TYPE_CHECKING:
         "--shots",
         type=ANY_PATH,
         metavar="FILE",
-        help="What is to be done with the shots of one film: the list that a run or a preview "
-        "writes beside its result (NAME.shots.csv), edited. Of a finished film only what it "
-        "changes is made again.",
+        help="What is to be done with the shots of one film, or of numbered frames: the list that "
+        "a run or a preview writes beside its result (NAME.shots.csv), edited. Of what is finished "
+        "only what it changes is made again.",
     ),
     option(
         "--references",

@@ -179,16 +179,13 @@ def _refuse_shots(found: Sequence[FoundClips], request: ClipRequest) -> None:
     name = "references" if request.shots is None else "shots"
     if len(found) > 1:
         raise UsageError(f"--{name} is of one film, but there are {len(found)}")
-    if found and found[0].sequence is not None and not wants_a_film(request):
-        advice = "-o NAME.mkv or --container mkv makes a film of them"
-        raise UsageError(f"--{name} is for films, and these frames become frames", advice)
 
 
 def _planned(found: FoundClips, request: ClipRequest, model: Callable[[], str]) -> Clip:
     if found.sequence is not None:
         if wants_a_film(request):
             return film_of_frames(found, request, model)
-        return numbered_clip.planned(found, request)
+        return numbered_clip.planned(found, request, lambda source: _sheet(request, source, model))
     return _film(found, ffmpeg.probe(found.source), request, model)
 
 

@@ -26,10 +26,9 @@ from colorbatch.clips import (
     resume,
     segment,
     shot_list,
-    shot_listing,
     shot_looks,
     shot_models,
-    shot_sheet,
+    shots_beside,
     space,
 )
 from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
@@ -44,7 +43,7 @@ from colorbatch.clips.sampling import kind_of_film
 from colorbatch.clips.segment import Open, OtherPicturesError, SegmentJob
 from colorbatch.clips.shot_list import Passed, Span
 from colorbatch.clips.shot_looks import serves
-from colorbatch.clips.shot_pass import find_shots
+from colorbatch.clips.shot_pass import find_shots, watched
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import codec_of, tick
 from colorbatch.fs import atomic
@@ -255,15 +254,10 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
 
 
 def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
-    """Write the list of a film's shots beside where it will be; a note where it has another name
-    than usual."""
-    account, target = book.account, one.job.target
-    takes, model = resume.takes_of(one, maker.settings, account), maker.engine.path.stem
-    path = shot_listing.write(one, target, takes, account, model, book.sheet)
-    beside = shot_sheet.path_beside(target)
-    if path in (None, beside):
-        return ()
-    return (f"{beside.name} was edited and stays; the list of shots is in {path.name}",)
+    """Write the list of a film's shots beside where it will be; see `shots_beside`."""
+    takes = resume.takes_of(one, maker.settings, book.account)
+    lines, model = shots_beside.lines_of(one, takes, book.account), maker.engine.path.stem
+    return shots_beside.write(one.job.target, lines, model, book, given=one.sheet is not None)
 
 
 def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:
@@ -306,7 +300,7 @@ def _make_segments(one: FilmJob, maker: Maker, book: FilmBook) -> str:
     """Make the segments that are missing, and record how the source ended; "", or why nothing is to
     be made."""
     plan = one.plan
-    marks, passed = find_shots(plan, maker, book)
+    marks, passed = find_shots(watched(plan), maker, book)
     takes = resume.takes_of(one, maker.settings, book.account)
     spans = shot_list.segments_of(marks, plan.span[1], takes)
     if not spans:

@@ -10,6 +10,10 @@ written beside it; `again` when some shots of a finished film are to be made oth
 is taken back (`film_again`). `outcome`, when a run's work on it has ended, well or not, is for who
 looks back, and plays no part in what is left to do. A kill at any instant leaves a prefix of that,
 and a torn last line is ignored. Knows no pixels.
+
+Numbered frames that stay frames have such an account of their shots (`numbered_shots`), with
+`broken` and `mended` for frames that could not be seen, and can be again; their results are in the
+output's journal.
 """
 
 from __future__ import annotations
@@ -136,7 +140,7 @@ class Account:
     their number; ending: notes on how reading the source ended, None before all segments are there;
     made_by: with what the run made it that finished it (`Outcome.made_by`); former: what is made
     again in part, None where all is made; sheets: SHA-256 of the lists of shots that were written
-    beside it."""
+    beside it; broken: numbers of frames that could not be seen (of numbered frames)."""
 
     head: Head | None = None
     version: int = VERSION
@@ -154,6 +158,7 @@ class Account:
     made_by: Mapping[str, object] = field(default_factory=dict)
     former: Former | None = None
     sheets: frozenset[str] = frozenset()
+    broken: frozenset[int] = frozenset()
 
     @property
     def shots(self) -> list[Shown]:
@@ -191,6 +196,13 @@ def home_of(job: Job) -> Path:
     return job.home or job.target.parent
 
 
+def made_here(target: Path) -> bool:
+    """Whether there is an account of a result, in its folder or above it."""
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve follows links
+    homes = (Job(target, target, home=folder) for folder in target.parents)
+    return any(atomic.reachable(folder_of(job) / JOURNAL).is_file() for job in homes)
+
+
 def read(folder: Path) -> Account:
     """What is known of a film; empty without a journal. Raises ColorbatchError for a journal of a
     later version."""
@@ -221,7 +233,13 @@ def _begun(before: Account, values: dict[str, Any], folder: Path) -> Account:
     owner, replaces = values.pop("owner"), values.pop("replaces")
     del values["state"]
     head, owners = Head(**values), (*before.owners, owner)
-    return Account(head, version, owners, replaces, sheets=before.sheets)
+    return _beside(Account(head, version, owners, replaces), before)
+
+
+def _beside(account: Account, before: Account) -> Account:
+    """With what outlives a new begin."""
+    account.sheets, account.broken = before.sheets, before.broken
+    return account
 
 
 def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
@@ -243,6 +261,10 @@ def _tell(account: Account, values: dict[str, Any], folder: Path) -> None:
         _open_again(account)
     elif state == "sheet":
         account.sheets |= {values["sha256"]}
+    elif state == "broken":
+        account.broken |= {int(values["number"])}
+    elif state == "mended":
+        account.broken -= {int(values["number"])}
     elif state == "shots" and values.pop("count") == len(account.marks):
         account.passed = Passed(**values)
     elif state == "segment":
@@ -352,8 +374,7 @@ class FilmBook:
         self._append(lines)
         for folder in (self.folder, *list(self.folder.parents)[:3]):
             atomic.sync_folder(folder)
-        owners = (*old.owners, self.owner)
-        new = Account(head, VERSION, owners, replaces, sheets=old.sheets)
+        new = _beside(Account(head, VERSION, (*old.owners, self.owner), replaces), old)
         if listed:
             new.dense, new.marks = old.dense, old.marks
             new.shown, new.passed = old.shown, old.passed
@@ -370,6 +391,12 @@ class FilmBook:
         if sha256 not in self.account.sheets:
             self._append(line_of({"state": "sheet", "sha256": sha256}))
             self.account.sheets |= {sha256}
+
+    def broken(self, number: int, *, mended: bool = False) -> None:
+        """Record that a numbered frame cannot be seen, or can be again."""
+        if (number in self.account.broken) == mended:
+            self._append(line_of({"state": "mended" if mended else "broken", "number": number}))
+            self.account.broken ^= {number}
 
     def dense(self) -> None:
         """Record that the list of shots needs all pictures, and is begun anew."""

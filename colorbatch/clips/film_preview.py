@@ -1,6 +1,6 @@
 """A look at a film before the work: stills, made as their shots will be, and the list of these.
 
-Flows in: a planned film. Flows out: stills (`preview`) and a list (`shot_listing`). Stills take
+Flows in: a planned film. Flows out: stills (`preview`) and a list (`shots_beside`). Stills take
 seconds and the pass that finds the shots may take minutes, so stills come first: each by what its
 own picture shows, and made again where its shot is found to be another. Where the shots are known
 already, or a list says what is to become of them, they are made as their shots are at once.
@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from colorbatch.clips import film_journal, preview, resume, sampling, shot_listing
+from colorbatch.clips import film_journal, preview, resume, sampling, shots_beside
 from colorbatch.clips.clip import Maker
 from colorbatch.clips.film_journal import Account, FilmBook, Head
 from colorbatch.clips.preview import Pair, Preview
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.segment import OtherPicturesError
 from colorbatch.clips.shot_looks import Look, take_at
-from colorbatch.clips.shot_pass import find_shots
+from colorbatch.clips.shot_pass import find_shots, watched
 from colorbatch.errors import LockedError
 from colorbatch.ffmpeg import Frame
 from colorbatch.fs import atomic
@@ -57,7 +57,7 @@ def write(one: FilmJob, maker: Maker, count: int) -> Preview:
         for pair in pairs(one, (frame for frame in frames if frame is not None)):
             preview.write_pair(one.job.target.parent, pair.name, pair.before, pair.after)
     model = maker.engine.path.stem
-    path = shot_listing.write_for_preview(one, one.takes, account, model)
+    path = shots_beside.write_for_preview(one, one.takes, account, model)
     return Preview(stills, each, path)
 
 
@@ -95,8 +95,8 @@ def _passed(one: FilmJob, maker: Maker, book: FilmBook, head: Head) -> Account:
     """The account of a film of which nothing is made, with the list of its shots."""
     resume.begin(one.plan, book, head)
     try:
-        find_shots(one.plan, maker, book)
+        find_shots(watched(one.plan), maker, book)
     except OtherPicturesError:
         book.begin(head)
-        find_shots(one.plan, maker, book)
+        find_shots(watched(one.plan), maker, book)
     return book.account

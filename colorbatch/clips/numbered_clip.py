@@ -1,23 +1,46 @@
-"""Numbered frames that become numbered frames, as a clip: judged, told of, made, proved."""
+"""Numbered frames that become numbered frames, as a clip: judged, told of, made, proved.
+
+First the list of shots is made (`shot_pass`) and recorded, which says what becomes of each frame
+and which of them are averaged with each other; then the frames that are missing are made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from colorbatch.clips import film_clip, luma_proof, numbered_plan, numbered_sink, preview, space
-from colorbatch.clips.clip import Maker, Told, Wrong, left_alone
+from colorbatch import color
+from colorbatch.clips import (
+    film_clip,
+    film_journal,
+    luma_proof,
+    numbered_plan,
+    numbered_recipe,
+    numbered_shots,
+    numbered_sink,
+    preview,
+    shot_looks,
+    shot_pass,
+    shots_beside,
+    space,
+)
+from colorbatch.clips.clip import IN_COLOR, TONED, Maker, Told, Wrong, left_alone
+from colorbatch.clips.film_journal import Account, FilmBook
 from colorbatch.clips.luma_proof import Proof
-from colorbatch.clips.numbered_plan import FrameJob
+from colorbatch.clips.numbered_plan import FrameJob, Wanted
+from colorbatch.clips.numbered_recipe import Stamp
 from colorbatch.clips.preview import Preview
 from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.segment import OtherPicturesError
+from colorbatch.clips.shot_looks import Take
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.errors import UsageError
 from colorbatch.fs.atomic import check_target
 from colorbatch.inputs import clip_files
 from colorbatch.inputs.clip_files import FoundClips
-from colorbatch.job import FilmOutcome, FramesOutcome, Job
+from colorbatch.job import FilmOutcome, FilmSettings, FramesOutcome, Job, Redo
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
 from colorbatch.run import estimate
@@ -30,10 +53,6 @@ class FramesClip(FrameJob):
     """A sequence that becomes frames; see `clip.Clip`."""
 
     of: ClassVar[type[FilmOutcome]] = FramesOutcome
-
-    @property
-    def sheet(self) -> None:
-        return None
 
     @property
     def count(self) -> int | None:
@@ -50,24 +69,55 @@ class FramesClip(FrameJob):
     def judged(
         self, request: ClipRequest, journals: Journals, model: Callable[[], str]
     ) -> tuple[FramesClip, FilmOutcome | None]:
-        one = self._what_is_left(request, journals, model)
-        if not one.todo:
+        wanted = self._wanted(request.settings)
+        one = self._what_is_left(wanted, journals, model, request.redo)
+        is_asked = self.sheet is not None and wanted.recipes is None
+        if not one.todo and not is_asked:
             other = [why for why, _ in one.left if why != FINISHED]
             ended = replace(one._skipped(other[0] if other else FINISHED), frames=one.done)
             mixed = tuple(one._left()) if len(one.left) > 1 else ()
             return one, replace(ended, outdated=one.outdated > 0, notes=mixed)
         one = replace(one, kind=numbered_plan.kind_of_frames(one.plan, request.settings))
-        if request.settings.fate(one.kind, one.plan.named) != "colorize":
+        if request.settings.fate(one.kind, one.plan.named) == "skip":
             return one, replace(one._skipped(left_alone(one.kind)), kind=one.kind)
         return one, None
 
     def _what_is_left(
-        self, request: ClipRequest, journals: Journals, model: Callable[[], str]
+        self, wanted: Wanted, journals: Journals, model: Callable[[], str], redo: Redo = "nothing"
     ) -> FramesClip:
-        found = numbered_plan.what_is_left(
-            self.plan, request.settings, journals, model, redo=request.redo
-        )
+        found = numbered_plan.what_is_left(self.plan, wanted, journals, model, redo=redo)
         return replace(self, todo=found.todo, left=found.left, outdated=found.outdated)
+
+    def _wanted(self, settings: FilmSettings) -> Wanted:
+        """What results are to be, as far as an earlier run has found the shots. Raises UsageError
+        for a list of somebody's that does not fit the frames."""
+        if self.sheet is not None:
+            numbered_shots.by_place(self.sheet, self.plan.numbers)
+        stamps = numbered_shots.stamps_of(self.plan)
+        account = film_journal.read(film_journal.folder_of(self.job))
+        if not numbered_shots.is_of(account, numbered_shots.head_of(self.plan, stamps)):
+            return Wanted(self.plan.digest(settings))
+        takes = numbered_shots.takes_of(self.plan, settings, account, self.sheet)
+        return self._wanted_of(takes, settings, stamps, account)
+
+    def _wanted_of(
+        self,
+        takes: Sequence[Take],
+        settings: FilmSettings,
+        stamps: Mapping[int, Stamp],
+        account: Account,
+    ) -> Wanted:
+        digest = self.plan.digest(settings)
+        recipes = numbered_recipe.recipes_of(
+            self.plan.numbers,
+            takes,
+            digest,
+            stamps.__getitem__,
+            broken=account.broken,
+            averaged=settings.stability > 0,
+        )
+        given = self.sheet is not None
+        return Wanted(digest, recipes, given, numbered_shots.listed(account))
 
     def _skipped(self, reason: str) -> FramesOutcome:
         shown = self.plan.traits.shown.why
@@ -117,14 +167,53 @@ class FramesClip(FrameJob):
         return Preview(*preview.write_pairs(self.job, pairs, count))
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
-        # until the lock was taken, another run may have made some
-        one = self._what_is_left(request, journals, lambda: maker.model_sha256)
-        return numbered_sink.color_frames(one, maker, journals)
+        folder = film_journal.folder_of(self.job)
+        with FilmBook(folder, self.job.target) as book, color.single_threaded():
+            stamps = numbered_shots.stamps_of(self.plan)
+            takes = self._found(maker, book, stamps)
+            if self.sheet is None and (why := _nothing_to_color(takes)):
+                return replace(self._skipped(why), kind=self.kind)
+            asked = maker.settings.transfer
+            for number in sorted(book.account.broken):
+                is_well = numbered_shots.seen(self.plan, number, asked) is not None
+                book.broken(number, mended=is_well)
+            wanted = self._wanted_of(takes, maker.settings, stamps, book.account)
+            assert wanted.recipes is not None
+            # until the lock was taken, another run may have made some
+            one = self._what_is_left(wanted, journals, lambda: maker.model_sha256, request.redo)
+            if self.sheet is not None:
+                book.look(shot_looks.digest_of_looks(takes))
+            elif not one.outdated:  # nothing stays as a list of before had it
+                book.look("")
+            notes = self._list_shots(takes, maker, book)
+            outcome = numbered_sink.color_frames(one, maker, journals, wanted.recipes, book)
+            shots = shot_looks.counted(takes)
+            return replace(outcome, shots=shots, notes=(*outcome.notes, *notes))
+
+    def _list_shots(self, takes: Sequence[Take], maker: Maker, book: FilmBook) -> tuple[str, ...]:
+        """Write the list of shots, before any frame: once all are there, nobody comes back for it;
+        see `shots_beside`."""
+        lines = numbered_shots.lines_of(self.plan, takes, book.account)
+        name, model = numbered_shots.list_name(self.plan), maker.engine.path.stem
+        return shots_beside.write(name, lines, model, book, given=self.sheet is not None)
+
+    def _found(self, maker: Maker, book: FilmBook, stamps: Mapping[int, Stamp]) -> list[Take]:
+        """The shots, found where they are not known. Raises StoppedError, SourceError."""
+        head = numbered_shots.head_of(self.plan, stamps)
+        numbered_shots.begin(book, head, anew=maker.anew)
+        watched = numbered_shots.watched(self.plan, maker.settings.transfer)
+        try:
+            shot_pass.find_shots(watched, maker, book)
+        except OtherPicturesError:
+            numbered_shots.begin(book, head, anew=True)
+            shot_pass.find_shots(watched, maker, book)
+        return numbered_shots.takes_of(self.plan, maker.settings, book.account, self.sheet)
 
     def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:
+        wanted = self._wanted(maker.settings)
         with journals_of([self], request) as journals:
             found = numbered_plan.what_is_left(
-                self.plan, maker.settings, journals, lambda: maker.model_sha256
+                self.plan, wanted, journals, lambda: maker.model_sha256
             )
         return numbered_sink.unfinished(self, numbered_sink.outcome_of(self, found.done, []))
 
@@ -144,6 +233,14 @@ class FramesClip(FrameJob):
         return False if is_there else None
 
 
+def _nothing_to_color(takes: Sequence[Take]) -> str:
+    """Why frames are left alone whose shots are all to stay as they are, "" if they are not. Titles
+    and leader alone become neutral: a reel of them is part of a film."""
+    if not takes or any(take.look.action != "keep" for take in takes):
+        return ""
+    return IN_COLOR if "color" in shot_looks.counted(takes) else TONED
+
+
 def tell(job: Job, outcome: FilmOutcome, journals: Journals, homes: frozenset[Path]) -> None:
     """Record how the work on a sequence ended; see `film_clip.tell`."""
     if journals.is_open(job):
@@ -158,8 +255,11 @@ def journals_of(clips: Iterable[object], request: ClipRequest) -> Journals:
     return Journals([one.job for one in clips if isinstance(one, FrameJob)], request.part)
 
 
-def planned(found: FoundClips, request: ClipRequest) -> FramesClip:
-    """A sequence with what it becomes. Raises UsageError, SourceError, TargetError."""
+def planned(
+    found: FoundClips, request: ClipRequest, sheet: Callable[[Path], Sheet | None]
+) -> FramesClip:
+    """A sequence with what it becomes. sheet: what somebody says of the shots of a source. Raises
+    UsageError, SourceError, TargetError."""
     _refuse_options_of_films(request)
     assert found.sequence is not None
     folder = clip_files.folder_of_frames(found, request.output)
@@ -172,7 +272,16 @@ def planned(found: FoundClips, request: ClipRequest) -> FramesClip:
         named=found.named,
         allow_gaps=request.allow_gaps,
     )
-    return FramesClip(plan)
+    given = sheet(plan.job.source)
+    if given is not None:
+        _refuse_models(given)
+    return FramesClip(plan, sheet=given)
+
+
+def _refuse_models(sheet: Sheet) -> None:
+    for row in sheet.rows:
+        if row.model is not None:
+            raise sheet.wrong(row, "model", "frames that stay frames are colored by one model")
 
 
 def _refuse_options_of_films(request: ClipRequest) -> None:

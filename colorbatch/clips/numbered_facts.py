@@ -17,6 +17,7 @@ import numpy as np
 
 from colorbatch import ffmpeg
 from colorbatch.clips import frame_rates, numbered_frame
+from colorbatch.clips.numbered_plan import is_made_here
 from colorbatch.clips.sampling import JUDGED_FRAMES
 from colorbatch.clips.timecodes import fits
 from colorbatch.color.ycbcr import Encoding, guessed_matrix
@@ -154,7 +155,10 @@ def _has_color(
 def _is_ours(
     sequence: FrameSequence, asked: AskedTransfer, first: numbered_frame.NumberedFrame
 ) -> bool:
-    """Whether all frames are results of ours, as far as some of them tell."""
+    """Whether all frames are results of ours, as far as some of them tell; those that kept their
+    own color bear no mark."""
+    if is_made_here(sequence):
+        return any(frame.marked for frame in (first, *_others(sequence, asked, first)))
     return first.marked and all(frame.marked for frame in _others(sequence, asked, first))
 
 

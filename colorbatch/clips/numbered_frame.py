@@ -57,6 +57,8 @@ FIRST_HONEST_LAVC = 62
 59 writes linear into every file."""
 JUDGED = 768
 """Pixels of the long side of what `classify` is given."""
+GLIMPSED = 4
+"""As of films (`film_plan.SHOT_SAMPLES`): averaging 16 takes grain to a quarter."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class NumberedFrame:
     def marked(self) -> bool:
         """Whether it is a result of ours, which is never a source."""
         return self.scan.header.marked if self.scan else is_marked(self._still.xmp)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it has one channel, beside alpha."""
+        if self.scan:
+            return self.scan.header.channels == 1
+        return self._still.rgb is None
 
     @property
     def bits(self) -> int:
@@ -258,6 +267,32 @@ def view(frame: NumberedFrame, size: tuple[int, int], region: ycbcr.Region | Non
         luma = floating.luma(frame.scan.samples, light).astype(np.float32)
         return floating.network_lightness(seen(luma), light, size)
     return ycbcr.network_lightness(seen(_luma(frame.scan.samples)), encoding_of(frame), size)
+
+
+def glimpse(frame: NumberedFrame, side: int, region: ycbcr.Region | None = None) -> Codes:
+    """A small picture of a frame as it is seen, or of a region of it: sRGB codes (h, w, 3), uint8,
+    upright, `side` pixels long at most. Of larger pictures `GLIMPSED` samples per pixel and axis
+    are read. The profiles of stills are left out of account."""
+    samples = frame.scan.samples if frame.scan else frame._still.rgb
+    if samples is None:
+        grey = frame._still.float_grey
+        samples = (frame._still.luma if grey is None else grey)[..., None]
+    part = upright(samples, frame.orientation)
+    part = region.of(part) if region else part
+    step = max(1, max(part.shape[:2]) // (GLIMPSED * side))
+    grid = np.ascontiguousarray(part[::step, ::step])
+    height, width = grid.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    three = grid if grid.shape[2] == 3 else grid.repeat(3, axis=2)
+    if frame.scan and frame.scan.header.is_float:
+        light = floating.space_of(frame.shown.transfer, frame.scan.header.chromaticities)
+        return floating.rgb_view(three, light, size)
+    if frame.still and frame.still.is_float:
+        shown = np.clip(np.nan_to_num(three.astype(np.float32) / frame.still.white), 0, 1)
+        return color.to_codes(np.asarray(color.resize_area(shown, size)))
+    red, green, blue = (three[..., index] for index in range(3))
+    return ycbcr.rgb_view(green, blue, red, encoding_of(frame), size)
 
 
 def rgb_codes(frame: NumberedFrame) -> Codes | None:

@@ -16,17 +16,29 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbatch.clips import frame_rates, numbered_frame
+from colorbatch.clips import film_journal, frame_rates, numbered_frame
 from colorbatch.clips.film_plan import refuse_no_part
 from colorbatch.clips.numbered_frame import NumberedFrame, Traits
+from colorbatch.clips.numbered_recipe import Recipe, Recipes, change
 from colorbatch.clips.sampling import JUDGED_FRAMES
+from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.color import classify
 from colorbatch.color.ycbcr import Encoding, Region
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.formats import memory_need
 from colorbatch.inputs.numbered_files import FrameSequence, check_gaps, spread
-from colorbatch.job import FilmSettings, Job, Redo
-from colorbatch.journal.records import Made, Record, source_stamp, verdict
+from colorbatch.job import AskedTransfer, FilmSettings, Job, Redo
+from colorbatch.journal.records import (
+    FINISHED,
+    OTHER_SETTINGS,
+    RESULT_CHANGED,
+    SOURCE_CHANGED,
+    Made,
+    Record,
+    is_file,
+    source_stamp,
+    verdict,
+)
 from colorbatch.journal.results import Journals
 from colorbatch.journal.settings_digest import settings_digest
 
@@ -80,7 +92,7 @@ class FramePlan:
         return tuple(jobs)
 
     def digest(self, settings: FilmSettings) -> str:
-        """Of everything but source and model that decides a result's bytes."""
+        """Of what decides the bytes of all results, but source and model; see `numbered_recipe`."""
         meant = {
             "transfer": self.traits.shown.transfer,
             "region": dataclasses.asdict(self.region) if self.region else None,
@@ -115,8 +127,9 @@ def plan_frames(
     """
     gaps = check_gaps(sequence, allowed=allow_gaps)
     first = numbered_frame.first_of(sequence.paths(), settings.transfer)
-    marked = first.marked
-    if marked:  # or is it one that got among others?
+    made_here = is_made_here(sequence)
+    marked = first.marked or (made_here and _any_marked(sequence, settings))
+    if marked and not made_here:  # or is it one that got among others?
         other = next((one for one in _spread(sequence, settings) if not one.marked), None)
         first, marked = (first, True) if other is None else (other, False)
     header = first.scan.header if first.scan else None
@@ -153,7 +166,18 @@ def are_ours(sequence: FrameSequence) -> bool:
     """Whether frames are results of ours, as far as some of them tell; nothing else about them
     matters then: neither gaps nor codes of which nothing tells what they mean."""
     found = list(_spread(sequence, FilmSettings(transfer="srgb")))
-    return bool(found) and all(frame.marked for frame in found)
+    some = any if is_made_here(sequence) else all
+    return bool(found) and some(frame.marked for frame in found)
+
+
+def is_made_here(sequence: FrameSequence) -> bool:
+    """Whether results of these names were made in their folder: then frames without our mark are
+    those that kept their own color."""
+    return film_journal.made_here(sequence.folder / sequence.pattern)
+
+
+def _any_marked(sequence: FrameSequence, settings: FilmSettings) -> bool:
+    return any(one.marked for one in _spread(sequence, settings))
 
 
 def _within(
@@ -189,6 +213,17 @@ def kind_of_frames(plan: FramePlan, settings: FilmSettings) -> classify.Kind:
     return found.most_common(1)[0][0] if found else "grey"
 
 
+def frame_at(plan: FramePlan, path: Path, asked: AskedTransfer) -> NumberedFrame:
+    """A frame that can be colored among the others. asked: `--transfer`. Raises SourceError,
+    UsageError."""
+    frame = numbered_frame.read(path, asked)
+    if frame.marked:
+        raise SourceError(f"{path}: made by colorbatch already")
+    if unlike := frame.unlike(plan.traits):
+        raise SourceError(f"{path}: {unlike}")
+    return frame
+
+
 def cost(plan: FramePlan, more_planes: int = 0) -> int:
     """Bytes that a frame takes while it is at work. more_planes: of float64, beside it."""
     height, width = plan.traits.size
@@ -197,19 +232,27 @@ def cost(plan: FramePlan, more_planes: int = 0) -> int:
     return height * width * each + memory_need.PICTURE_BYTES
 
 
+def frame_bytes(plan: FramePlan) -> int:
+    """Bytes of the samples of a frame, of R, G, B and alpha."""
+    height, width = plan.traits.size
+    return height * width * 4 * -(-plan.traits.bits // 8)
+
+
 # --- what is left ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class FrameJob:
     """A sequence to make. todo: the frames that are missing; left: why others need not be made, and
-    how many; outdated: how many of these -y would make again."""
+    how many; outdated: how many of these -y would make again; sheet: what somebody says of its
+    shots."""
 
     plan: FramePlan
     todo: tuple[Job, ...] = ()
     left: tuple[tuple[str, int], ...] = ()
     outdated: int = 0
     kind: str = ""
+    sheet: Sheet | None = None
 
     @property
     def job(self) -> Job:
@@ -222,9 +265,34 @@ class FrameJob:
         return sum(count for _, count in self.left)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What results are to be. settings: `FramePlan.digest`; recipes: of each frame, None where its
+    shots are not known; given, listed: as of `numbered_recipe.change`."""
+
+    settings: str
+    recipes: Recipes | None = None
+    given: bool = False
+    listed: bool = False
+
+    def digest(self, made: Made) -> str:
+        """The `Made.settings` of a result that is as good, but for its shot."""
+        same = Recipe.of(made.settings).settings == self.settings
+        return made.settings if same else self.settings
+
+    def of_shot(self, number: int, made: Made) -> str:
+        """Why a result with the right settings is not as it is wanted, a reason of `verdict`; "new"
+        where it is to be made again at once, "" where it is."""
+        if self.recipes is None:
+            return ""
+        wanted = self.recipes.of[number]
+        found = change(made.settings, wanted, given=self.given, listed=self.listed)
+        return {"": "", "shot": "new", "source": SOURCE_CHANGED, "settings": OTHER_SETTINGS}[found]
+
+
 def what_is_left(
     plan: FramePlan,
-    settings: FilmSettings,
+    wanted: Wanted,
     journals: Journals,
     model: Callable[[], str],
     *,
@@ -232,19 +300,20 @@ def what_is_left(
 ) -> FrameJob:
     """The frames of a sequence that are to do; those whose results are outdated as well, or all, as
     `redo` says. model: gives the SHA-256 of the model, and is asked where it matters only."""
-    digest = plan.digest(settings)
     left: Counter[str] = Counter()
     todo, stale = [], 0
-
-    def now(made: Made) -> str:
-        return digest
-
     if redo == "all":
         return FrameJob(plan, tuple(plan.jobs()))
     again = redo == "outdated"
-    for job in plan.jobs():
-        reason, outdated = verdict(job, journals.find(job), now, model, replace=again)
-        if not reason or (outdated and again):
+    for number, job in zip(plan.numbers, plan.jobs(), strict=True):
+        record = journals.find(job)
+        reason, outdated = verdict(job, record, wanted.digest, model, replace=again)
+        why = wanted.of_shot(number, record.made) if record and reason == FINISHED else ""
+        if record is not None and why:
+            reason, outdated = why, True
+            if (again or why == "new") and not is_file(job.target, record):
+                reason, outdated = RESULT_CHANGED, False
+        if not reason or reason == "new" or (outdated and again):
             todo.append(job)
         else:
             left[reason] += 1

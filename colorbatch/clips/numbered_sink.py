@@ -1,15 +1,16 @@
 """Numbered frames to numbered frames, as the conductor takes them: read, seen, written, recorded.
 
-Flows in: what is left of a sequence, a model, journals. Flows out: frames on the disk, each
-complete and recorded before the next is told of, and one `FramesOutcome`. What is held at once is
-bounded by memory, whatever the number of frames. A frame that cannot be made is named and stops no
-other; the same call later tries it again.
+Flows in: what is left of a sequence, and what is wanted of each frame, a model, journals. Flows
+out: frames on the disk, each complete and recorded before the next is told of, and one
+`FramesOutcome`. What is held at once is bounded by memory, whatever the number of frames. A frame
+that cannot be made is named and stops no other; the same call later tries it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,12 +18,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from colorbatch import color
-from colorbatch.clips import numbered_frame, numbered_plan
+from colorbatch.clips import numbered_frame, numbered_plan, numbered_steady, steering
 from colorbatch.clips.clip import Maker, Told
+from colorbatch.clips.film_frames import NO_AB
+from colorbatch.clips.film_journal import FilmBook
 from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
+from colorbatch.clips.numbered_recipe import Recipe, Recipes, Stamp
+from colorbatch.clips.numbered_steady import FrameItem, InOrder, States
 from colorbatch.clips.render import Way, render
+from colorbatch.clips.shot_looks import Still, digest_of
+from colorbatch.clips.stabiliser import AHEAD, Stabiliser
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, reason_of
 from colorbatch.formats import memory_need
@@ -35,46 +41,57 @@ from colorbatch.journal.results import Journals
 from colorbatch.run import available_memory, pipeline
 from colorbatch.run.report import GOES_ON
 
-Stamp = tuple[int, int]
 
-
-def color_frames(one: FrameJob, maker: Maker, journals: Journals) -> FramesOutcome:
-    """Make the frames of a sequence that are left. journals: locked.
+def color_frames(
+    one: FrameJob, maker: Maker, journals: Journals, recipes: Recipes, book: FilmBook
+) -> FramesOutcome:
+    """Make the frames of a sequence that are left. recipes: what is wanted of each; journals, book:
+    locked.
 
     A stop ends it with the status unfinished. Raises OutputFullError where nothing can be written
-    any more, and SourceError where all sources have gone; what is finished is kept and recorded,
-    and the same call goes on from there.
+    any more, and SourceError where all sources have gone, or a still cannot be used; what is
+    finished is kept and recorded, and the same call goes on from there.
     """
     make_folder(one.plan.folder)
     tally = _Tally(one.plan, maker.failed, maker.stage("", one.plan.count, "frame"))
     maker.found(one.done)
+    limits = limits_of(maker.engine.batch_size, maker.workers, maker.memory)
+    settings = one.plan.digest(maker.settings)
+    states = States(book.folder, book.owner, digest_of([settings, maker.model_sha256]))
     work = _SequenceWork(
-        one, maker, journals, FrameStyle(maker.engine.mark, maker.settings.saturation)
+        one, maker, journals, recipes, book, settings, holds=_holds(one.plan, limits)
     )
 
-    def take(done: pipeline.Done[Job, tuple[str, ...]]) -> None:
-        work.ended(done.item, tally.take(done))
+    def take(done: pipeline.Done[FrameItem, tuple[str, ...]]) -> None:
+        if done.item.writes:
+            work.ended(done.item.job, tally.take(done))
 
     def ends() -> bool:
         return maker.stop() or tally.ends or bool(maker.fail_fast and tally.failures)
 
+    items = numbered_steady.items_of(one.plan, recipes, one.todo, states)
     bytes_each = numbered_plan.cost(one.plan)
-    way = Way(iter(one.todo), work.read, work.finish, take, lambda job: bytes_each)
-    limits = limits_of(maker.engine.batch_size, maker.workers, maker.memory)
-    with color.single_threaded():
-        render(way, maker.engine, limits, ends)
+    way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
+    render(way, maker.engine, limits, ends, work.in_order(states))
     there = one.done + tally.made
     if tally.full is not None:
         raise tally.full
     if tally.gone:
         message = f"{one.job.source}: has gone while it was read; {there:,} frames are made"
         raise SourceError(message, "the same command goes on from there")
-    if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
-        ended = outcome_of(one, there, tally.failures, tally.notes)
-        return unfinished(one, ended)
     outcome = outcome_of(one, there, tally.failures, tally.notes)
+    if maker.stop() and tally.made + len(tally.failures) < len(one.todo):
+        return unfinished(one, outcome)
+    if not tally.failures:
+        states.remove()
     source, target = _list_hashes(one.plan, work.hashes, journals)
     return replace(outcome, source_sha256=source, target_sha256=target)
+
+
+def _holds(plan: FramePlan, limits: pipeline.Limits) -> bool:
+    """Whether there is memory to hold frames while they wait for others; else they are read again
+    to be written."""
+    return limits.memory is None or AHEAD * numbered_plan.frame_bytes(plan) <= limits.memory // 2
 
 
 def _list_hashes(
@@ -117,7 +134,7 @@ class _Tally:
         """Whether nothing more can be made."""
         return self.full is not None or self.gone
 
-    def take(self, done: pipeline.Done[Job, tuple[str, ...]]) -> str:
+    def take(self, done: pipeline.Done[FrameItem, tuple[str, ...]]) -> str:
         """Count the end of a frame, and tell of one that failed; why, if it is its own failure."""
         self.progress(1)
         if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
@@ -126,10 +143,10 @@ class _Tally:
             self.made += 1
             for note in done.result or ():
                 self.notes[note] = self.notes.get(note, 0) + 1
-        elif self.gone or self._have_gone(done.item):
+        elif self.gone or self._have_gone(done.item.job):
             self.gone = True
         else:
-            job = done.item
+            job = done.item.job
             reason = reason_of(done.error, job.source, job.target)
             self.failures.append((job.source.name, reason))
             self.told(f"{job.source}: {reason}")
@@ -189,56 +206,116 @@ def limits_of(batch_size: int, workers: int = 0, memory: int | None = None) -> p
 
 
 @dataclass(frozen=True)
+class _Read:
+    """A frame that was read. frame: None where it is to be read again; stamp, sha256: of its
+    file."""
+
+    frame: NumberedFrame | None
+    stamp: Stamp
+    sha256: str
+
+
+@dataclass(frozen=True)
 class _SequenceWork:
-    """The steps of one frame, for the pipeline's threads."""
+    """The steps of one frame, for the pipeline's threads. settings: a digest of them; holds:
+    whether frames stay in memory while they wait for others."""
 
     one: FrameJob
     maker: Maker
     journals: Journals
-    style: FrameStyle
+    recipes: Recipes
+    book: FilmBook
+    settings: str
+    holds: bool
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A frame's name -> SHA-256 of its source and of its result."""
     begun: dict[Job, float] = field(default_factory=dict)
     """When work on a frame began, by the monotonic clock."""
+    stamps: dict[int, Stamp] = field(default_factory=dict)
+    frames: dict[int, str] = field(default_factory=dict)
+    """Of `Recipe.frames`, of frames that are ready."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, job: Job) -> pipeline.Loaded[tuple[NumberedFrame, Stamp, str]]:
+    def in_order(self, states: States) -> InOrder | None:
+        """The step that sees the frames in order, None where each is by itself. Raises
+        SourceError for a still that cannot be used."""
+        plan, engine, todo = self.one.plan, self.maker.engine, set(self.one.todo)
+        pairs = zip(plan.numbers, plan.jobs(), strict=True)
+        begins = {self.recipes.take(number).begin for number, job in pairs if job in todo}
+        takes = [take for take in self.recipes.takes if take.begin in begins]
+
+        def light(still: Still, size: tuple[int, int]) -> Float:
+            frame = self._frame(plan.sequence.path(still.pts))
+            return numbered_frame.view(frame, size, plan.region)
+
+        shape, region = plan.traits.upright, plan.region
+        steered = steering.of_shots(takes, light, shape, region, lambda take: engine)
+        step = None if self.maker.step is None else self.maker.step()
+        if step is None and not steered:
+            return None
+        averages = step is not None
+        return InOrder(step or Stabiliser(0.0), averages, self.stamps, self.frames, states, steered)
+
+    def _frame(self, path: Path) -> NumberedFrame:
+        return numbered_plan.frame_at(self.one.plan, path, self.maker.settings.transfer)
+
+    def read(self, item: FrameItem) -> pipeline.Loaded[_Read]:
+        job = item.job
         self.begun[job] = time.monotonic()
-        check_target(job.target)
-        plan = self.one.plan
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
-        frame = numbered_frame.read(job.source, self.maker.settings.transfer)
-        if frame.marked:
-            raise SourceError(f"{job.source}: made by colorbatch already")
-        if unlike := frame.unlike(plan.traits):
-            raise SourceError(f"{job.source}: {unlike}")
-        view = numbered_frame.view(frame, self.maker.engine.size, plan.region)
-        try:  # of what the system still holds
-            digest = atomic.sha256(job.source)
+        view, plan = None, self.one.plan
+        try:
+            frame = self._frame(job.source)
+            if item.look.action == "color":
+                view = numbered_frame.view(frame, self.maker.engine.size, plan.region)
+            digest = self._sha256(job.source) if item.writes else ""
+        except Exception:
+            with self.lock:  # before any frame is recorded that would be averaged with it
+                self.book.broken(item.number)
+            raise
+        self.stamps[item.number] = stamp
+        holds = item.writes and (self.holds or view is None)
+        kept = numbered_plan.frame_bytes(plan) if holds else 0
+        kept += 0 if view is None else 4 * view.nbytes
+        read = _Read(frame if holds else None, stamp, digest)
+        return pipeline.Loaded(read, view, kept=kept)
+
+    @staticmethod
+    def _sha256(path: Path) -> str:
+        """Of what the system still holds of a file. Raises SourceError."""
+        try:
+            return atomic.sha256(path)
         except OSError as error:
             reason = error.strerror or error
-            raise SourceError(f"{job.source}: cannot be read: {reason}") from error
-        return pipeline.Loaded((frame, stamp, digest), view)
+            raise SourceError(f"{path}: cannot be read: {reason}") from error
 
-    def finish(
-        self, job: Job, read: tuple[NumberedFrame, Stamp, str], ab: Float | None
-    ) -> tuple[str, ...]:
-        frame, stamp, source = read
-        plan = self.one.plan
-        assert ab is not None
-        digest = plan.digest(self.maker.settings)
+    def finish(self, item: FrameItem, read: _Read, ab: Float | None) -> tuple[str, ...]:
+        frames = self.frames.pop(item.number, "")
+        if not item.writes:
+            self.begun.pop(item.job, None)
+            return ()
+        plan, job, frame = self.one.plan, item.job, read.frame
+        check_target(job.target)
+        if frame is None:
+            frame = self._frame(job.source)
+            if source_stamp(job.source) != read.stamp:
+                raise SourceError(f"{job.source}: was changed while it was read")
+        keeps = item.look.action == "keep" and not frame.is_single
+        look = self.recipes.of[item.number].look
+        recipe = Recipe(self.settings, look, frames)
 
         def told(target_sha256: str) -> None:
-            self.hashes[job.target.name] = source, target_sha256
+            self.hashes[job.target.name] = read.sha256, target_sha256
 
         def writing(target: Path, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
             def made() -> Made:
                 return Made(
-                    *stamp,
-                    digest,
-                    self.maker.model_sha256,
-                    "colored",
+                    *read.stamp,
+                    str(recipe),
+                    "" if keeps else self.maker.model_sha256,
+                    "kept" if keeps else "colored",
                     self.one.kind,
-                    source_sha256=source,
+                    source_sha256=read.sha256,
                     what=FrameOutcome.what,
                     notes=tuple(notes),
                     seconds=round(self.seconds(job), 3),
@@ -246,8 +323,12 @@ class _SequenceWork:
 
             return self.journals.writing(job, made, told=told)
 
-        ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
-        return numbered_frame.write(frame, ab, job.target, self.style, writing)
+        if ab is not None:
+            ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
+        saturation = self.maker.settings.saturation * item.look.saturation
+        style = FrameStyle(self.maker.engine.mark, saturation)
+        own = None if keeps else NO_AB if ab is None else ab
+        return numbered_frame.write(frame, own, job.target, style, writing)
 
     def seconds(self, job: Job) -> float:
         """Since work on a frame began."""

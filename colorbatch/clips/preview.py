@@ -95,7 +95,8 @@ def of_film(
     for frame in frames:
         take = take_at(one.takes, frame.pts) if one.takes else _alone(frame, one, settings)
         if steered is None or steered[0] != take:
-            steered = take, steering.of_take(plan, take, model)
+            light = steering.light_of(plan)
+            steered = take, steering.of_take(take, light, size, plan.region, model)
         started = time.perf_counter()
         after = _of_take(frame, take, plan, model, settings, steered[1])
         took = time.perf_counter() - started

@@ -116,7 +116,7 @@ def work(
             raise StoppedError
         handed_on = ""
         if in_order is not None and goes_on:
-            handed_on = write_state(job, in_order.step.state())
+            handed_on = write_state(job.folder, span.number, in_order.step.state(), job.owner)
         return replace(sink.close(opened), handed_on=handed_on, recipe=span.recipe)
 
 
@@ -215,10 +215,10 @@ def state_of(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.state"
 
 
-def write_state(job: SegmentJob, state: bytes) -> str:
-    """Write that file; the SHA-256. Raises TargetError."""
+def write_state(folder: Path, number: int, state: bytes, owner: str) -> str:
+    """Write that file; the SHA-256. owner: marks its temporary. Raises TargetError."""
     sha256 = hashlib.sha256(state).hexdigest()
-    with atomic.replacing(state_of(job.folder, job.span.number), owner=job.owner) as file:
+    with atomic.replacing(state_of(folder, number), owner=owner) as file:
         file.write(f"{sha256}\n".encode() + state)
     return sha256
 

@@ -1,13 +1,13 @@
-"""The stills that steer the shots of a segment: read, and joined with the frames that they show.
+"""The stills that steer shots: read, and joined with the frames that they show.
 
-Flows in: a plan, a segment, a model. Flows out: for each shot with a still, what gives its frames
-the color of it (`reference`). One frame is held at a time.
+Flows in: shots, what gives the frame that a still shows, a model. Flows out: for each shot with a
+still, what gives its frames the color of it (`reference`). One frame is held at a time.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -18,11 +18,14 @@ from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.shot_list import Span
 from colorbatch.clips.shot_looks import Still, Take
-from colorbatch.color import Codes
+from colorbatch.color import Codes, Float
+from colorbatch.color.ycbcr import Region
 from colorbatch.errors import SourceError, StoppedError
 
 Steered = Mapping[int, Steering | None]
 """Tick at which a shot begins -> what steers it, None for nothing; in order."""
+Light = Callable[[Still, tuple[int, int]], Float]
+"""L* (h, w), at a network's size, of the frame that a still shows."""
 
 
 def of_segment(
@@ -33,21 +36,58 @@ def of_segment(
 ) -> Steered:
     """What steers the shots of a segment; empty where nothing does. model: what colors a shot.
     Raises SourceError for a still that cannot be used, StoppedError."""
-    if not any(take.still is not None and take.look.action == "color" for take in span.takes):
+    return of_shots(span.takes, light_of(plan, stop), plan.film.video.size, plan.region, model)
+
+
+def of_shots(
+    takes: Sequence[Take],
+    light: Light,
+    size: tuple[int, int],
+    region: Region | None,
+    model: Callable[[Take], Model],
+) -> Steered:
+    """What steers shots; empty where nothing does. size: (H, W) of the clip's pictures, of which
+    `region` is colored; model: what colors a shot. Raises SourceError for a still that cannot be
+    used."""
+    if not any(take.still is not None and take.look.action == "color" for take in takes):
         return {}
-    return {take.begin: of_take(plan, take, model, stop) for take in span.takes}
+    return {take.begin: of_take(take, light, size, region, model) for take in takes}
 
 
 def of_take(
-    plan: FilmPlan,
     take: Take,
+    light: Light,
+    size: tuple[int, int],
+    region: Region | None,
     model: Callable[[Take], Model],
-    stop: Callable[[], bool] = lambda: False,
 ) -> Steering | None:
-    """What steers a shot, None for nothing. Raises what `of_segment` does."""
-    if take.still is None or take.look.action != "color":
+    """What steers a shot, None for nothing. Raises what `of_shots` does."""
+    still = take.still
+    if still is None or take.look.action != "color":
         return None
-    return _of_still(plan, take.still, model(take), stop)
+    own = model(take)
+    seen = light(still, own.size)
+    [ab] = own.predict(seen[None])
+    rgb = _cropped(reference.read(still), size, region)
+    try:
+        return Steering(rgb, seen, ab)
+    except ValueError as error:
+        raise SourceError(f"{still.path}: {error}") from error
+
+
+def light_of(plan: FilmPlan, stop: Callable[[], bool] = lambda: False) -> Light:
+    """That of a film's frames. Raises StoppedError."""
+
+    def light(still: Still, size: tuple[int, int]) -> Float:
+        with plan.footage.frames(still.pts) as reading:
+            frame = next(iter(reading), None)
+            if stop():
+                raise StoppedError
+        if frame is None or frame.pts != still.pts:
+            raise SourceError(f"{still.path}: the film does not show its frame any more")
+        return film_frames.lightness(frame.planes, plan, size)
+
+    return light
 
 
 def at(steered: Steered, pts: int) -> Steering | None:
@@ -58,26 +98,9 @@ def at(steered: Steered, pts: int) -> Steering | None:
     return steered[begins[max(0, bisect.bisect_right(begins, pts) - 1)]]
 
 
-def _of_still(plan: FilmPlan, still: Still, model: Model, stop: Callable[[], bool]) -> Steering:
-    with plan.footage.frames(still.pts) as reading:
-        frame = next(iter(reading), None)
-        if stop():
-            raise StoppedError
-    if frame is None or frame.pts != still.pts:
-        raise SourceError(f"{still.path}: the film does not show its frame any more")
-    light = film_frames.lightness(frame.planes, plan, model.size)
-    [ab] = model.predict(light[None])
-    rgb = _cropped(reference.read(still), plan)
-    try:
-        return Steering(rgb, light, ab)
-    except ValueError as error:
-        raise SourceError(f"{still.path}: {error}") from error
-
-
-def _cropped(rgb: Codes, plan: FilmPlan) -> Codes:
+def _cropped(rgb: Codes, size: tuple[int, int], region: Region | None) -> Codes:
     """The region of a still of the whole picture, of whatever size."""
-    if plan.region is None:
+    if region is None:
         return rgb
-    height, width = plan.film.video.size
-    whole = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(plan.region.of(np.asarray(whole)))
+    whole = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(region.of(np.asarray(whole)))

@@ -13,9 +13,14 @@ _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d{1,3})", re.ASCII)
 def timecode_at(film: Film, pts: int) -> str:
     """The time code of the frame at a tick: HH:MM:SS:FF, with ; before the frames where it drops
     numbers (SMPTE ST 12-1, section 8.2); the source's own text where it cannot be counted on."""
-    text, rate = film.video.timecode, film.video.average_rate or film.video.real_rate
-    found = _TIMECODE.fullmatch(text)
+    rate = film.video.average_rate or film.video.real_rate
     passed = 0 if rate is None else round((pts - film.video.start) * film.video.time_base * rate)
+    return counted_on(film.video.timecode, rate, passed)
+
+
+def counted_on(text: str, rate: Fraction | None, passed: int) -> str:
+    """A time code, so many frames later."""
+    found = _TIMECODE.fullmatch(text)
     if found is None or rate is None or passed <= 0:
         return text
     per_second = round(rate)

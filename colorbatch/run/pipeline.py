@@ -38,12 +38,14 @@ class Loaded(Generic[Held]):
     (N, H, W) where the item is several pictures; `finish` gets chroma of the same form.
 
     Without lightness the item passes the network by, and `finish` gets no chroma. predict: what
-    predicts it, None for what predicts all.
+    predicts it, None for what predicts all. kept: bytes that it takes while it waits for others
+    (`Ordered`); None for as many as it costs.
     """
 
     held: Held
     lightness: Float | None
     predict: Callable[[Float], Float] | None = None
+    kept: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class _Seen(Generic[Item, Held]):
     failure: BaseException | None = None
     ready: bool = True
 
+    @property
+    def waits(self) -> int:
+        """Bytes that it takes while it waits for others."""
+        kept = None if self.loaded is None else self.loaded.kept
+        return self.cost if kept is None else kept
+
 
 def run(
     items: Iterable[Item],
@@ -130,6 +138,10 @@ def run(
 
     def finish_ready() -> None:
         while ordering and ordering[0].ready:
+            one, *others = ordering
+            if not _fits(one.cost, reading, finishing, _waiting(others), limits.memory):
+                break
+            del one, others
             finishing.append(_finishing(ordering.popleft(), finish, pool))
 
     pool = ThreadPoolExecutor(limits.workers, "colorbatch")
@@ -150,8 +162,9 @@ def run(
                 reading.clear()
                 weighing.clear()
                 ordering.clear()
-            waits = sum(one.cost for one in ordering)
-            while weighing and _fits(weighing[0], reading, finishing, waits, limits.memory):
+            finish_ready()
+            waits = _waiting(ordering)
+            while weighing and _has_room(weighing[0], reading, finishing, waits, limits.memory):
                 reading.append(_begun(weighing.popleft(), read, pool))
             if reading:
                 # no name for the batch here: it would hold its pictures until the next one
@@ -176,20 +189,38 @@ def run(
         pool.shutdown(cancel_futures=True)
 
 
-def _fits(
+def _waiting(ordering: Iterable[_Seen[Item, Held]]) -> int:
+    """The bytes of items that wait for others to follow."""
+    return sum(one.waits for one in ordering)
+
+
+def _has_room(
     step: _Step[Item, int],
     reading: Iterable[_Step[Item, Any]],
     finishing: Iterable[_Step[Item, Any]],
     waits: int,
     memory: int | None,
 ) -> bool:
+    """Whether the budget has room for an item that is not begun; see `_fits`."""
+    if step.future.exception() is not None:
+        return True
+    return _fits(step.future.result(), reading, finishing, waits, memory)
+
+
+def _fits(
+    cost: int,
+    reading: Iterable[_Step[Item, Any]],
+    finishing: Iterable[_Step[Item, Any]],
+    waits: int,
+    memory: int | None,
+) -> bool:
     """Whether the budget has room for an item beside those that are begun and not finished. waits:
-    the cost of those that wait for others to follow."""
-    if memory is None or step.future.exception() is not None:
+    the bytes of those that wait for others to follow."""
+    if memory is None:
         return True
     taken = sum(one.cost for one in reading)
     taken += sum(one.cost for one in finishing if not one.future.done())
-    return taken == 0 or taken + waits + step.future.result() <= memory
+    return taken == 0 or taken + waits + cost <= memory
 
 
 def _begun(

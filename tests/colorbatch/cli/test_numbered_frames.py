@@ -47,12 +47,12 @@ def reel(dpx_file: Any, grey_photograph: Any, tmp_path: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What a folder holds below it, without the journal."""
+    """What a folder holds below it, without the journal and the lists of shots."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in found
-        if ".colorbatch" not in path.parts
+        if ".colorbatch" not in path.parts and not path.name.endswith(".shots.csv")
     }
 
 
@@ -125,7 +125,7 @@ def test_films_and_sequences_are_mirrored(
     made = files(tmp_path / "out")
     assert sorted(made) == [
         "deep/reel/" + name for name in sorted(files(tmp_path / "all/deep/reel"))
-    ] + ["film.mkv", "film.mkv.shots.csv"]
+    ] + ["film.mkv"]
 
 
 def test_jpeg_png_and_exr(
@@ -166,16 +166,16 @@ def test_bad_frames_are_named_and_every_other_is_made(
     run_cli: Run, tiny_model: Path, reel: Path, dpx_file: Any, tmp_path: Path
 ) -> None:
     """Cut off, of another size, no DPX, of another depth, a result of ours: a line each, exit 3;
-    mended, the same command makes just these."""
-    good = files(reel)
-    assert run_cli("video", reel, "-o", "whole", "-m", tiny_model).returncode == 0
+    mended, the same command makes just these, as no other is averaged with them."""
+    good, alone = files(reel), ("-m", tiny_model, "--no-stabilize")
+    assert run_cli("video", reel, "-o", "whole", *alone).returncode == 0
     names = sorted(good)
     (reel / names[0]).write_bytes(good[names[0]][:3000])
     dpx_file(np.full((48, 60, 1), 400, np.uint16), transfer=1).write(reel / names[5])
     (reel / names[9]).write_bytes(b"no picture")
     dpx_file(np.full((48, 64, 1), 400, np.uint16), 12, transfer=1).write(reel / names[14])
     shutil.copy(tmp_path / "whole" / names[20], reel / names[20])
-    run = run_cli("video", reel, "-o", "out", "-m", tiny_model, "--json")
+    run = run_cli("video", reel, "-o", "out", *alone, "--json")
     assert run.returncode == 3 and "Traceback" not in run.stderr
     outcome = told(run)[0]
     reasons = {each["frame"]: each["reason"] for each in outcome["failed_frames"]}
@@ -195,7 +195,7 @@ def test_bad_frames_are_named_and_every_other_is_made(
     for name, data in good.items():
         (reel / name).write_bytes(data) if name in reasons else None
     before = len(named(tmp_path / "out"))
-    again = run_cli("video", reel, "-o", "out", "-m", tiny_model, "--json")
+    again = run_cli("video", reel, "-o", "out", *alone, "--json")
     assert again.returncode == 0 and told(again)[0]["frames"] == 24
     assert sorted(named(tmp_path / "out")[before:]) == sorted(reasons)
     assert files(tmp_path / "out") == whole
@@ -283,6 +283,8 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
     assert done == sorted(done) and 0 < done[4] < 24
     assert run_cli(*arguments, "out").returncode == 0
     assert files(tmp_path / "out") == whole  # and nothing temporary is left
+    lists = [tmp_path / name / "r.dpx.shots.csv" for name in ("out", "whole")]
+    assert lists[0].read_bytes() == lists[1].read_bytes()
 
 
 def start_and_wait(
@@ -319,7 +321,8 @@ def test_sources_that_go_away_are_one_line(
     """A share that is not there any more: no line for every frame that it held, exit 3, and the
     same command goes on when it is back."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
-    arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
+    one_by_one = ["--batch-size", "1", "--workers", "1", "--no-stabilize"]
+    arguments = ["video", reel, "-m", model, *one_by_one, "-o", "out"]
     process = start_and_wait(start_python, arguments, tmp_path / "out", 2)
     reel.rename(tmp_path / "away")
     _, said = process.communicate(timeout=120)
@@ -340,7 +343,8 @@ def test_ctrl_c_is_one_line_and_resumable(
 ) -> None:
     """Exit 130, finished frames stay, the same command ends the work."""
     model = make_model(tmp_path / "hungry.onnx", body="hungry")
-    arguments = ["video", reel, "-m", model, "--batch-size", "1", "--workers", "1", "-o", "out"]
+    one_by_one = ["--batch-size", "1", "--workers", "1", "--no-stabilize"]
+    arguments = ["video", reel, "-m", model, *one_by_one, "-o", "out"]
     process = start_and_wait(start_python, [*arguments, "--json"], tmp_path / "out", 2)
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=120)
@@ -588,9 +592,7 @@ def test_options_of_films_leave_frames_as_they_are(
     both = ["video", reel, clip, "-o", "both", "-m", tiny_model, "--codec", "libx264"]
     run = run_cli(*both)
     assert run.returncode == 0, run.stderr
-    assert files(tmp_path / "both").keys() == files(reel).keys() | {
-        *("film.mkv", "film.mkv.shots.csv"),
-    }
+    assert files(tmp_path / "both").keys() == files(reel).keys() | {"film.mkv"}
     assert "-> libx264" in run.stderr
     for option in (["--codec", "ffv1"], ["--crf", "20"], ["-x", "g=1"], ["--pix-fmt", "gray"]):
         run = run_cli("video", reel, "-o", "none", "-m", tiny_model, *option)

@@ -132,7 +132,7 @@ def test_a_list_names_sequences(
     run = run_cli("video", "--files-from", "list.txt", "-o", "out", "-m", tiny_model, "--json")
     assert run.returncode == 3, run.stderr
     assert told(run)[-1]["summary"] | {"colored": 2, "failed": 1} == told(run)[-1]["summary"]
-    made = [name for name in contents(tmp_path / "out") if ".colorbatch" not in name]
+    made = [name for name in contents(tmp_path / "out") if name.lower().endswith(".dpx")]
     assert sorted(made) == sorted(
         ["b/s1.dpx", "b/s2.dpx", *(f"reel/r_{n:06d}.dpx" for n in range(1, 6))]
     )
@@ -239,7 +239,7 @@ def test_suffixes_of_two_cases_in_one_folder(
     write_frames(tmp_path / "both", dpx_file, names)
     run = run_cli("video", "both", "-o", "out", "-m", tiny_model)
     assert run.returncode == 0, run.stderr
-    made = [name for name in contents(tmp_path / "out") if ".colorbatch" not in name]
+    made = [name for name in contents(tmp_path / "out") if name.lower().endswith(".dpx")]
     assert sorted(made) == names
 
 

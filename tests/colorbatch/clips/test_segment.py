@@ -245,11 +245,9 @@ def test_reading_begins_where_that_makes_no_difference(
     assert film.__dict__["starts"] == [start]
 
 
-def test_what_is_handed_on_is_known_by_its_hash(one: FilmJob, tmp_path: Path) -> None:
+def test_what_is_handed_on_is_known_by_its_hash(tmp_path: Path) -> None:
     """A file that is cut, changed or gone is refused by name."""
-    span = Span(3, 0, 9, "", (), None)
-    job = SegmentJob(one.plan, span, tmp_path, "me", segment.limits_of(one.plan, 4))
-    segment.write_state(job, b"all that was seen")
+    segment.write_state(tmp_path, 3, b"all that was seen", "me")
     assert segment.read_state(tmp_path, 3) == b"all that was seen"
     path = segment.state_of(tmp_path, 3)
     for data in (path.read_bytes()[:-1], path.read_bytes() + b"x", b""):

@@ -127,7 +127,7 @@ def test_frames_go_on(place: Path, home: str, settings: FilmSettings) -> None:
     assert (outcome.status, outcome.frames) == ("colored", 6)
     assert outcome.source_sha256 and outcome.target_sha256
     after = files_of(place / home)
-    assert after.keys() - before.keys() == {"f_005.png"}
+    assert after.keys() - before.keys() == {"f_005.png", "f.png.shots.csv"}
     assert before == {name: after[name] for name in before}
     [again] = colorbatch.color_clips(place / "reel", place / home, settings=settings, **asked)
     assert (again.status, again.reason) == ("skipped", "finished")

@@ -401,3 +401,28 @@ def test_a_stop_drops_what_waits_for_others():
     step, asked = Sums(8), iter(range(1000))
     done = list(run(range(500), load, double, keep, LIMITS, lambda: next(asked) > 20, ordered=step))
     assert [one.item for one in done] == list(range(len(done))) and len(done) < 500
+
+
+@pytest.mark.parametrize("kept", [0, 1, None])
+def test_what_waits_takes_what_it_keeps_and_is_finished_as_there_is_room(kept):
+    """Six become ready at once, of which the budget lets two be finished at the same time, beside
+    what the others keep."""
+    lock, at_work, crowds = threading.Lock(), set(), []
+
+    def finish(item, held, ab):
+        with lock:
+            at_work.add(item)
+            crowds.append(len(at_work))
+        time.sleep(0.002)
+        with lock:
+            at_work.remove(item)
+        return keep(item, held, ab)
+
+    def read(item):
+        loaded = load(item)
+        return Loaded(loaded.held, loaded.lightness, kept)
+
+    limits = Limits(6, 20, 4, 25)
+    done = list(run(range(6), read, double, finish, limits, cost=lambda item: 10, ordered=Sums(9)))
+    assert [one.result for one in done] == [2.0 * sum(range(item, 6)) for item in range(6)]
+    assert max(crowds) <= 2

@@ -1,0 +1,192 @@
+"""What the result of a numbered frame depends on beside its source: settings, its shot, and the
+frames that its color is averaged with. Plain values; no files.
+
+Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a `Recipe`,
+which its record holds. So a run knows which results would be others now, and which of them to make:
+an edited list makes the frames of changed shots alone, a mended frame those that are averaged with
+it.
+
+Frames are averaged in *stretches*: of one shot, colored, with rising numbers. A number that is
+missing ends one, and so does a frame that cannot be seen: nothing is averaged over a hole in time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from colorbatch.clips.shot_looks import Look, Take, digest_of, take_at
+from colorbatch.clips.stabiliser import AHEAD, STRIDE
+
+BORDER = 20 * STRIDE
+"""Frames of a stretch after which the state of the averaging is kept, in a file: ten seconds. A
+multiple of STRIDE, so that frames are made ready in the same groups from there on."""
+Stamp = tuple[int, int]
+"""Size in bytes and time of change in ns."""
+Change = Literal["", "settings", "source", "shot"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a result depends on. settings: a digest (`FramePlan.digest`); look: what is done with
+    its shot, "" for color as ever; frames: which ones it is averaged with, "" for none."""
+
+    settings: str
+    look: str = ""
+    frames: str = ""
+
+    def __str__(self) -> str:
+        """As records hold it."""
+        return ":".join((self.settings, self.look, self.frames)).rstrip(":")
+
+    @classmethod
+    def of(cls, text: str) -> Recipe:
+        settings, look, frames = [*text.split(":"), "", ""][:3]
+        return cls(settings, look, frames)
+
+
+AGAIN = "!"
+"""Behind the look of a shot that was made again because a list asked for it."""
+
+
+def look_of(take: Take) -> str:
+    """What is done with a shot, as a recipe has it."""
+    look = "" if take.look == Look() else digest_of(take.look)
+    return look + AGAIN if take.redo else look
+
+
+def change(made: str, wanted: Recipe, *, given: bool, listed: bool) -> Change:
+    """What of a result is not as it is wanted now, "" for nothing: settings or source, its own or
+    that of a frame that it is averaged with, which are for -y; or its shot, which is made again at
+    once: because a list says so, or because a frame has come that was missing or broken. given:
+    whether there is a list of somebody's; listed: whether there was one before."""
+    old = Recipe.of(made)
+    if old.settings != wanted.settings:
+        return "settings"
+    if wanted.look not in (old.look, old.look.removesuffix(AGAIN)):
+        return "shot" if given else "settings"
+    if old.frames in ("", wanted.frames):  # an earlier version averaged none: as good as it was
+        return ""
+    if old.frames.rpartition("-")[0] == wanted.frames.rpartition("-")[0]:
+        return "source"
+    return "shot" if given or not listed else "settings"
+
+
+class Together:
+    """Tells of frames in order which others each is averaged with, as a `Stabiliser` averages them:
+    from the stretch's begin up to a later frame. `add` and `end` tell of as many frames as those of
+    a Stabiliser let out."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[int] = deque()
+        self._begin = self._last = 0
+        self.count = 0
+        """Of the frames of the stretch so far."""
+        self.files = ""
+        """A digest of their stamps."""
+
+    def add(self, number: int, stamp: Stamp, begins: bool) -> list[str]:
+        """Take the next frame; of those that are ready `Recipe.frames`."""
+        told = self.end() if begins else []
+        if begins:
+            self._begin, self.count, self.files = number, 0, ""
+        size, mtime_ns = stamp  # shares show times more or less finely
+        line = f"{self.files} {number} {size} {mtime_ns // 1000}"
+        self.files = hashlib.sha256(line.encode()).hexdigest()[:16]
+        self._last, self.count = number, self.count + 1
+        self._waiting.append(number)
+        return told + self._told(STRIDE) if len(self._waiting) == AHEAD + 1 else told
+
+    def end(self) -> list[str]:
+        """Of those that still wait."""
+        return self._told(len(self._waiting))
+
+    def _told(self, count: int) -> list[str]:
+        for _ in range(count):
+            self._waiting.popleft()
+        return [f"{self._begin}-{self._last}-{self.files}"] * count
+
+    def restore(self, begin: int, count: int, files: str) -> None:
+        """Go on behind a frame after which this was known."""
+        self._waiting.clear()
+        self._begin, self.count, self.files = begin, count, files
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames that are averaged with each other, from first to last. borders: the last frame before
+    each border -> `Together.files` there."""
+
+    numbers: range
+    borders: Mapping[int, str] = field(default_factory=dict)
+
+    def until(self, number: int) -> int:
+        """The last frame that one of them is averaged with."""
+        place = number - self.numbers[0]
+        ahead = place - place % STRIDE + AHEAD
+        return self.numbers[min(ahead, len(self.numbers) - 1)]
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """What is wanted of each frame. takes: the shots, by numbers of frames; of: for each number;
+    stretches: in order."""
+
+    takes: Sequence[Take]
+    of: Mapping[int, Recipe]
+    stretches: Sequence[Stretch]
+
+    def take(self, number: int) -> Take:
+        """The shot of a frame."""
+        return take_at(self.takes, number)
+
+
+def recipes_of(
+    numbers: Sequence[int],
+    takes: Sequence[Take],
+    settings: str,
+    stamp: Callable[[int], Stamp],
+    *,
+    broken: Collection[int] = (),
+    averaged: bool = True,
+) -> Recipes:
+    """What is wanted of frames. numbers: of those that there are; settings: their digest; stamp: of
+    a frame's source; broken: frames that cannot be seen; averaged: whether any are averaged."""
+    found: dict[int, Recipe] = {}
+    stretches: list[Stretch] = []
+    begins = {take.begin for take in takes}
+    looks = {take.begin: look_of(take) for take in takes}
+    together, own, borders = Together(), list[int](), dict[int, str]()
+    waiting = deque[int]()  # of the stretch, those of which nothing is told
+
+    def tell(frames: Sequence[str]) -> None:
+        for text in frames:
+            number = waiting.popleft()
+            found[number] = Recipe(settings, looks[take_at(takes, number).begin], text)
+
+    def close() -> None:
+        tell(together.end())
+        if own:
+            stretches.append(Stretch(range(own[0], own[-1] + 1), dict(borders)))
+        own.clear()
+        borders.clear()
+
+    for number in numbers:
+        take = take_at(takes, number)
+        if not averaged or take.look.action != "color" or number in broken:
+            close()
+            found[number] = Recipe(settings, looks[take.begin])
+            continue
+        starts = not own or number in begins or number != own[-1] + 1
+        if starts:
+            close()
+        own.append(number)
+        waiting.append(number)
+        tell(together.add(number, stamp(number), starts))
+        if together.count % BORDER == 0:
+            borders[number] = together.files
+    close()
+    return Recipes(takes, found, stretches)
