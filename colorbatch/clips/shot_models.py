@@ -2,8 +2,8 @@
 
 Flows in: lists of shots, and how the run's model was opened. Flows out: engines, and words on which
 of them colored what. As many are held open as segments are made side by side, those that were asked
-for last: in a segment shots follow each other, so that none is opened twice for one shot, and
-memory does not grow with the number of models.
+for last: in a segment shots follow each other, so that none is opened twice for one shot. (What
+allocators keep of those that were closed is not counted.)
 """
 
 from __future__ import annotations
