@@ -420,7 +420,7 @@ def test_what_waits_takes_what_it_keeps_and_is_finished_as_there_is_room(kept):
 
     def read(item):
         loaded = load(item)
-        return Loaded(loaded.held, loaded.lightness, kept)
+        return Loaded(loaded.held, loaded.lightness, kept=kept)
 
     limits = Limits(6, 20, 4, 25)
     done = list(run(range(6), read, double, finish, limits, cost=lambda item: 10, ordered=Sums(9)))
