@@ -15,7 +15,8 @@ second, peak memory, the ratios of the rounds and the goals beside them. The way
 - `transcode`: decoding (on a thread of its own) and encoding with PyAV. What it reads is our own
   result, as there is chroma to encode in it; codec, settings and threads are ours everywhere.
 - `inference`: the model alone, in batches.
-- `shots`: the pass that finds where shots and segments begin, before any color. It is part of ours.
+- `shots`: the pass that finds where shots and segments begin, and judges shots, before any color. It
+  is part of ours.
 - `steadying`: the stabiliser alone, on what the model says of the frames. It is part of `ours`, and
   not of `ours, warm`.
 
@@ -271,22 +272,19 @@ def inference(source: Path, target: Path) -> Work:
 
 
 def shots(source: Path, target: Path) -> Work:
-    """Where shots and segments begin: the pass alone."""
+    """Where shots and segments begin, and what shots show: the pass alone."""
     import cv2
 
     from colorbatch import ffmpeg
-    from colorbatch.clips import film_frames, film_plan, shot_list
+    from colorbatch.clips import film_plan, shot_list, shot_pass
     from colorbatch.job import FilmSettings
 
     cv2.setNumThreads(1)  # as in a run
-    plan = film_plan.plan_film(ffmpeg.probe(source), FilmSettings())
+    film = shot_pass.watched(film_plan.plan_film(ffmpeg.probe(source), FilmSettings()))
     clock = Clock()
-    with plan.footage.glances() as glances:
+    with film.glances(None, False) as glances:
         found = shot_list.marks(
-            glances,
-            lambda planes: film_frames.shot_view(planes, plan),
-            plan.film.video.time_base,
-            sparse=glances.sparse,
+            glances, film.view, film.time_base, sparse=glances.sparse, judge=film.judge
         )
         if not list(found):
             raise SystemExit(f"{source}: has no pictures")

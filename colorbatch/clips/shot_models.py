@@ -22,6 +22,7 @@ from colorbatch.fs import atomic
 from colorbatch.model import parity
 from colorbatch.model.contract import ModelCard, embedded_models, sha256
 from colorbatch.model.engine import Engine
+from colorbatch.run import available_memory
 
 WORKING_BYTES = 200_000_000
 """What an open model takes beside its weights, which are there about twice: both embedded ones,
@@ -71,6 +72,7 @@ class ShotModels:
         return engine
 
     def _open(self, one: ShotModel) -> Engine:
+        available_memory.give_back()  # of those that were closed
         device, batch_size, tf32 = self._opening
         engine = parity.opened(one.path, device, batch_size=batch_size, tf32=tf32)
         if sha256(one.path) != one.sha256:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import psutil
@@ -93,3 +96,25 @@ def test_half_of_it_is_the_default(monkeypatch):
     assert 0 < available_memory.of_machine() <= psutil.virtual_memory().total
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**29))
     assert available_memory.default() == available_memory.LEAST
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_what_was_freed_is_given_back():
+    """Blocks that lie below one that is in use, which the allocator keeps by itself."""
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("another C library")
+    code = (
+        "import ctypes, psutil\n"
+        "from colorbatch.run.available_memory import give_back\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]\n"
+        "blocks = [libc.malloc(100_000) for _ in range(1000)]\n"
+        "for block in blocks[:-1]:\n"
+        "    ctypes.memset(ctypes.c_void_p(block), 1, 100_000)\n"
+        "    libc.free(block)\n"
+        "before = psutil.Process().memory_info().rss\n"
+        "give_back()\n"
+        "print(before - psutil.Process().memory_info().rss)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert int(result.stdout) > 50_000_000
