@@ -15,8 +15,8 @@ second, peak memory, the ratios of the rounds and the goals beside them. The way
 - `transcode`: decoding (on a thread of its own) and encoding with PyAV. What it reads is our own
   result, as there is chroma to encode in it; codec, settings and threads are ours everywhere.
 - `inference`: the model alone, in batches.
-- `shots`: the pass that finds where shots and segments begin, and judges shots, before any color. It
-  is part of ours.
+- `shots`: the pass that finds where shots and segments begin, and judges shots, before any color.
+  It is part of ours.
 - `steadying`: the stabiliser alone, on what the model says of the frames. It is part of `ours`, and
   not of `ours, warm`.
 
