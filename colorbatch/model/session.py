@@ -115,6 +115,7 @@ def open_session(
     at_once = (threads or os.cpu_count()) if tried[0].at_once and not is_heavy else None
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads if at_once is None else 1
+    settings.enable_mem_pattern = at_once is None  # each run would hold a block of its own beside
     settings.log_severity_level = 3
     # idle threads sleep: while they spin, those that read and write have no core
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")

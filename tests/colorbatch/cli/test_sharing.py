@@ -32,7 +32,8 @@ def reels(dpx_file: Any, tmp_path: Path) -> Path:
 
 def made(folder: Path) -> set[str]:
     """The frames below a folder."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.dpx")}
+    found = folder.rglob("*.dpx")
+    return {path.relative_to(folder).as_posix() for path in found if path.is_file()}
 
 
 def test_sequences_of_one_name_are_spread(
