@@ -23,7 +23,7 @@ benchmarks/inference.py colorbatch/model/embedded/*.onnx --batch-sizes 16 --thre
 rest of a command."""
 PROCESS_BYTES = 120_000_000
 """A process that works on pictures, without them."""
-PICTURE_BYTES = 16_000_000
+PICTURE_BYTES = 18_000_000
 """Of each picture, however small: strips, tables of a profile, what an allocator keeps."""
 VIEW_BYTES = 1_300_000
 """Of each page that waits as the model sees it, from its lightness to its chroma."""
