@@ -42,7 +42,7 @@ def write(
     name; given: whether somebody has given a list: then none is written over it, or beside it.
     Raises TargetError."""
     beside = shot_sheet.path_beside(target)
-    path = _write(target, shot_sheet.to_bytes(lines, model), book, given=given)
+    path = _write(target, shot_sheet.to_bytes(lines, model), book.account, book, given=given)
     if path in (None, beside):
         return ()
     return (f"{beside.name} was edited and stays; the list of shots is in {path.name}",)
@@ -58,29 +58,30 @@ def write_for_preview(
     named = target.with_name(target.name + OF_PREVIEW)
     data = shot_sheet.to_bytes(lines_of(one, takes, account), model)
     with contextlib.ExitStack() as stack:
-        try:
+        book = None
+        with contextlib.suppress(LockedError):
             book = stack.enter_context(FilmBook(film_journal.folder_of(one.job), target))
-        except LockedError:
-            path, _ = shot_sheet.place_of(named, data, account.sheets)
-            if path is not None:
-                atomic.make_folder(path.parent)
-                atomic.write_bytes(path, data)
-        else:
-            path = _write(named, data, book, given=given)
+        known = account if book is None else book.account
+        path = _write(named, data, known, book, given=given)
     beside = shot_sheet.path_beside(named)
     return path or (beside if atomic.reachable(beside).exists() else None)
 
 
-def _write(target: Path, data: bytes, book: FilmBook, *, given: bool) -> Path | None:
-    """None where it is there, or another that was given."""
+def _write(
+    target: Path, data: bytes, account: Account, book: FilmBook | None, *, given: bool
+) -> Path | None:
+    """None where it is there, or another that was given. book: where it is recorded, None where
+    another run holds it."""
     beside = shot_sheet.path_beside(target)
-    atomic.remove_temporaries(beside.parent, book.account.owners)  # of a killed run
+    if book is not None:
+        atomic.remove_temporaries(beside.parent, account.owners)  # of a killed run
     if given and atomic.reachable(beside).exists():
         return None
-    path, sha256 = shot_sheet.place_of(target, data, book.account.sheets)
+    path, sha256 = shot_sheet.place_of(target, data, account.sheets)
     if path is not None:
-        book.sheet(sha256)
+        if book is not None:
+            book.sheet(sha256)
         atomic.make_folder(path.parent)
-        with atomic.replacing(path, owner=book.owner) as file:
+        with atomic.replacing(path, owner="" if book is None else book.owner) as file:
             file.write(data)
     return path

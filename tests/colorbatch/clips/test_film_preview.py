@@ -206,8 +206,15 @@ def test_nothing_is_touched_of_what_is_there(one: FilmJob, maker: Maker) -> None
 
 
 def test_another_run_at_work_is_left_alone(one: FilmJob, maker: Maker) -> None:
+    """Nothing is recorded; beside a list that was edited, and is given, there is no other."""
     folder = film_journal.folder_of(one.job)
     with film_journal.FilmBook(folder, one.job.target):
         shown = film_preview.write(one, maker, 1)
-        assert shown.shot_list == one.job.target.with_name("r.mkv-preview.shots.csv")
+        path = one.job.target.with_name("r.mkv-preview.shots.csv")
+        assert shown.shot_list == path
+        path.write_bytes(edited := path.read_bytes().replace(b"color,1,", b"color,0,", 1))
+        rows = (ShotRow(2, 0, 7, "color", 0.0), ShotRow(3, 8, 15), ShotRow(4, 16, 23, "keep"))
+        shown = film_preview.write(replace(one, sheet=Sheet(path, rows)), maker, 1)
+        assert shown.shot_list == path and path.read_bytes() == edited
+        assert list(path.parent.glob("*.csv")) == [path]
     assert not (folder / "journal.jsonl").exists()
