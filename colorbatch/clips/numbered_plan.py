@@ -19,7 +19,7 @@ import numpy as np
 from colorbatch.clips import film_journal, frame_rates, numbered_frame
 from colorbatch.clips.film_plan import refuse_no_part
 from colorbatch.clips.numbered_frame import NumberedFrame, Traits
-from colorbatch.clips.numbered_recipe import Recipe, Recipes, change
+from colorbatch.clips.numbered_recipe import FrameRecipe, Recipes, change
 from colorbatch.clips.sampling import JUDGED_FRAMES
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.color import classify
@@ -277,7 +277,7 @@ class Wanted:
 
     def digest(self, made: Made) -> str:
         """The `Made.settings` of a result that is as good, but for its shot."""
-        same = Recipe.of(made.settings).settings == self.settings
+        same = FrameRecipe.of(made.settings).settings == self.settings
         return made.settings if same else self.settings
 
     def of_shot(self, number: int, made: Made) -> str:

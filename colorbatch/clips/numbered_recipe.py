@@ -1,10 +1,10 @@
 """What the result of a numbered frame depends on beside its source: settings, its shot, and the
 frames that its color is averaged with. Plain values; no files.
 
-Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a `Recipe`,
-which its record holds. So a run knows which results would be others now, and which of them to make:
-an edited list makes the frames of changed shots alone, a mended frame those that are averaged with
-it.
+Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a
+`FrameRecipe`, which its record holds. So a run knows which results would be others now, and which
+of them to make: an edited list makes the frames of changed shots alone, a mended frame those that
+are averaged with it.
 
 Frames are averaged in *stretches*: of one shot, colored, with rising numbers. A number that is
 missing ends one, and so does a frame that cannot be seen: nothing is averaged over a hole in time.
@@ -30,7 +30,7 @@ Change = Literal["", "settings", "source", "shot"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FrameRecipe:
     """What a result depends on. settings: a digest (`FramePlan.digest`); look: what is done with
     its shot, "" for color as ever; frames: which ones it is averaged with, "" for none."""
 
@@ -43,7 +43,7 @@ class Recipe:
         return ":".join((self.settings, self.look, self.frames)).rstrip(":")
 
     @classmethod
-    def of(cls, text: str) -> Recipe:
+    def of(cls, text: str) -> FrameRecipe:
         settings, look, frames = [*text.split(":"), "", ""][:3]
         return cls(settings, look, frames)
 
@@ -58,12 +58,12 @@ def look_of(take: Take) -> str:
     return look + AGAIN if take.redo else look
 
 
-def change(made: str, wanted: Recipe, *, given: bool, listed: bool) -> Change:
+def change(made: str, wanted: FrameRecipe, *, given: bool, listed: bool) -> Change:
     """What of a result is not as it is wanted now, "" for nothing: settings or source, its own or
     that of a frame that it is averaged with, which are for -y; or its shot, which is made again at
     once: because a list says so, or because a frame has come that was missing or broken. given:
     whether there is a list of somebody's; listed: whether there was one before."""
-    old = Recipe.of(made)
+    old = FrameRecipe.of(made)
     if old.settings != wanted.settings:
         return "settings"
     if wanted.look not in (old.look, old.look.removesuffix(AGAIN)):
@@ -89,7 +89,7 @@ class Together:
         """A digest of their stamps."""
 
     def add(self, number: int, stamp: Stamp, begins: bool) -> list[str]:
-        """Take the next frame; of those that are ready `Recipe.frames`."""
+        """Take the next frame; of those that are ready `FrameRecipe.frames`."""
         told = self.end() if begins else []
         if begins:
             self._begin, self.count, self.files = number, 0, ""
@@ -136,7 +136,7 @@ class Recipes:
     stretches: in order."""
 
     takes: Sequence[Take]
-    of: Mapping[int, Recipe]
+    of: Mapping[int, FrameRecipe]
     stretches: Sequence[Stretch]
 
     def take(self, number: int) -> Take:
@@ -155,7 +155,7 @@ def recipes_of(
 ) -> Recipes:
     """What is wanted of frames. numbers: of those that there are; settings: their digest; stamp: of
     a frame's source; broken: frames that cannot be seen; averaged: whether any are averaged."""
-    found: dict[int, Recipe] = {}
+    found: dict[int, FrameRecipe] = {}
     stretches: list[Stretch] = []
     begins = {take.begin for take in takes}
     looks = {take.begin: look_of(take) for take in takes}
@@ -165,7 +165,7 @@ def recipes_of(
     def tell(frames: Sequence[str]) -> None:
         for text in frames:
             number = waiting.popleft()
-            found[number] = Recipe(settings, looks[take_at(takes, number).begin], text)
+            found[number] = FrameRecipe(settings, looks[take_at(takes, number).begin], text)
 
     def close() -> None:
         tell(together.end())
@@ -178,7 +178,7 @@ def recipes_of(
         take = take_at(takes, number)
         if not averaged or take.look.action != "color" or number in broken:
             close()
-            found[number] = Recipe(settings, looks[take.begin])
+            found[number] = FrameRecipe(settings, looks[take.begin])
             continue
         starts = not own or number in begins or number != own[-1] + 1
         if starts:

@@ -24,8 +24,8 @@ from colorbatch.clips.film_frames import NO_AB
 from colorbatch.clips.film_journal import FilmBook
 from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
-from colorbatch.clips.numbered_recipe import Recipe, Recipes, Stamp
-from colorbatch.clips.numbered_steady import FrameItem, InOrder, States
+from colorbatch.clips.numbered_recipe import FrameRecipe, Recipes, Stamp
+from colorbatch.clips.numbered_steady import FrameItem, FramesInOrder, States
 from colorbatch.clips.render import Way, render
 from colorbatch.clips.shot_looks import Still, digest_of
 from colorbatch.clips.stabiliser import AHEAD, Stabiliser
@@ -233,10 +233,10 @@ class _SequenceWork:
     """When work on a frame began, by the monotonic clock."""
     stamps: dict[int, Stamp] = field(default_factory=dict)
     frames: dict[int, str] = field(default_factory=dict)
-    """Of `Recipe.frames`, of frames that are ready."""
+    """Of `FrameRecipe.frames`, of frames that are ready."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def in_order(self, states: States) -> InOrder | None:
+    def in_order(self, states: States) -> FramesInOrder | None:
         """The step that sees the frames in order, None where each is by itself. Raises
         SourceError for a still that cannot be used."""
         plan, engine, todo = self.one.plan, self.maker.engine, set(self.one.todo)
@@ -254,7 +254,9 @@ class _SequenceWork:
         if step is None and not steered:
             return None
         averages = step is not None
-        return InOrder(step or Stabiliser(0.0), averages, self.stamps, self.frames, states, steered)
+        return FramesInOrder(
+            step or Stabiliser(0.0), averages, self.stamps, self.frames, states, steered
+        )
 
     def _frame(self, path: Path) -> NumberedFrame:
         return numbered_plan.frame_at(self.one.plan, path, self.maker.settings.transfer)
@@ -302,7 +304,7 @@ class _SequenceWork:
                 raise SourceError(f"{job.source}: was changed while it was read")
         keeps = item.look.action == "keep" and not frame.is_single
         look = self.recipes.of[item.number].look
-        recipe = Recipe(self.settings, look, frames)
+        recipe = FrameRecipe(self.settings, look, frames)
 
         def told(target_sha256: str) -> None:
             self.hashes[job.target.name] = read.sha256, target_sha256

@@ -150,13 +150,13 @@ class States:
 
 
 @dataclass(eq=False)
-class InOrder:
+class FramesInOrder:
     """An ordered step, as the conductor takes frames through it. See `ordered_step`.
 
     averages: whether the step does; stamps: of the files that were read, by number; told: gets
-    `Recipe.frames` of each frame that is ready; steered: what gives frames the color of a still,
-    before the step, by the number that their shot begins with. A number that does not follow the
-    one before begins a stretch: the frame between them is missing, or could not be seen."""
+    `FrameRecipe.frames` of each frame that is ready; steered: what gives frames the color of a
+    still, before the step, by the number that their shot begins with. A number that does not follow
+    the one before begins a stretch: the frame between them is missing, or could not be seen."""
 
     step: OrderedStep
     averages: bool

@@ -7,7 +7,7 @@ import pytest
 
 from colorbatch.clips.numbered_recipe import (
     BORDER,
-    Recipe,
+    FrameRecipe,
     Together,
     change,
     look_of,
@@ -114,7 +114,7 @@ def test_what_a_change_asks_for(
     made: str, wanted: str, plain: str, given: str, after_a_list: str
 ) -> None:
     """With nothing said of the shots, with a list, and without one where there was one before."""
-    asked = Recipe.of(wanted)
+    asked = FrameRecipe.of(wanted)
     assert str(asked) == wanted
     assert change(made, asked, given=False, listed=False) == plain
     assert change(made, asked, given=True, listed=False) == given
