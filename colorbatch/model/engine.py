@@ -126,6 +126,7 @@ class Engine:
             except Exception as error:
                 if not _out_of_memory(error):
                     raise
+                self._session.spare_memory()
                 if len(part) == 1 or self._fixed_batch is not None:
                     raise OutOfMemoryError(
                         f"no memory for one picture of {self.size[0]}x{self.size[1]} "

@@ -51,20 +51,28 @@ class Session:
         self.inputs = {tensor.name: tensor for tensor in opened.get_inputs()}
         self.outputs = {tensor.name: tensor for tensor in opened.get_outputs()}
         self._opened = opened
-        self._values, self._index = runtime.OrtValue, index
+        self._of_each_run: Any = None
+        self._runtime, self._index = runtime, index
         self._bound: _Bound | None = None
 
     def run(self, feed: str, given: Float, wanted: str, shape: tuple[int, ...]) -> Float:
         """The output `wanted` for the input `feed`, NCHW float32. shape: what it will have."""
         memory = self.provider.memory
         if memory is None:
-            [output] = self._opened.run([wanted], {feed: given})
+            [output] = self._opened.run([wanted], {feed: given}, self._of_each_run)
             return np.asarray(output, np.float32)
         names = (feed, given.shape, wanted, shape)
         if self._bound is None or self._bound.names != names:
             self._bound = None  # what it holds goes before there is more
-            self._bound = _Bound(self._opened, self._values, names, memory, self._index)
+            self._bound = _Bound(self._opened, self._runtime.OrtValue, names, memory, self._index)
         return self._bound.run(given)
+
+    def spare_memory(self) -> None:
+        """From now on what a run has taken of the machine's memory is given back after it. Without
+        that onnxruntime keeps it, and, where memory ran out, the last bytes of all with it."""
+        if self.provider is CPU:
+            self._of_each_run = self._runtime.RunOptions()
+            self._of_each_run.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class _Bound:
