@@ -115,8 +115,9 @@ def _write_sheet(file: IO[bytes], writer: Any, sheet: Sheet, order: str, big: bo
     x, y, unit = encoding.get("resolution") or (None, None, None)
     if x is None and still.dpi:
         x, y, unit = *still.dpi, 2
-    writer.write(
-        (encoded(part) for part in parts),
+    plain = compression == NONE and not tile
+    place = writer.write(
+        None if plain else (encoded(part) for part in parts),
         shape=(height, width, sheet.channels),
         dtype=dtype,
         photometric="ycbcr" if jpeg else "rgb",
@@ -133,7 +134,13 @@ def _write_sheet(file: IO[bytes], writer: Any, sheet: Sheet, order: str, big: bo
         extratags=tags,
         software=False,
         metadata=None,
+        returnoffset=True,
     )
+    if plain:  # tifffile would take a copy of every strip
+        file.seek(place[0])
+        for part in parts:
+            file.write(_in_order(part, dtype).data)
+        file.seek(0, 2)
     return pointers
 
 
@@ -245,8 +252,13 @@ def _tiles(rows: Rows, height: int, width: int, tile: tuple[int, int]) -> Iterat
             yield np.ascontiguousarray(band[:, x : x + wide])
 
 
+def _in_order(part: Codes, dtype: np.dtype[Any]) -> Codes:
+    """As the file has it, in memory."""
+    return np.ascontiguousarray(part.astype(dtype, copy=False))
+
+
 def _packed(part: Codes, dtype: np.dtype[Any], compression: int, predictor: int) -> bytes:
-    part = np.ascontiguousarray(part.astype(dtype, copy=False))
+    part = _in_order(part, dtype)
     if predictor != 1:
         part = tifffile.TIFF.PREDICTORS[predictor](part, axis=-2)
     if compression == NONE:
