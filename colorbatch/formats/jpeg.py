@@ -6,7 +6,6 @@ lies beside the picture.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
@@ -168,9 +167,8 @@ def _write(file: IO[bytes], pages: Iterator[Page], notes: list[str]) -> None:
     for name in ("more_xmp", "extended_xmp"):
         segments += [_segment(0xE1, part) for part in encoding.get(name, ())]
     segments += [_segment(0xFE, part) for part in encoding.get("comments", ())]
-    buffer = io.BytesIO()
-    image.save(
-        buffer,
+    encoded = pillow_files.encoded(
+        image,
         NAME,
         subsampling=0,
         progressive=encoding.get("progressive", False),
@@ -178,7 +176,8 @@ def _write(file: IO[bytes], pages: Iterator[Page], notes: list[str]) -> None:
         extra=b"".join(segments),
         **options,
     )
-    file.write(buffer.getbuffer())
+    with encoded as content:
+        file.write(content)
 
 
 def _segment(marker: int, content: bytes) -> bytes:

@@ -4,7 +4,9 @@ Pillow's picture. The pixels of one are handed over where they lie, by Arrow's C
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -80,6 +82,30 @@ def picture_of(page: Page, output: luma_join.Output = "rgb") -> Image.Image:
         nanoarrow.fixed_size_list(nanoarrow.uint8(), 4), height * width, [None], children=[samples]
     )
     return Image.fromarrow(shared, mode, (width, height))
+
+
+@contextlib.contextmanager
+def encoded(image: Image.Image, kind: str, **options: Any) -> Iterator[bytes | mmap.mmap]:
+    """A picture as a file in memory. kind: Pillow's name of the format; options: of its `save`.
+
+    JPEG's encoder keeps Python's lock, as long as it is at work, unless it writes to a file that
+    the system knows; such a one in memory is what Linux has. To a file on a disk it must not write:
+    Pillow takes no notice of how much the system took.
+    """
+    with _in_memory() as file:
+        image.save(file, kind, **options)
+        if isinstance(file, io.BytesIO):
+            yield file.getvalue()
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
+
+
+def _in_memory() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        with contextlib.suppress(OSError):  # not everywhere is it allowed
+            return os.fdopen(os.memfd_create("picture"), "w+b")
+    return io.BytesIO()
 
 
 def options_of(page: Page) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from colorbatch.color import BAND_PIXELS, Codes
-from colorbatch.formats import metadata, tags
+from colorbatch.formats import metadata, pillow_files, tags
 from colorbatch.formats.jpeg_segments import tables_for_color
 from colorbatch.formats.metadata import TEXT_TAGS
 from colorbatch.formats.still import Still
@@ -271,6 +270,6 @@ def _jpeg(part: Codes, ycc: bool, tables: list[list[int]]) -> bytes:
     image = Image.frombuffer(
         mode := "YCbCr" if ycc else "RGB", part.shape[1::-1], part.tobytes(), "raw", mode, 0, 1
     )
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", qtables=tables_for_color(tables), subsampling=0)
-    return buffer.getvalue()
+    tables = tables_for_color(tables)
+    with pillow_files.encoded(image, "JPEG", qtables=tables, subsampling=0) as content:
+        return content[:]
