@@ -516,6 +516,34 @@ def test_ctrl_c_while_the_program_is_loaded(clean_env, tmp_path, command, module
     assert (run.returncode, run.stderr) == (130, "interrupted\n")
 
 
+THREADS_OF_LIBRARIES = """
+import os
+import colorbatch.cli
+from colorbatch.__main__ import main
+
+def told():
+    import numpy, cv2
+    print(len(os.listdir("/proc/self/task")))
+
+colorbatch.cli.main = told
+main()
+"""
+"""The program, which loads what commands load, and ends."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_no_threads_of_openblas_are_started(clean_env):
+    """They would spin beside those that color; who asks for some gets them."""
+
+    def started(**asked: str) -> int:
+        env = {name: value for name, value in clean_env.items() if "BLAS" not in name} | asked
+        command = [sys.executable, "-c", THREADS_OF_LIBRARIES]
+        return int(subprocess.run(command, env=env, capture_output=True, check=True).stdout)
+
+    assert started() == 1
+    assert started(OPENBLAS_NUM_THREADS="2") > 1 or os.cpu_count() == 1
+
+
 def test_ctrl_c_that_is_ignored_stays_ignored(clean_env):
     """As in a shell's background."""
     ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
