@@ -533,7 +533,7 @@ main()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 def test_no_threads_of_openblas_are_started(clean_env):
-    """They would spin beside those that color; who asks for some gets them."""
+    """They would spin beside what is being loaded; who asks for some gets them."""
 
     def started(**asked: str) -> int:
         env = {name: value for name, value in clean_env.items() if "BLAS" not in name} | asked
