@@ -62,13 +62,19 @@ def color_frames(
     make_folder(one.plan.folder)
     tally = _Tally(one.plan, maker.failed, maker.stage("", one.plan.count, "frame"))
     maker.found(one.done)
+    takes = _takes_to_do(one, recipes)
     limits = limits_of(
         *(maker.engine.batch_size, maker.workers, maker.memory),
-        beside=shot_models.bytes_of(recipes.takes),
+        beside=shot_models.bytes_of(takes),
     )
     settings = one.plan.digest(maker.settings)
     states = States(book.folder, book.owner, settings, maker.model_sha256)
-    work = _SequenceWork(one, maker, journals, recipes, book, holds=_holds(one.plan, limits))
+    runs = {
+        own.sha256: journals.with_model(maker.models.card(own).name, own.sha256)
+        for own in dict.fromkeys(take.colored_by for take in takes)
+        if own is not None
+    }
+    work = _SequenceWork(one, maker, journals, recipes, book, runs, _holds(one.plan, limits))
 
     def take(done: pipeline.Done[FrameItem, tuple[str, ...]]) -> None:
         if done.item.writes:
@@ -81,7 +87,7 @@ def color_frames(
     bytes_each = numbered_plan.cost(one.plan)
     way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
     with maker.models.holding(1):
-        render(way, maker.engine, limits, ends, work.in_order(states))
+        render(way, maker.engine, limits, ends, work.in_order(takes, states))
     there = one.done + tally.made
     if tally.ended is not None:
         raise tally.ended
@@ -95,6 +101,13 @@ def color_frames(
         states.remove()
     source, target = _list_hashes(one.plan, work.hashes, journals)
     return replace(outcome, source_sha256=source, target_sha256=target)
+
+
+def _takes_to_do(one: FrameJob, recipes: Recipes) -> list[Take]:
+    """The shots with frames that are to do."""
+    todo, jobs = set(one.todo), zip(one.plan.numbers, one.plan.jobs(), strict=True)
+    begins = {recipes.take(number).begin for number, job in jobs if job in todo}
+    return [take for take in recipes.takes if take.begin in begins]
 
 
 def _holds(plan: FramePlan, limits: pipeline.Limits) -> bool:
@@ -253,14 +266,16 @@ class _Read:
 
 @dataclass(frozen=True)
 class _SequenceWork:
-    """The steps of one frame, for the pipeline's threads. holds: whether frames stay in memory
-    while they wait for others."""
+    """The steps of one frame, for the pipeline's threads. runs: SHA-256 of a model of shots ->
+    `Made.run` of what it colors; holds: whether frames stay in memory while they wait for
+    others."""
 
     one: FrameJob
     maker: Maker
     journals: Journals
     recipes: Recipes
     book: FilmBook
+    runs: Mapping[str, str]
     holds: bool
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A frame's name -> SHA-256 of its source and of its result."""
@@ -271,13 +286,10 @@ class _SequenceWork:
     """Of `FrameRecipe.frames`, of frames that are ready."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def in_order(self, states: States) -> FramesInOrder | None:
-        """The step that sees the frames in order, None where each is by itself. Raises
-        SourceError for a still that cannot be used."""
-        plan, todo = self.one.plan, set(self.one.todo)
-        pairs = zip(plan.numbers, plan.jobs(), strict=True)
-        begins = {self.recipes.take(number).begin for number, job in pairs if job in todo}
-        takes = [take for take in self.recipes.takes if take.begin in begins]
+    def in_order(self, takes: Sequence[Take], states: States) -> FramesInOrder | None:
+        """The step that sees the frames in order, None where each is by itself. takes: the shots
+        that they are of. Raises SourceError for a still that cannot be used."""
+        plan = self.one.plan
         light = steering.light_of_frames(plan, self.maker.settings.transfer)
         shape, region = plan.traits.upright, plan.region
         steered = steering.of_shots(takes, light, shape, region, self.maker.color)
@@ -362,6 +374,7 @@ class _SequenceWork:
                     what=FrameOutcome.what,
                     notes=tuple(notes),
                     seconds=round(self.seconds(job), 3),
+                    run="" if own is None else self.runs[own.sha256],
                 )
 
             return self.journals.writing(job, made, told=told)
