@@ -674,7 +674,7 @@ def test_a_model_of_a_shot_that_cannot_be_used_is_one_line(
     for cell, words in cells.items():
         (tmp_path / "x.csv").write_text(f"start,end,model\n1001,1012,\n1013,1020,{cell}\n")
         before = sorted(tmp_path.rglob("*"))
-        for more in ([], ["--preview", "2"]):
+        for more in (["--look", "project.json"], ["--preview", "2"]):
             run = run_cli(
                 "video", reel, "-o", "r", "-m", tiny_model, "-q", "--shots", "x.csv", *more
             )
