@@ -59,12 +59,12 @@ class ClipRun(Run):
             self.request = look_file.applied(self.request, look)
         model = functools.cache(lambda: sha256(find_model(self.request.model)))
         planned = batch_plan.plan_clips(self.request, model, self.watch)
-        if self.request.look is not None:
-            _save_look(self.request, look, planned)
         self.report.total = len(planned.todo) + len(planned.outcomes)
-        return self._outcomes(planned, model), _log(self.request, planned)
+        return self._outcomes(planned, model, look), _log(self.request, planned)
 
-    def _outcomes(self, planned: Planned, model: Callable[[], str]) -> Iterator[Outcome]:
+    def _outcomes(
+        self, planned: Planned, model: Callable[[], str], look: LookFile | None
+    ) -> Iterator[Outcome]:
         request, watch, report = self.request, self.watch, self.report
         if request.dry_run:
             report.dry_run = True
@@ -87,6 +87,8 @@ class ClipRun(Run):
             report.preview = True
             yield from _previewed(request, planned, maker, watch)
             return
+        if request.look is not None:
+            _save_look(request, look, planned)
         for one in planned.todo:  # before any work, as for pictures
             one.refuse_if_held()
         watch.begun(report.total, report.finished)
@@ -106,11 +108,10 @@ class ClipRun(Run):
 
 def _save_look(request: ClipRequest, look: LookFile | None, planned: Planned) -> None:
     """Keep the look, as soon as all that it holds is known to be right."""
-    if not request.dry_run and request.preview is None:
-        clips = [*planned.todo, *planned.finished]
-        one = clips[0] if len(clips) == 1 else None
-        source, sheet = (None, None) if one is None else (one.job.source, one.sheet)
-        look_file.save(request, look, source, sheet)
+    clips = [*planned.todo, *planned.finished]
+    one = clips[0] if len(clips) == 1 else None
+    source, sheet = (None, None) if one is None else (one.job.source, one.sheet)
+    look_file.save(request, look, source, sheet)
 
 
 def _log(request: ClipRequest, planned: Planned) -> Log | None:

@@ -8,10 +8,11 @@ ask which of them it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypeVar
 
+from colorbatch.clips import shot_looks, shot_models
 from colorbatch.clips.luma_proof import Proof
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.preview import Preview
@@ -22,11 +23,12 @@ from colorbatch.clips.shot_models import ShotModels
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.results import Journals
-from colorbatch.model.engine import Engine
+from colorbatch.model.engine import Engine, mark_of
 from colorbatch.run.estimate import Estimate, Need
 from colorbatch.run.watch import Unit
 
 IN_COLOR, TONED = "in color already", "toned"
+Ended = TypeVar("Ended", bound=FilmOutcome)
 Told = Callable[[int], None]
 """Who is told how many are done more."""
 Stage = Callable[[str, int | None, Unit], Told]
@@ -65,6 +67,20 @@ class Maker:
     def color(self, take: Take) -> Model:
         """What colors a shot."""
         return self.engine if take.colored_by is None else self.models(take.colored_by)
+
+    def mark(self, takes: Sequence[Take]) -> str:
+        """What made the color of shots; see `Engine.mark`."""
+        counts = shot_models.counted(takes)
+        cards = (self.engine.card if one is None else self.models.card(one) for one in counts)
+        return mark_of(cards) if counts else self.engine.mark
+
+    def with_shots(self, outcome: Ended, takes: Sequence[Take]) -> Ended:
+        """The outcome of a clip with what was done with its shots, and by which models."""
+        made_by, notes = shot_models.told(
+            shot_models.counted(takes), self.engine.card, self.model_sha256, self.models.card
+        )
+        notes, shots = (*outcome.notes, *notes), shot_looks.counted(takes)
+        return replace(outcome, shots=shots, made_by=made_by, notes=notes)
 
 
 class Clip(Protocol):

@@ -51,7 +51,6 @@ from colorbatch.job import FilmOutcome, FilmSettings, Job
 from colorbatch.journal.append_log import FOLDER
 from colorbatch.journal.records import FINISHED, NOT_OURS, RESULT_CHANGED
 from colorbatch.journal.results import Journals
-from colorbatch.model.engine import mark_of
 from colorbatch.run import chains
 from colorbatch.run.estimate import Estimate, Need
 from colorbatch.run.report import GOES_ON, escaped
@@ -245,7 +244,7 @@ def color_film(one: FilmJob, maker: Maker) -> FilmOutcome:
         def read(what: str, size: int) -> Told:
             return maker.stage(what, size, "B")
 
-        mark = f"{MARKED_AS}{_mark(one, maker, book.account)}"
+        mark = f"{MARKED_AS}{maker.mark(resume.takes_of(one, maker.settings, book.account))}"
         finish = film_sink.join(one, mark, book, made, maker.stop, read)
         notes = _list_shots(one, maker, book)
         book.finish(made, finish)
@@ -263,18 +262,7 @@ def _list_shots(one: FilmJob, maker: Maker, book: FilmBook) -> tuple[str, ...]:
 def _outcome(one: FilmJob, maker: Maker, finish: Finish, account: Account) -> FilmOutcome:
     """What a finished film is told with."""
     takes = resume.takes_of(one, maker.settings, account)
-    outcome = replace(film_sink.outcome(one, finish, account), shots=shot_looks.counted(takes))
-    made_by, notes = shot_models.told(
-        shot_models.counted(takes), maker.engine.card, maker.model_sha256, maker.models.card
-    )
-    return replace(outcome, made_by=made_by, notes=(*outcome.notes, *notes))
-
-
-def _mark(one: FilmJob, maker: Maker, account: Account) -> str:
-    """What made the color of a film; see `Engine.mark`."""
-    counts = shot_models.counted(resume.takes_of(one, maker.settings, account))
-    cards = (maker.engine.card if each is None else maker.models.card(each) for each in counts)
-    return mark_of(cards) if counts else maker.engine.mark
+    return maker.with_shots(film_sink.outcome(one, finish, account), takes)
 
 
 def _published(book: FilmBook, head: Head, made: Path, stop: Callable[[], bool]) -> Finish | None:

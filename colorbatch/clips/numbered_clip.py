@@ -17,12 +17,11 @@ from colorbatch.clips import (
     film_journal,
     luma_proof,
     numbered_plan,
+    numbered_preview,
     numbered_recipe,
     numbered_shots,
     numbered_sink,
-    preview,
     shot_looks,
-    shot_pass,
     shots_beside,
     space,
 )
@@ -33,7 +32,6 @@ from colorbatch.clips.numbered_plan import FrameJob, Wanted
 from colorbatch.clips.numbered_recipe import Stamp
 from colorbatch.clips.preview import Preview
 from colorbatch.clips.request import ClipRequest
-from colorbatch.clips.segment import OtherPicturesError
 from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.errors import UsageError
@@ -163,14 +161,13 @@ class FramesClip(FrameJob):
         return space.told_of_sequence(self, expected) if seen else ""
 
     def preview(self, maker: Maker, count: int) -> Preview:
-        pairs = preview.of_frames(self, maker.engine, maker.settings, count)
-        return Preview(*preview.write_pairs(self.job, pairs, count))
+        return numbered_preview.write(self, maker, count)
 
     def make(self, maker: Maker, journals: Journals, request: ClipRequest) -> FilmOutcome:
         folder = film_journal.folder_of(self.job)
         with FilmBook(folder, self.job.target) as book, color.single_threaded():
             stamps = numbered_shots.stamps_of(self.plan)
-            takes = self._found(maker, book, stamps)
+            takes = numbered_shots.found(self.plan, self.sheet, maker, book, stamps)
             if self.sheet is None and (why := _nothing_to_color(takes)):
                 return replace(self._skipped(why), kind=self.kind)
             asked = maker.settings.transfer
@@ -187,8 +184,8 @@ class FramesClip(FrameJob):
                 book.look("")
             notes = self._list_shots(takes, maker, book)
             outcome = numbered_sink.color_frames(one, maker, journals, wanted.recipes, book)
-            shots = shot_looks.counted(takes)
-            return replace(outcome, shots=shots, notes=(*outcome.notes, *notes))
+            outcome = maker.with_shots(outcome, takes)
+            return replace(outcome, notes=(*outcome.notes, *notes))
 
     def _list_shots(self, takes: Sequence[Take], maker: Maker, book: FilmBook) -> tuple[str, ...]:
         """Write the list of shots, before any frame: once all are there, nobody comes back for it;
@@ -196,18 +193,6 @@ class FramesClip(FrameJob):
         lines = numbered_shots.lines_of(self.plan, takes, book.account)
         name, model = numbered_shots.list_name(self.plan), maker.engine.path.stem
         return shots_beside.write(name, lines, model, book, given=self.sheet is not None)
-
-    def _found(self, maker: Maker, book: FilmBook, stamps: Mapping[int, Stamp]) -> list[Take]:
-        """The shots, found where they are not known. Raises StoppedError, SourceError."""
-        head = numbered_shots.head_of(self.plan, stamps)
-        numbered_shots.begin(book, head, anew=maker.anew)
-        watched = numbered_shots.watched(self.plan, maker.settings.transfer)
-        try:
-            shot_pass.find_shots(watched, maker, book)
-        except OtherPicturesError:
-            numbered_shots.begin(book, head, anew=True)
-            shot_pass.find_shots(watched, maker, book)
-        return numbered_shots.takes_of(self.plan, maker.settings, book.account, self.sheet)
 
     def unfinished(self, maker: Maker, request: ClipRequest) -> FilmOutcome:
         wanted = self._wanted(maker.settings)
@@ -272,16 +257,7 @@ def planned(
         named=found.named,
         allow_gaps=request.allow_gaps,
     )
-    given = sheet(plan.job.source)
-    if given is not None:
-        _refuse_models(given)
-    return FramesClip(plan, sheet=given)
-
-
-def _refuse_models(sheet: Sheet) -> None:
-    for row in sheet.rows:
-        if row.model is not None:
-            raise sheet.wrong(row, "model", "frames that stay frames are colored by one model")
+    return FramesClip(plan, sheet=sheet(plan.job.source))
 
 
 def _refuse_options_of_films(request: ClipRequest) -> None:

@@ -364,7 +364,8 @@ Writing = Callable[[Path, Sequence[str]], AbstractContextManager[IO[bytes]]]
 """From a target, and notes, which are whole when it is, to the file that becomes it."""
 
 
-def _unrecorded(target: Path, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+def unrecorded(target: Path, notes: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+    """A file of which no journal tells."""
     return replacing(target)
 
 
@@ -373,7 +374,7 @@ def write(
     ab: Float | None,
     target: Path,
     style: FrameStyle,
-    writing: Writing = _unrecorded,
+    writing: Writing = unrecorded,
 ) -> tuple[str, ...]:
     """Color a frame and write it, in the source's format, depth and codes, to `target`, atomically.
 

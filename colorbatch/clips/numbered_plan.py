@@ -280,13 +280,20 @@ class Wanted:
         same = FrameRecipe.of(made.settings).settings == self.settings
         return made.settings if same else self.settings
 
-    def of_shot(self, number: int, made: Made) -> str:
+    def model(self, number: int, made: Made, own: Callable[[], str]) -> str:
+        """The `Made.model` of a result that is as good, but for its shot. own: of the run's."""
+        wanted = "" if self.recipes is None else self.recipes.of[number].model
+        return made.model if wanted or FrameRecipe.of(made.settings).model else own()
+
+    def of_shot(self, number: int, made: Made, own: Callable[[], str]) -> str:
         """Why a result with the right settings is not as it is wanted, a reason of `verdict`; "new"
-        where it is to be made again at once, "" where it is."""
+        where it is to be made again at once, "" where it is. own: of the run's model."""
         if self.recipes is None:
             return ""
-        wanted = self.recipes.of[number]
-        found = change(made.settings, wanted, given=self.given, listed=self.listed)
+        wanted, old = self.recipes.of[number], FrameRecipe.of(made.settings)
+        if old.model != wanted.model and made.model == (wanted.model or own()):
+            old = dataclasses.replace(old, model=wanted.model)  # it was, or is now, the run's
+        found = change(old, wanted, given=self.given, listed=self.listed)
         return {"": "", "shot": "new", "source": SOURCE_CHANGED, "settings": OTHER_SETTINGS}[found]
 
 
@@ -299,7 +306,7 @@ def what_is_left(
     redo: Redo = "nothing",
 ) -> FrameJob:
     """The frames of a sequence that are to do; those whose results are outdated as well, or all, as
-    `redo` says. model: gives the SHA-256 of the model, and is asked where it matters only."""
+    `redo` says. model: gives the SHA-256 of the run's, and is asked where it matters only."""
     left: Counter[str] = Counter()
     todo, stale = [], 0
     if redo == "all":
@@ -307,8 +314,11 @@ def what_is_left(
     again = redo == "outdated"
     for number, job in zip(plan.numbers, plan.jobs(), strict=True):
         record = journals.find(job)
-        reason, outdated = verdict(job, record, wanted.digest, model, replace=again)
-        why = wanted.of_shot(number, record.made) if record and reason == FINISHED else ""
+        by = (
+            model if record is None else functools.partial(wanted.model, number, record.made, model)
+        )
+        reason, outdated = verdict(job, record, wanted.digest, by, replace=again)
+        why = wanted.of_shot(number, record.made, model) if record and reason == FINISHED else ""
         if record is not None and why:
             reason, outdated = why, True
             if (again or why == "new") and not is_file(job.target, record):

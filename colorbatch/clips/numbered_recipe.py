@@ -4,7 +4,8 @@ frames that its color is averaged with. Plain values; no files.
 Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a
 `FrameRecipe`, which its record holds. So a run knows which results would be others now, and which
 of them to make: an edited list makes the frames of changed shots alone, a mended frame those that
-are averaged with it.
+are averaged with it. The run's model has no part in a recipe: the record names the one that colored
+a frame.
 
 Frames are averaged in *stretches*: of one shot, colored, with rising numbers. A number that is
 missing ends one, and so does a frame that cannot be seen: nothing is averaged over a hole in time.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from colorbatch.clips.shot_looks import Look, Take, digest_of, take_at
@@ -32,20 +33,21 @@ Change = Literal["", "settings", "source", "shot"]
 @dataclass(frozen=True)
 class FrameRecipe:
     """What a result depends on. settings: a digest (`FramePlan.digest`); look: what is done with
-    its shot, "" for color as ever; frames: which ones it is averaged with, "" for none."""
+    its shot, "" for color as ever; frames: which ones it is averaged with, "" for none; model:
+    SHA-256 of the one that its shot has instead of the run's, "" for none."""
 
     settings: str
     look: str = ""
     frames: str = ""
+    model: str = ""
 
     def __str__(self) -> str:
         """As records hold it."""
-        return ":".join((self.settings, self.look, self.frames)).rstrip(":")
+        return ":".join((self.settings, self.look, self.frames, self.model)).rstrip(":")
 
     @classmethod
     def of(cls, text: str) -> FrameRecipe:
-        settings, look, frames = [*text.split(":"), "", ""][:3]
-        return cls(settings, look, frames)
+        return cls(*[*text.split(":"), "", "", ""][:4])
 
 
 AGAIN = "!"
@@ -53,20 +55,21 @@ AGAIN = "!"
 
 
 def look_of(take: Take) -> str:
-    """What is done with a shot, as a recipe has it."""
-    look = "" if take.look == Look() else digest_of(take.look)
+    """What is done with a shot, as a recipe has it: its model stands by itself."""
+    plain = replace(take.look, model="")
+    look = "" if plain == Look() else digest_of(plain)
     return look + AGAIN if take.redo else look
 
 
-def change(made: str, wanted: FrameRecipe, *, given: bool, listed: bool) -> Change:
+def change(old: FrameRecipe, wanted: FrameRecipe, *, given: bool, listed: bool) -> Change:
     """What of a result is not as it is wanted now, "" for nothing: settings or source, its own or
     that of a frame that it is averaged with, which are for -y; or its shot, which is made again at
     once: because a list says so, or because a frame has come that was missing or broken. given:
     whether there is a list of somebody's; listed: whether there was one before."""
-    old = FrameRecipe.of(made)
     if old.settings != wanted.settings:
         return "settings"
-    if wanted.look not in (old.look, old.look.removesuffix(AGAIN)):
+    same_look = wanted.look in (old.look, old.look.removesuffix(AGAIN))
+    if not same_look or old.model != wanted.model:
         return "shot" if given else "settings"
     if old.frames in ("", wanted.frames):  # an earlier version averaged none: as good as it was
         return ""
@@ -158,14 +161,16 @@ def recipes_of(
     found: dict[int, FrameRecipe] = {}
     stretches: list[Stretch] = []
     begins = {take.begin for take in takes}
-    looks = {take.begin: look_of(take) for take in takes}
+    alone = {
+        take.begin: FrameRecipe(settings, look_of(take), model=take.look.model) for take in takes
+    }
     together, own, borders = Together(), list[int](), dict[int, str]()
     waiting = deque[int]()  # of the stretch, those of which nothing is told
 
     def tell(frames: Sequence[str]) -> None:
         for text in frames:
             number = waiting.popleft()
-            found[number] = FrameRecipe(settings, looks[take_at(takes, number).begin], text)
+            found[number] = replace(alone[take_at(takes, number).begin], frames=text)
 
     def close() -> None:
         tell(together.end())
@@ -178,7 +183,7 @@ def recipes_of(
         take = take_at(takes, number)
         if not averaged or take.look.action != "color" or number in broken:
             close()
-            found[number] = FrameRecipe(settings, looks[take.begin])
+            found[number] = alone[take.begin]
             continue
         starts = not own or number in begins or number != own[-1] + 1
         if starts:

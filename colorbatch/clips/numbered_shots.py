@@ -19,10 +19,19 @@ from pathlib import Path
 import numpy as np
 
 from colorbatch import ffmpeg
-from colorbatch.clips import numbered_frame, shot_edits, shot_kinds, shot_looks, shots
+from colorbatch.clips import (
+    numbered_frame,
+    shot_edits,
+    shot_kinds,
+    shot_looks,
+    shot_pass,
+    shots,
+)
+from colorbatch.clips.clip import Maker
 from colorbatch.clips.film_journal import Account, FilmBook, Head
 from colorbatch.clips.numbered_plan import FramePlan, frame_at
 from colorbatch.clips.numbered_recipe import Stamp
+from colorbatch.clips.segment import OtherPicturesError
 from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_pass import Watched
 from colorbatch.clips.shot_sheet import Correction, Line, Sheet, ShotRow
@@ -117,6 +126,25 @@ def judge(planes: Planes) -> shot_kinds.ShotKind | None:
     """What it shows."""
     assert planes.rgb is not None
     return shot_kinds.kind_of_picture(np.dstack(planes.rgb))
+
+
+def found(
+    plan: FramePlan,
+    sheet: Sheet | None,
+    maker: Maker,
+    book: FilmBook,
+    stamps: Mapping[int, Stamp],
+) -> list[Take]:
+    """What is done with the shots, which are found where they are not known. sheet: what somebody
+    says of them. Raises StoppedError, SourceError, and UsageError as `takes_of`."""
+    head, seen_as = head_of(plan, stamps), watched(plan, maker.settings.transfer)
+    begin(book, head, anew=maker.anew)
+    try:
+        shot_pass.find_shots(seen_as, maker, book)
+    except OtherPicturesError:
+        begin(book, head, anew=True)
+        shot_pass.find_shots(seen_as, maker, book)
+    return takes_of(plan, maker.settings, book.account, sheet)
 
 
 # --- listed ------------------------------------------------------------------------------------

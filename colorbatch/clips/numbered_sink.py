@@ -18,16 +18,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from colorbatch.clips import numbered_frame, numbered_plan, numbered_steady, steering
+from colorbatch.clips import (
+    numbered_frame,
+    numbered_plan,
+    numbered_steady,
+    shot_models,
+    steering,
+)
 from colorbatch.clips.clip import Maker, Told
 from colorbatch.clips.film_frames import NO_AB
 from colorbatch.clips.film_journal import FilmBook
-from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
+from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame, Writing, unrecorded
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
-from colorbatch.clips.numbered_recipe import FrameRecipe, Recipes, Stamp
+from colorbatch.clips.numbered_recipe import Recipes, Stamp
 from colorbatch.clips.numbered_steady import FrameItem, FramesInOrder, States
 from colorbatch.clips.render import Way, render
-from colorbatch.clips.shot_looks import Still, digest_of
+from colorbatch.clips.shot_looks import Take
+from colorbatch.clips.shot_models import UnusableModelError
 from colorbatch.clips.stabiliser import AHEAD, Stabiliser
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, reason_of
@@ -49,18 +56,25 @@ def color_frames(
     locked.
 
     A stop ends it with the status unfinished. Raises OutputFullError where nothing can be written
-    any more, and SourceError where all sources have gone, or a still cannot be used; what is
-    finished is kept and recorded, and the same call goes on from there.
+    any more, and SourceError where all sources have gone, or a still or a model of a shot cannot be
+    used; what is finished is kept and recorded, and the same call goes on from there.
     """
     make_folder(one.plan.folder)
     tally = _Tally(one.plan, maker.failed, maker.stage("", one.plan.count, "frame"))
     maker.found(one.done)
-    limits = limits_of(maker.engine.batch_size, maker.workers, maker.memory)
-    settings = one.plan.digest(maker.settings)
-    states = States(book.folder, book.owner, digest_of([settings, maker.model_sha256]))
-    work = _SequenceWork(
-        one, maker, journals, recipes, book, settings, holds=_holds(one.plan, limits)
+    takes = _takes_to_do(one, recipes)
+    limits = limits_of(
+        *(maker.engine.batch_size, maker.workers, maker.memory),
+        beside=shot_models.bytes_of(takes),
     )
+    settings = one.plan.digest(maker.settings)
+    states = States(book.folder, book.owner, settings, maker.model_sha256)
+    runs = {
+        own.sha256: journals.with_model(maker.models.card(own).name, own.sha256)
+        for own in dict.fromkeys(take.colored_by for take in takes)
+        if own is not None
+    }
+    work = _SequenceWork(one, maker, journals, recipes, book, runs, _holds(one.plan, limits))
 
     def take(done: pipeline.Done[FrameItem, tuple[str, ...]]) -> None:
         if done.item.writes:
@@ -72,10 +86,11 @@ def color_frames(
     items = numbered_steady.items_of(one.plan, recipes, one.todo, states)
     bytes_each = numbered_plan.cost(one.plan)
     way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
-    render(way, maker.engine, limits, ends, work.in_order(states))
+    with maker.models.holding(1):
+        render(way, maker.engine, limits, ends, work.in_order(takes, states))
     there = one.done + tally.made
-    if tally.full is not None:
-        raise tally.full
+    if tally.ended is not None:
+        raise tally.ended
     if tally.gone:
         message = f"{one.job.source}: has gone while it was read; {there:,} frames are made"
         raise SourceError(message, "the same command goes on from there")
@@ -86,6 +101,13 @@ def color_frames(
         states.remove()
     source, target = _list_hashes(one.plan, work.hashes, journals)
     return replace(outcome, source_sha256=source, target_sha256=target)
+
+
+def _takes_to_do(one: FrameJob, recipes: Recipes) -> list[Take]:
+    """The shots with frames that are to do."""
+    todo, jobs = set(one.todo), zip(one.plan.numbers, one.plan.jobs(), strict=True)
+    begins = {recipes.take(number).begin for number, job in jobs if job in todo}
+    return [take for take in recipes.takes if take.begin in begins]
 
 
 def _holds(plan: FramePlan, limits: pipeline.Limits) -> bool:
@@ -117,8 +139,9 @@ def _list_hashes(
 
 @dataclass
 class _Tally:
-    """What became of the frames so far. full: why nothing can be written any more; gone: whether
-    the sources are not there any more."""
+    """What became of the frames so far. ended: why nothing more can be made, though no frame is at
+    fault: nothing can be written any more, or a model cannot be used; gone: whether the sources are
+    not there any more."""
 
     plan: FramePlan
     told: Callable[[str], None]
@@ -126,19 +149,19 @@ class _Tally:
     made: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
-    full: OutputFullError | None = None
+    ended: OutputFullError | UnusableModelError | None = None
     gone: bool = False
 
     @property
     def ends(self) -> bool:
         """Whether nothing more can be made."""
-        return self.full is not None or self.gone
+        return self.ended is not None or self.gone
 
     def take(self, done: pipeline.Done[FrameItem, tuple[str, ...]]) -> str:
         """Count the end of a frame, and tell of one that failed; why, if it is its own failure."""
         self.progress(1)
-        if isinstance(done.error, OutputFullError):  # not this frame's fault, and not done
-            self.full = done.error
+        if isinstance(done.error, OutputFullError | UnusableModelError):  # and it is not done
+            self.ended = done.error
         elif done.error is None:
             self.made += 1
             for note in done.result or ():
@@ -197,12 +220,38 @@ def unfinished(one: FrameJob, outcome: FramesOutcome) -> FramesOutcome:
     return replace(outcome, status="unfinished", reason=f"{made}; {GOES_ON}{failed}")
 
 
-def limits_of(batch_size: int, workers: int = 0, memory: int | None = None) -> pipeline.Limits:
-    """Threads and memory. memory: bytes of the whole process, None for half of the machine's."""
+def limits_of(
+    batch_size: int, workers: int = 0, memory: int | None = None, *, beside: int = 0
+) -> pipeline.Limits:
+    """Threads and memory. memory: bytes of the whole process, None for half of the machine's;
+    beside: bytes that are taken beside frames."""
     threads = workers or os.cpu_count() or 1
     whole = available_memory.default() if memory is None else memory
-    room = max(0, whole - memory_need.BASE_BYTES)
+    room = max(0, whole - memory_need.BASE_BYTES - beside)
     return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, room)
+
+
+def is_copied(frame: NumberedFrame, take: Take) -> bool:
+    """Whether a frame of a shot keeps its own color, byte by byte."""
+    return take.look.action == "keep" and not frame.is_single
+
+
+def write(
+    frame: NumberedFrame,
+    take: Take,
+    ab: Float | None,
+    target: Path,
+    plan: FramePlan,
+    maker: Maker,
+    writing: Writing = unrecorded,
+) -> tuple[str, ...]:
+    """Write a frame as is said of its shot. ab: (h, w, 2) of what is colored, None without it.
+    Returns and raises as `numbered_frame.write`."""
+    if ab is not None:
+        ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
+    style = FrameStyle(maker.mark([take]), maker.settings.saturation * take.look.saturation)
+    own = None if is_copied(frame, take) else NO_AB if ab is None else ab
+    return numbered_frame.write(frame, own, target, style, writing)
 
 
 @dataclass(frozen=True)
@@ -217,15 +266,16 @@ class _Read:
 
 @dataclass(frozen=True)
 class _SequenceWork:
-    """The steps of one frame, for the pipeline's threads. settings: a digest of them; holds:
-    whether frames stay in memory while they wait for others."""
+    """The steps of one frame, for the pipeline's threads. runs: SHA-256 of a model of shots ->
+    `Made.run` of what it colors; holds: whether frames stay in memory while they wait for
+    others."""
 
     one: FrameJob
     maker: Maker
     journals: Journals
     recipes: Recipes
     book: FilmBook
-    settings: str
+    runs: Mapping[str, str]
     holds: bool
     hashes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """A frame's name -> SHA-256 of its source and of its result."""
@@ -236,20 +286,13 @@ class _SequenceWork:
     """Of `FrameRecipe.frames`, of frames that are ready."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def in_order(self, states: States) -> FramesInOrder | None:
-        """The step that sees the frames in order, None where each is by itself. Raises
-        SourceError for a still that cannot be used."""
-        plan, engine, todo = self.one.plan, self.maker.engine, set(self.one.todo)
-        pairs = zip(plan.numbers, plan.jobs(), strict=True)
-        begins = {self.recipes.take(number).begin for number, job in pairs if job in todo}
-        takes = [take for take in self.recipes.takes if take.begin in begins]
-
-        def light(still: Still, size: tuple[int, int]) -> Float:
-            frame = self._frame(plan.sequence.path(still.pts))
-            return numbered_frame.view(frame, size, plan.region)
-
+    def in_order(self, takes: Sequence[Take], states: States) -> FramesInOrder | None:
+        """The step that sees the frames in order, None where each is by itself. takes: the shots
+        that they are of. Raises SourceError for a still that cannot be used."""
+        plan = self.one.plan
+        light = steering.light_of_frames(plan, self.maker.settings.transfer)
         shape, region = plan.traits.upright, plan.region
-        steered = steering.of_shots(takes, light, shape, region, lambda take: engine)
+        steered = steering.of_shots(takes, light, shape, region, self.maker.color)
         step = None if self.maker.step is None else self.maker.step()
         if step is None and not steered:
             return None
@@ -265,11 +308,12 @@ class _SequenceWork:
         job = item.job
         self.begun[job] = time.monotonic()
         stamp = source_stamp(job.source)  # before it is read, so that no later change is missed
-        view, plan = None, self.one.plan
+        view, predict, plan = None, None, self.one.plan
         try:
             frame = self._frame(job.source)
-            if item.look.action == "color":
-                view = numbered_frame.view(frame, self.maker.engine.size, plan.region)
+            if item.take.look.action == "color":
+                size, predict = self._model(item.take)
+                view = numbered_frame.view(frame, size, plan.region)
             digest = self._sha256(job.source) if item.writes else ""
         except Exception:
             with self.lock:  # before any frame is recorded that would be averaged with it
@@ -280,7 +324,15 @@ class _SequenceWork:
         kept = numbered_plan.frame_bytes(plan) if holds else 0
         kept += 0 if view is None else 4 * view.nbytes
         read = _Read(frame if holds else None, stamp, digest)
-        return pipeline.Loaded(read, view, kept=kept)
+        return pipeline.Loaded(read, view, predict, kept)
+
+    def _model(self, take: Take) -> tuple[tuple[int, int], Callable[[Float], Float] | None]:
+        """(H, W) that the model of a shot sees, and what predicts by it, None for the run's. It is
+        opened when it is needed, so that frames that are read and wait hold none."""
+        own, models = take.colored_by, self.maker.models
+        if own is None:
+            return self.maker.engine.size, None
+        return models.size(own), models.predicting(own)
 
     @staticmethod
     def _sha256(path: Path) -> str:
@@ -302,9 +354,10 @@ class _SequenceWork:
             frame = self._frame(job.source)
             if source_stamp(job.source) != read.stamp:
                 raise SourceError(f"{job.source}: was changed while it was read")
-        keeps = item.look.action == "keep" and not frame.is_single
-        look = self.recipes.of[item.number].look
-        recipe = FrameRecipe(self.settings, look, frames)
+        take, own = item.take, item.take.colored_by
+        keeps = is_copied(frame, take)
+        model = self.maker.model_sha256 if own is None else own.sha256
+        recipe = replace(self.recipes.of[item.number], frames=frames)
 
         def told(target_sha256: str) -> None:
             self.hashes[job.target.name] = read.sha256, target_sha256
@@ -314,23 +367,19 @@ class _SequenceWork:
                 return Made(
                     *read.stamp,
                     str(recipe),
-                    "" if keeps else self.maker.model_sha256,
+                    "" if keeps else model,
                     "kept" if keeps else "colored",
                     self.one.kind,
                     source_sha256=read.sha256,
                     what=FrameOutcome.what,
                     notes=tuple(notes),
                     seconds=round(self.seconds(job), 3),
+                    run="" if own is None else self.runs[own.sha256],
                 )
 
             return self.journals.writing(job, made, told=told)
 
-        if ab is not None:
-            ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
-        saturation = self.maker.settings.saturation * item.look.saturation
-        style = FrameStyle(self.maker.engine.mark, saturation)
-        own = None if keeps else NO_AB if ab is None else ab
-        return numbered_frame.write(frame, own, job.target, style, writing)
+        return write(frame, take, ab, job.target, plan, self.maker, writing)
 
     def seconds(self, job: Job) -> float:
         """Since work on a frame began."""

@@ -21,7 +21,7 @@ from colorbatch.clips import segment, steering
 from colorbatch.clips.numbered_plan import FramePlan
 from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together
 from colorbatch.clips.ordered_step import OrderedStep
-from colorbatch.clips.shot_looks import Look, digest_of
+from colorbatch.clips.shot_looks import Take, digest_of
 from colorbatch.clips.steering import Steered
 from colorbatch.color import Float
 from colorbatch.errors import TargetError
@@ -46,13 +46,13 @@ class Border:
 
 @dataclass(frozen=True)
 class FrameItem:
-    """A frame to go through. writes: whether its result is to be made, and not only its color seen
-    by the frames around it; begins: whether a shot begins with it; behind: the border that it
-    follows, where it is not gone on with from the frame before."""
+    """A frame to go through. take: its shot; writes: whether its result is to be made, and not only
+    its color seen by the frames around it; begins: whether its shot begins with it; behind: the
+    border that it follows, where it is not gone on with from the frame before."""
 
     job: Job
     number: int
-    look: Look
+    take: Take
     writes: bool = True
     begins: bool = False
     behind: Border | None = None
@@ -73,9 +73,9 @@ def items_of(
             if border is not None:
                 behind[through[0]] = border
         if job in wanted or number in through:
-            look = recipes.take(number).look
             start = behind.pop(number, None)
-            yield FrameItem(job, number, look, job in wanted, number in begins, start)
+            take = recipes.take(number)
+            yield FrameItem(job, number, take, job in wanted, number in begins, start)
 
 
 def _through(
@@ -91,9 +91,9 @@ def _through(
     if not todo:
         return range(0), None
     last = stretch.until(todo[-1])
-    look = recipes.take(stretch.numbers[0]).look
+    take = recipes.take(stretch.numbers[0])
     for number in reversed(list(stretch.borders)):
-        if number < todo[0] and (border := states.read(number, stretch, look)) is not None:
+        if number < todo[0] and (border := states.read(number, stretch, take)) is not None:
             return range(number + 1, last + 1), border
     return range(stretch.numbers[0], last + 1), None
 
@@ -104,27 +104,29 @@ def _through(
 @dataclass
 class States:
     """The files with what was known at the last borders. folder: where they are; owner: marks their
-    temporaries; key: a digest of all that decides a frame's color but its shot."""
+    temporaries; settings: a digest (`FramePlan.digest`); model: SHA-256 of the run's."""
 
     folder: Path
     owner: str
-    key: str
+    settings: str
+    model: str
     _written: deque[int] = field(default_factory=deque)
 
-    def read(self, number: int, stretch: Stretch, look: Look) -> Border | None:
-        """What was known behind a border, if it is there and what was before it is the same."""
+    def read(self, number: int, stretch: Stretch, take: Take) -> Border | None:
+        """What was known behind a border, if it is there and what was before it is the same, and
+        colored by the same model."""
         with contextlib.suppress(TargetError, ValueError, KeyError):
             head, _, state = segment.read_state(self.folder, number).partition(b"\n")
             told = json.loads(head)
             first = stretch.numbers[0]
-            wanted = self._head(first, number - first + 1, stretch.borders[number], look)
+            wanted = self._head(first, number - first + 1, stretch.borders[number], take)
             if told == wanted:
                 return Border(told["begin"], told["count"], told["files"], state)
         return None
 
-    def write(self, number: int, border: Border, look: Look) -> None:
+    def write(self, number: int, border: Border, take: Take) -> None:
         """Keep what is known behind a frame; older states go. Raises TargetError."""
-        head = json.dumps(self._head(border.begin, border.count, border.files, look)).encode()
+        head = json.dumps(self._head(border.begin, border.count, border.files, take)).encode()
         segment.write_state(self.folder, number, head + b"\n" + border.state, self.owner)
         self._written.append(number)
         while len(self._written) > KEPT:
@@ -140,9 +142,10 @@ class States:
         with contextlib.suppress(OSError):
             atomic.reachable(path).unlink()
 
-    def _head(self, begin: int, count: int, files: str, look: Look) -> dict[str, object]:
+    def _head(self, begin: int, count: int, files: str, take: Take) -> dict[str, object]:
         """What a state is of. The saturation of a shot has no part in it."""
-        key = digest_of([self.key, look.reference])
+        look = take.look
+        key = digest_of([self.settings, look.model or self.model, look.reference])
         return {"key": key, "begin": begin, "count": count, "files": files}
 
 
@@ -188,7 +191,7 @@ class FramesInOrder:
             self._tell(together.add(number, stamp, begins))
             if together.count % BORDER == 0:
                 known = Border(self._begin, together.count, together.files, self.step.state())
-                self.states.write(number, known, item.look)
+                self.states.write(number, known, item.take)
         return ready
 
     def _restore(self, border: Border) -> None:

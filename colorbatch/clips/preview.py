@@ -1,14 +1,13 @@
 """A few frames of a clip, made before the rest: stills to look at, before and after.
 
-Flows in: a film, or what is left of a sequence, and a maker. Flows out: PNG files that are known
-again as ours; a file of such a name that is no earlier still of ours is never replaced. Of results
-nothing else is kept.
+Flows in: a film, or frames and their results (`numbered_preview`). Flows out: PNG files that are
+known again as ours; a file of such a name that is no earlier still of ours is never replaced. Of
+results nothing else is kept.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import numpy as np
 from colorbatch.clips import film_frames, numbered_frame, sampling, steering
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_frame import NumberedFrame
-from colorbatch.clips.numbered_plan import FrameJob
 from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.resume import FilmJob
@@ -28,12 +26,11 @@ from colorbatch.clips.shot_kinds import kind_of_shot
 from colorbatch.clips.shot_looks import Look, Take, looks_of, take_at
 from colorbatch.color import Codes, to_codes, ycbcr
 from colorbatch.color.floating import rgb_view, space_of
-from colorbatch.errors import SourceError, TargetError, UsageError
+from colorbatch.errors import SourceError, TargetError
 from colorbatch.ffmpeg import Frame, Planes
 from colorbatch.formats import png
 from colorbatch.formats.still import upright
 from colorbatch.fs import atomic
-from colorbatch.inputs.numbered_files import spread
 from colorbatch.job import FilmSettings, Job
 from colorbatch.model.engine import Engine
 
@@ -140,41 +137,6 @@ def _of_take(
 def colored(frame: Frame, plan: FilmPlan, model: Engine, settings: FilmSettings) -> Planes:
     """A frame of a film, colored as most are."""
     return _of_take(frame, Take(frame.pts), plan, lambda take: model, settings, None)
-
-
-def of_frames(one: FrameJob, model: Engine, settings: FilmSettings, count: int) -> Iterator[Pair]:
-    """Of a sequence the name is the frame's; those that cannot be read are passed over."""
-    plan, warm = one.plan, False
-    with tempfile.TemporaryDirectory() as folder:
-        for number in spread(plan.numbers, count):
-            path = plan.sequence.path(number)
-            try:
-                if not warm:  # the first run of a model takes longer
-                    _made(path, Path(folder), one, model, settings)
-                warm, started = True, time.perf_counter()
-                frame, target = _made(path, Path(folder), one, model, settings)
-            except (SourceError, UsageError):
-                continue
-            took = time.perf_counter() - started
-            after = numbered_frame.read(target, plan.traits.shown.asked)
-            yield Pair(plan.sequence.name(number), srgb(frame), srgb(after), took)
-
-
-def _made(
-    path: Path, folder: Path, one: FrameJob, model: Engine, settings: FilmSettings
-) -> tuple[NumberedFrame, Path]:
-    """A frame, and where its result is."""
-    plan = one.plan
-    frame = numbered_frame.read(path, settings.transfer)
-    if unlike := frame.unlike(plan.traits):
-        raise SourceError(f"{path}: {unlike}")
-    view = numbered_frame.view(frame, model.size, plan.region)
-    [ab] = model.predict(view[None])
-    ab = numbered_frame.placed(ab, frame.traits.upright, plan.region)
-    target = folder / path.name
-    style = numbered_frame.FrameStyle(model.mark, settings.saturation)
-    numbered_frame.write(frame, ab, target, style)
-    return frame, target
 
 
 def srgb(frame: NumberedFrame) -> Codes:

@@ -2,8 +2,9 @@
 
 Flows in: lists of shots, and how the run's model was opened. Flows out: engines, and words on which
 of them colored what. As many are held open as segments are made side by side, those that were asked
-for last: in a segment shots follow each other, so that none is opened twice for one shot. (What
-allocators keep of those that were closed is not counted.)
+for last: in a segment shots follow each other, so that none is opened twice for one shot; so do
+frames that stay frames, whose models are opened when they predict. (What allocators keep of those
+that were closed is not counted.)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from colorbatch.clips.shot_looks import ShotModel, Take
 from colorbatch.clips.shot_sheet import Sheet
+from colorbatch.color import Float
 from colorbatch.errors import ModelError, ParityError, SourceError, one_line
 from colorbatch.fs import atomic
 from colorbatch.model import parity
@@ -27,6 +29,10 @@ from colorbatch.run import available_memory
 WORKING_BYTES = 200_000_000
 """What an open model takes beside its weights, which are there about twice: both embedded ones,
 with batches of 8 pictures of 256 x 256 on a CPU, take 130 to 240 MB in all."""
+
+
+class UnusableModelError(SourceError):
+    """A model that a shot names cannot be used, or is not what it was when the list was read."""
 
 
 class ShotModels:
@@ -42,7 +48,9 @@ class ShotModels:
         self._held: dict[str, Engine] = {}
         """Those that were asked for last, the last one at the end."""
         self._used: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
-        self._cards: dict[str, ModelCard] = {}
+        self._facts: dict[str, tuple[ModelCard, tuple[int, int]]] = {}
+        """Of those that were open once: what they are, and the size that they see."""
+        self._predicting: dict[str, Callable[[Float], Float]] = {}
 
     @contextlib.contextmanager
     def holding(self, most: int) -> Iterator[None]:
@@ -55,8 +63,7 @@ class ShotModels:
             self._held.clear()
 
     def __call__(self, one: ShotModel) -> Engine:
-        """A model, open. Raises SourceError where it cannot be used, or is not what it was when the
-        list was read."""
+        """A model, open. Raises UnusableModelError."""
         with self._lock:
             engine = self._held.pop(one.sha256, None) or self._used.get(one.sha256)
             while self._held and len(self._held) >= self._most:  # before there is another
@@ -65,7 +72,7 @@ class ShotModels:
                 try:
                     engine = self._open(one)
                 except (ModelError, ParityError) as error:
-                    raise SourceError(one_line(error)) from error
+                    raise UnusableModelError(one_line(error)) from error
                 self._used[one.sha256] = engine
             if self._most:
                 self._held[one.sha256] = engine
@@ -77,14 +84,14 @@ class ShotModels:
         engine = parity.opened(one.path, device, batch_size=batch_size, tf32=tf32)
         if sha256(one.path) != one.sha256:
             raise ModelError(f"{one.path}: was changed while it was used")
-        self._cards[one.sha256] = engine.card
+        self._facts[one.sha256] = engine.card, engine.size
         return engine
 
     def check(self, sheets: Iterable[Sheet]) -> None:
         """Open each model of lists once. Raises UsageError, which names file, row and column."""
         for sheet in sheets:
             for row in sheet.rows:
-                if row.model is None or row.model.sha256 in self._cards:
+                if row.model is None or row.model.sha256 in self._facts:
                     continue
                 try:
                     self._open(row.model)
@@ -92,8 +99,26 @@ class ShotModels:
                     raise sheet.wrong(row, "model", one_line(error)) from error
 
     def card(self, one: ShotModel) -> ModelCard:
-        """What a model is. Raises SourceError as opening it does."""
-        return self._cards.get(one.sha256) or self(one).card
+        """What a model is. Raises UnusableModelError."""
+        return self._known(one)[0]
+
+    def size(self, one: ShotModel) -> tuple[int, int]:
+        """(H, W) that a model sees. Raises UnusableModelError."""
+        return self._known(one)[1]
+
+    def _known(self, one: ShotModel) -> tuple[ModelCard, tuple[int, int]]:
+        if one.sha256 not in self._facts:
+            self(one)
+        return self._facts[one.sha256]
+
+    def predicting(self, one: ShotModel) -> Callable[[Float], Float]:
+        """What predicts as `Engine.predict`, by a model that is opened not before; the same of the
+        same model. It raises UnusableModelError."""
+
+        def predict(lightness: Float) -> Float:
+            return self(one).predict(lightness)
+
+        return self._predicting.setdefault(one.sha256, predict)
 
 
 def bytes_of(takes: Iterable[Take]) -> int:
@@ -128,7 +153,7 @@ def told(
     own_sha256: str,
     card: Callable[[ShotModel], ModelCard],
 ) -> tuple[Mapping[str, object], tuple[str, ...]]:
-    """Which models colored the shots of a film, for `Outcome.made_by`, and for its notes. own: the
+    """Which models colored the shots of a clip, for `Outcome.made_by`, and for its notes. own: the
     run's, and the SHA-256 of its file."""
     if not counts:
         return {}, ()

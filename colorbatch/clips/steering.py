@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
-from colorbatch.clips import film_frames, reference
+from colorbatch.clips import film_frames, numbered_frame, numbered_plan, reference
 from colorbatch.clips.film_plan import FilmPlan
+from colorbatch.clips.numbered_plan import FramePlan
 from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.shot_list import Span
@@ -21,6 +22,7 @@ from colorbatch.clips.shot_looks import Still, Take
 from colorbatch.color import Codes, Float
 from colorbatch.color.ycbcr import Region
 from colorbatch.errors import SourceError, StoppedError
+from colorbatch.job import AskedTransfer
 
 Steered = Mapping[int, Steering | None]
 """Tick at which a shot begins -> what steers it, None for nothing; in order."""
@@ -86,6 +88,16 @@ def light_of(plan: FilmPlan, stop: Callable[[], bool] = lambda: False) -> Light:
         if frame is None or frame.pts != still.pts:
             raise SourceError(f"{still.path}: the film does not show its frame any more")
         return film_frames.lightness(frame.planes, plan, size)
+
+    return light
+
+
+def light_of_frames(plan: FramePlan, asked: AskedTransfer) -> Light:
+    """That of numbered frames, whose ticks are their numbers. asked: `--transfer`."""
+
+    def light(still: Still, size: tuple[int, int]) -> Float:
+        frame = numbered_plan.frame_at(plan, plan.sequence.path(still.pts), asked)
+        return numbered_frame.view(frame, size, plan.region)
 
     return light
 

@@ -114,9 +114,10 @@ class Book:
             raise TargetError(message) from error
 
     def put_before(self, line: bytes) -> None:
-        """Have a line stand before the next one, if there is to be another."""
+        """Have a line stand before the next one, behind others that are to stand there, if there is
+        to be another."""
         with self._mutex:
-            self._before = line
+            self._before += line
 
     def append(self, line: bytes = b"") -> None:
         """Add a line and bring it to the disk, together with those of other threads that wait.

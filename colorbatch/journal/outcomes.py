@@ -126,7 +126,8 @@ def _of_line(
     values: dict[str, Any], home: Path, runs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, Outcome]]:
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-        outcome = outcome_of({"made_by": runs.get(values.get("run", ""), {}), **values})
+        made_by = {**runs.get(values.get("run", ""), {}), **values.get("made_by", {})}
+        outcome = outcome_of({**values, "made_by": made_by})
         source = _path(home, str(outcome.source))
         placed = dataclasses.replace(outcome, source=source, target=home / outcome.target)
         yield str(values["at"]), placed

@@ -110,14 +110,19 @@ def line_of(values: dict[str, object]) -> bytes:
     return json.dumps(values).encode() + b"\n"
 
 
-def outcome_line(outcome: Outcome, job: Job, run: str = "") -> bytes:
+def outcome_line(
+    outcome: Outcome, job: Job, run: str = "", made_by: Mapping[str, object] | None = None
+) -> bytes:
     """The line of an end that leaves no result, or that of a whole clip: `Outcome.values`, with
-    places as in a `Record`. run: as of `Made`, whose line then says with what."""
+    places as in a `Record`. run: as of `Made`; made_by: what its line says, which is not told once
+    more."""
     values = outcome.values()
     values |= {"target": job.place, "source": source_of(job), "run": run, "at": now()}
-    if run:
-        del values["made_by"]
-    told = {name: value for name, value in values.items() if value not in (None, "", [], False)}
+    said = made_by or {}
+    values["made_by"] = {
+        name: value for name, value in outcome.made_by.items() if said.get(name) != value
+    }
+    told = {name: value for name, value in values.items() if value not in (None, "", [], {}, False)}
     return line_of({"state": "outcome", **told})
 
 

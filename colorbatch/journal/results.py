@@ -62,7 +62,7 @@ class Journals:
         self._books = {home: Book(home, shard) for home in self._folders}
         self._lone = {job.target: Lone(job.target) for job in jobs if job.home is None}
         self._known: _Known | None = None
-        self._run = ""
+        self._run, self._made_by = "", dict[str, object]()
 
     def lock(self, *, make: bool = True) -> bool:
         """Take the locks and remove what killed runs left; with `make` false only where there is a
@@ -96,8 +96,20 @@ class Journals:
     def begins(self, made_by: Mapping[str, object]) -> None:
         """With what this run makes results, as of `Outcome.made_by`; when locked. A journal tells
         it before the first line that it gets."""
-        self._run = secrets.token_hex(4)
-        line = line_of({"state": "run", "run": self._run, "at": now(), **made_by})
+        self._run, self._made_by = secrets.token_hex(4), dict(made_by)
+        self._put_before(self._run, made_by)
+
+    def with_model(self, model: str, model_sha256: str) -> str:
+        """The name (`Made.run`) of what this run makes with another model than its own; "" where
+        the run has none. A journal tells it as it does the run."""
+        if not self._run:
+            return ""
+        name = f"{self._run}-{model_sha256[:16]}"
+        self._put_before(name, self._made_by | {"model": model, "model_sha256": model_sha256})
+        return name
+
+    def _put_before(self, run: str, made_by: Mapping[str, object]) -> None:
+        line = line_of({"state": "run", "run": run, "at": now(), **made_by})
         for book in self._books.values():
             if book.owner:
                 book.put_before(line)
@@ -212,14 +224,15 @@ class Journals:
         """Record how a source ended without a record of its own: that it failed, and why, or what
         became of a whole clip. It is tried again all the same."""
         if job.home is not None and self.is_open(job):
-            self._books[job.home].confirm([outcome_line(outcome, job, self._run)])
+            line = outcome_line(outcome, job, self._run, self._made_by)
+            self._books[job.home].confirm([line])
 
     def is_open(self, job: Job) -> bool:
         """Whether there is a journal for a job, and this run writes it."""
         return job.home in self._books and bool(self._books[job.home].owner)
 
     def _of_run(self, made: Made) -> Made:
-        return dataclasses.replace(made, run=self._run) if self._run else made
+        return made if made.run else dataclasses.replace(made, run=self._run)
 
     def close(self) -> None:
         """Confirm what is left and give the locks back; may be called twice."""

@@ -287,6 +287,40 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(
     assert lists[0].read_bytes() == lists[1].read_bytes()
 
 
+def test_killed_while_a_list_changes_the_model_of_a_shot(
+    run_cli: Run,
+    run_python: Run,
+    tiny_model: Path,
+    make_model: Any,
+    reel: Path,
+    tmp_path: Path,
+) -> None:
+    """kill -9 while frames that were finished are made again by another model: the end is that of
+    an undisturbed run with the list, and no frame of the other shot is made again."""
+    make_model(tmp_path / "other.onnx", "gray_rgb", "rgb")
+    (tmp_path / "x.csv").write_text("start,end,action,model\n1009,1024,color,other.onnx\n")
+    arguments = ["video", str(reel), "-m", str(tiny_model), "-q", "-o"]
+    (tmp_path / "y.csv").write_text("start,end\n1009,1024\n")
+    with_list = ["--shots", str(tmp_path / "x.csv")]
+    for folder, more in (("whole", with_list), ("out", ["--shots", "y.csv"])):
+        assert run_cli(*arguments, folder, *more).returncode == 0
+    whole, there, done = files(tmp_path / "whole"), files(tmp_path / "out"), list[int]()
+    first = len(named(tmp_path / "out"))
+    for step in (4, 9, 7, 12):
+        run = run_python("-c", KILLED, step, *arguments, "out", *with_list)
+        assert run.returncode != 0 and not run.stderr.strip(), run.stderr
+        made = files(tmp_path / "out")
+        assert made.keys() >= there.keys()
+        assert all(made[name] in (there[name], whole[name]) for name in there)
+        done.append(sum(made[name] == whole[name] for name in there))
+    assert done == sorted(done) and 8 < done[-1] < 24, done
+    assert run_cli(*arguments, "out", *with_list).returncode == 0
+    assert files(tmp_path / "out") == whole
+    shot = {f"r_{number:06d}.dpx" for number in range(1009, 1025)}
+    assert set(named(tmp_path / "out")[first:]) == shot
+    assert {name for name in whole if whole[name] != there[name]} == shot
+
+
 def start_and_wait(
     start_python: Start, arguments: Sequence[object], folder: Path, least: int
 ) -> Program | subprocess.Popen[str]:
@@ -623,6 +657,56 @@ def test_two_sequences_for_one_name(run_cli: Run, dpx_file: Any, tmp_path: Path)
         dpx_file(np.full((8, 8, 1), 300, np.uint16)).write(tmp_path / name)
     run = run_cli("video", "a/x", "b/x", "-o", "out")
     assert run.returncode == 2 and "would both become" in run.stderr
+
+
+def test_a_model_of_a_shot_that_cannot_be_used_is_one_line(
+    run_cli: Run, tiny_model: Path, reel: Path, make_model: Any, tmp_path: Path
+) -> None:
+    """With its cell, before any work: a file that is missing, one that is no model, and one that
+    does not say what it takes and gives."""
+    (tmp_path / "notes.txt").write_text("no model")
+    make_model(tmp_path / "mute.onnx", metadata={})
+    cells = {
+        "gone.onnx": "there is no such file",
+        "notes.txt": "not a model",
+        "mute.onnx": "no 'colorbatch.contract' in its metadata",
+    }
+    for cell, words in cells.items():
+        (tmp_path / "x.csv").write_text(f"start,end,model\n1001,1012,\n1013,1020,{cell}\n")
+        before = sorted(tmp_path.rglob("*"))
+        for more in (["--look", "project.json"], ["--preview", "2"]):
+            run = run_cli(
+                "video", reel, "-o", "r", "-m", tiny_model, "-q", "--shots", "x.csv", *more
+            )
+            assert run.returncode == 2, run.stderr
+            [line] = run.stderr.splitlines()
+            assert line.startswith("error: x.csv: row 3, column model: ")
+            assert cell in line and words in line
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_look_keeps_the_models_of_the_shots_of_frames(
+    run_cli: Run, tiny_model: Path, reel: Path, make_model: Any, tmp_path: Path
+) -> None:
+    """With their list, by their SHA-256; another file of the name is refused."""
+    model = make_model(tmp_path / "other.onnx", "gray_rgb", "rgb")
+    (tmp_path / "x.csv").write_text("start,end,model\n1001,1024,other.onnx\n")
+    base = ["video", reel, "-o", "out", "--look", "project.json"]
+    run = run_cli(*base, "-m", tiny_model, "--shots", "x.csv", "--json")
+    assert run.returncode == 0, run.stderr
+    models = [one["model"] for one in told(run)[0]["made_by"]["models"]]
+    assert models == ["other"] and "other.onnx" in (tmp_path / "project.json").read_text()
+    made = files(tmp_path / "out")
+    assert all(b"color by machine: colorbatch" in data for data in made.values())
+    again = run_cli(*base, "--json")
+    assert told(again)[-1]["summary"]["skipped_because"] == {"finished": 1}
+    fresh = [*base, "-o", "fresh"]
+    assert run_cli(*fresh).returncode == 0
+    assert files(tmp_path / "fresh") == made
+    model.write_bytes(model.read_bytes() + b"\x7a\x00")  # a field that is passed over
+    refused = run_cli(*base)
+    assert refused.returncode == 2 and "is not the one that it was made with" in refused.stderr
+    assert files(tmp_path / "out") == made
 
 
 # --- before the night, and after ---------------------------------------------------------------

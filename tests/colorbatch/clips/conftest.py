@@ -1,16 +1,28 @@
-"""A film of shots of every kind."""
+"""A film of shots of every kind, and numbered frames of such shots."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from colorbatch.clips import numbered_clip, numbered_recipe, numbered_steady
+from colorbatch.clips.clip import Maker
+from colorbatch.clips.numbered_clip import FramesClip
+from colorbatch.clips.request import ClipRequest
+from colorbatch.clips.stabiliser import step_of
 from colorbatch.color import Codes
+from colorbatch.job import FilmOutcome, FilmSettings
+from colorbatch.model.contract import sha256
+from tests.colorbatch.clips import sequences
+from tests.colorbatch.clips.sequences import FIRST, Counting, picture, write
 
 SHOTS = (("grey", 8), ("color", 8), ("tinted", 8), ("title", 4), ("grey", 20))
 """Of the film: what they show, and how many frames each has, at one frame a second."""
@@ -57,3 +69,56 @@ def mixed_film(tmp_path: Path) -> Path:
                 tick += 24
         file.mux(stream.encode(None))
     return path
+
+
+# --- numbered frames ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counting(tiny_model: Path) -> Counting:
+    return Counting(str(tiny_model), "cpu", batch_size=4)
+
+
+@pytest.fixture
+def make_frames(counting: Counting) -> Callable[..., FilmOutcome]:
+    """Makes a sequence as a run does, by `counting` or another engine; what a run says of one that
+    is finished as well."""
+
+    def made(one: FramesClip, *, redo: Any = "nothing", **more: Any) -> FilmOutcome:
+        settings = more.pop("settings", FilmSettings())
+        engine = more.pop("engine", counting)
+        maker = Maker(engine, sha256(engine.path), settings, 2, step=step_of(settings), **more)
+        request = replace(ClipRequest(sources=()), settings=settings, redo=redo)
+        with numbered_clip.journals_of([one], request) as journals:
+            journals.lock()
+            judged, ended = one.judged(request, journals, lambda: maker.model_sha256)
+            return ended or judged.make(maker, journals, request)
+
+    return made
+
+
+@pytest.fixture
+def mixed_frames(tmp_path: Path) -> Path:
+    """RGB TIFF of 16 bits: `sequences.SHOTS`, numbered from FIRST on."""
+    (tmp_path / "mixed").mkdir()
+    number = FIRST
+    for seed, (kind, count) in enumerate(sequences.SHOTS, 1):
+        for at in range(count):
+            write(tmp_path / "mixed" / f"f_{number:04d}.tif", picture(kind, seed, at))
+            number += 1
+    return tmp_path / "mixed"
+
+
+@pytest.fixture
+def one_shot(tmp_path: Path) -> Path:
+    """One shot of 48 frames."""
+    (tmp_path / "shot").mkdir()
+    for at in range(48):
+        write(tmp_path / "shot" / f"f_{at:04d}.tif", picture("grey", 3, at))
+    return tmp_path / "shot"
+
+
+@pytest.fixture
+def near_borders(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (numbered_recipe, numbered_steady):
+        monkeypatch.setattr(module, "BORDER", 12)

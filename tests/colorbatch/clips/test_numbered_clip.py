@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,150 +15,48 @@ import pytest
 import tifffile
 
 from colorbatch.clips import (
-    numbered_clip,
     numbered_frame,
-    numbered_recipe,
     numbered_shots,
     numbered_sink,
     numbered_steady,
     shot_sheet,
 )
-from colorbatch.clips.clip import Maker
 from colorbatch.clips.film_journal import Account
 from colorbatch.clips.numbered_clip import FramesClip
 from colorbatch.clips.numbered_frame import FrameStyle
 from colorbatch.clips.numbered_plan import plan_frames
-from colorbatch.clips.request import ClipRequest
 from colorbatch.clips.shot_kinds import ShotKind
 from colorbatch.clips.shot_list import Mark, Shown, packed
 from colorbatch.clips.shot_sheet import Sheet
-from colorbatch.clips.stabiliser import Stabiliser, step_of
-from colorbatch.color import Codes, Float, luma
+from colorbatch.clips.stabiliser import Stabiliser
+from colorbatch.color import luma
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.inputs.numbered_files import of_pattern
 from colorbatch.job import FilmOutcome, FilmSettings
-from colorbatch.model.contract import sha256
 from colorbatch.model.engine import Engine
-
-REQUEST = ClipRequest(sources=())
-FIRST = 1001
-SHOTS = (("grey", 30), ("color", 5), ("title", 4), ("grey", 26))
-"""What the frames of `mixed` show, and how many there are of each."""
-
-
-class Counting(Engine):
-    """A model that counts the pictures that it sees."""
-
-    seen = 0
-
-    def predict(self, lightness: Float) -> Float:
-        self.seen += len(lightness)
-        return super().predict(lightness)
-
-
-@pytest.fixture
-def engine(tiny_model: Path) -> Counting:
-    return Counting(str(tiny_model), "cpu", batch_size=4)
-
-
-@pytest.fixture
-def make(engine: Counting, tiny_model: Path) -> Callable[..., FilmOutcome]:
-    """Makes a sequence as a run does; what it says of one that is finished as well."""
-
-    def made(one: FramesClip, *, redo: Any = "nothing", **more: Any) -> FilmOutcome:
-        settings = more.pop("settings", FilmSettings())
-        maker = Maker(engine, sha256(tiny_model), settings, 2, step=step_of(settings), **more)
-        request = replace(REQUEST, settings=settings, redo=redo)
-        with numbered_clip.journals_of([one], request) as journals:
-            journals.lock()
-            judged, ended = one.judged(request, journals, lambda: maker.model_sha256)
-            return ended or judged.make(maker, journals, request)
-
-    return made
-
-
-def clip_of(folder: Path, out: Path, sheet: Sheet | None = None, **more: Any) -> FramesClip:
-    sequence = of_pattern(str(folder / "f_%04d.tif"))
-    return FramesClip(plan_frames(sequence, out, FilmSettings(), allow_gaps=True), sheet=sheet)
-
-
-def scene(seed: int, at: int) -> Codes:
-    """Patches that move and flicker, (48, 64), uint8."""
-    small = np.random.default_rng(seed).integers(30, 200, (6, 16)).astype(np.uint8)
-    wide = cv2.GaussianBlur(small.repeat(8, 0).repeat(8, 1), (0, 0), 1.0)
-    light = 1 + 0.12 * np.sin(1.7 * at)
-    return np.asarray(np.rint(wide[:, at : at + 64] * light), np.uint8)
-
-
-def picture(kind: str, seed: int, at: int) -> Codes:
-    if kind == "title":
-        plain = np.full((48, 64, 3), 110, np.uint8)
-        cv2.putText(plain, "end", (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (245,) * 3, 1)
-        return plain
-    light = scene(seed, at)
-    others = (scene(seed + 50, at), scene(seed + 90, at)) if kind == "color" else (light, light)
-    return np.dstack([light, *others])
-
-
-def write(path: Path, rgb: Codes) -> None:
-    tifffile.imwrite(path, rgb.astype(np.uint16) * 257, photometric="rgb")
-
-
-@pytest.fixture
-def mixed(tmp_path: Path) -> Path:
-    """RGB TIFF of 16 bits: the `SHOTS`, numbered from FIRST on."""
-    (tmp_path / "mixed").mkdir()
-    number = FIRST
-    for seed, (kind, count) in enumerate(SHOTS, 1):
-        for at in range(count):
-            write(tmp_path / "mixed" / f"f_{number:04d}.tif", picture(kind, seed, at))
-            number += 1
-    return tmp_path / "mixed"
-
-
-@pytest.fixture
-def shot(tmp_path: Path) -> Path:
-    """One shot of 48 frames."""
-    (tmp_path / "shot").mkdir()
-    for at in range(48):
-        write(tmp_path / "shot" / f"f_{at:04d}.tif", picture("grey", 3, at))
-    return tmp_path / "shot"
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.tif"))}
-
-
-def written(folder: Path) -> dict[str, int]:
-    """When each frame was written: its inode, which no other file has as long as it is there."""
-    return {path.name: path.stat().st_ino for path in sorted(folder.glob("*.tif"))}
-
-
-def changed(before: dict[str, int], folder: Path) -> list[int]:
-    """The numbers of frames that are others than before."""
-    after = written(folder)
-    return [int(name[2:6]) for name in sorted(after) if after[name] != before.get(name)]
-
-
-def remove(folder: Path, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        (folder / f"f_{number:04d}.tif").unlink()
-
-
-def rows_of(path: Path) -> list[list[str]]:
-    lines = path.read_text("utf-8-sig").splitlines()
-    return [line.split(",")[:5] for line in lines[1:]]
-
+from tests.colorbatch.clips.sequences import (
+    Counting,
+    bytes_of,
+    changed,
+    clip_of,
+    picture,
+    remove,
+    rows_of,
+    scene,
+    sheet_of,
+    write,
+    written,
+)
 
 # --- judged ------------------------------------------------------------------------------------
 
 
 def test_each_shot_gets_what_its_kind_is_for(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Color stays, byte by byte; titles become neutral; grey is colored. Luma is the source's, and
     the list has the frames' own numbers."""
-    outcome = make(clip_of(mixed, tmp_path / "out"))
+    outcome = make_frames(clip_of(mixed_frames, tmp_path / "out"))
     assert (outcome.status, outcome.frames) == ("colored", 65)
     assert outcome.shots == {"grey": {"color": 2}, "color": {"keep": 1}, "title": {"grey": 1}}
     assert rows_of(tmp_path / "out" / "f.tif.shots.csv") == [
@@ -167,10 +65,10 @@ def test_each_shot_gets_what_its_kind_is_for(
         ["1036", "1039", "", "grey", "grey"],
         ["1040", "1065", "", "grey", "color"],
     ]
-    for name, data in bytes_of(mixed).items():
+    for name, data in bytes_of(mixed_frames).items():
         number = int(name[2:6])
         result = (tmp_path / "out" / name).read_bytes()
-        before = tifffile.imread(mixed / name)
+        before = tifffile.imread(mixed_frames / name)
         after = tifffile.imread(tmp_path / "out" / name)
         assert after.dtype == np.uint16
         assert np.abs(luma(after) - luma(before)).max() <= 0.5
@@ -184,34 +82,34 @@ def test_each_shot_gets_what_its_kind_is_for(
 
 
 def test_results_are_no_sources_whatever_their_shots_are(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Frames that kept their color have no mark; the account beside them tells. A result that got
     among other frames is still none of these."""
-    remove(mixed, [*range(1001, 1026), *range(1036, 1066)])
-    make(clip_of(mixed, tmp_path / "out"))
+    remove(mixed_frames, [*range(1001, 1026), *range(1036, 1066)])
+    make_frames(clip_of(mixed_frames, tmp_path / "out"))
     for first in (1026, 1031):
         remove(tmp_path / "out", range(1026, first))
         assert clip_of(tmp_path / "out", tmp_path / "again").marked == (first == 1026)
-    shutil.copy(mixed / "f_1026.tif", tmp_path / "out")
+    shutil.copy(mixed_frames / "f_1026.tif", tmp_path / "out")
     assert not clip_of(tmp_path / "out", tmp_path / "again").marked
 
 
 def test_what_is_all_in_color_or_all_titles(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Frames in color are left alone, titles become neutral frames: a part of a film is no less one
     for that."""
     for name, numbers in (("color", range(1031, 1036)), ("title", range(1036, 1040))):
         (tmp_path / name).mkdir()
         for number in numbers:
-            shutil.copy(mixed / f"f_{number}.tif", tmp_path / name)
+            shutil.copy(mixed_frames / f"f_{number}.tif", tmp_path / name)
     found = clip_of(tmp_path / "color", tmp_path / "a")
     keeps = FilmSettings(on_color="keep")
     found = replace(found, plan=replace(found.plan, named=False))
-    assert make(found, settings=keeps).reason == "in color already"
+    assert make_frames(found, settings=keeps).reason == "in color already"
     assert not bytes_of(tmp_path / "a")
-    assert make(clip_of(tmp_path / "title", tmp_path / "b")).frames == 4
+    assert make_frames(clip_of(tmp_path / "title", tmp_path / "b")).frames == 4
 
 
 # --- steadied ----------------------------------------------------------------------------------
@@ -235,65 +133,65 @@ def by_hand(
 
 
 def test_frames_are_steadied_within_shots_and_not_over_holes(
-    mixed: Path, tmp_path: Path, engine: Counting, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, counting: Counting, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Cuts, a gap in the numbers and a broken frame end averaging; nothing else does."""
-    (mixed / "f_1012.tif").unlink()
-    (mixed / "f_1020.tif").write_bytes(b"no picture")
-    one = clip_of(mixed, tmp_path / "out")
-    outcome = make(one)
+    (mixed_frames / "f_1012.tif").unlink()
+    (mixed_frames / "f_1020.tif").write_bytes(b"no picture")
+    one = clip_of(mixed_frames, tmp_path / "out")
+    outcome = make_frames(one)
     assert (outcome.status, outcome.corrupt, outcome.frames) == ("failed", 1, 63)
     stretches = [range(1001, 1012), range(1013, 1020), range(1021, 1031), range(1040, 1066)]
     made = bytes_of(tmp_path / "out")
-    expected = by_hand(one, engine, stretches, tmp_path / "hand")
+    expected = by_hand(one, counting, stretches, tmp_path / "hand")
     assert {name: made[name] for name in expected} == expected
     alone = tmp_path / "alone"
-    make(clip_of(mixed, alone), settings=FilmSettings(stability=0))
+    make_frames(clip_of(mixed_frames, alone), settings=FilmSettings(stability=0))
     assert bytes_of(alone)["f_1005.tif"] != made["f_1005.tif"]
 
 
 def test_a_mended_frame_is_averaged_with_the_others_of_its_shot(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """It ends as if it had never been broken, and other shots are not made again; nor is anything
     as long as it is broken. So for one that was missing."""
-    remove(mixed, range(1034, 1066))
+    remove(mixed_frames, range(1034, 1066))
     whole = tmp_path / "whole"
-    make(clip_of(mixed, whole))
+    make_frames(clip_of(mixed_frames, whole))
     for name, hurt in (("f_1012.tif", b"no picture"), ("f_1008.tif", None)):
-        good = (mixed / name).read_bytes()
-        (mixed / name).write_bytes(hurt) if hurt else (mixed / name).unlink()
+        good = (mixed_frames / name).read_bytes()
+        (mixed_frames / name).write_bytes(hurt) if hurt else (mixed_frames / name).unlink()
         out = tmp_path / f"out-{name}"
-        make(clip_of(mixed, out))
+        make_frames(clip_of(mixed_frames, out))
         before = written(out)
-        make(clip_of(mixed, out))
+        make_frames(clip_of(mixed_frames, out))
         assert not changed(before, out)
-        (mixed / name).write_bytes(good)
-        outcome = make(clip_of(mixed, out))
+        (mixed_frames / name).write_bytes(good)
+        outcome = make_frames(clip_of(mixed_frames, out))
         assert outcome.status == "colored"
         assert changed(before, out) == list(range(1001, 1031))
         assert bytes_of(out) == bytes_of(whole)
 
 
 def test_a_changed_source_makes_those_outdated_that_it_is_averaged_with(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
-    remove(mixed, range(1001, 1036))
+    remove(mixed_frames, range(1001, 1036))
     out = tmp_path / "out"
-    make(clip_of(mixed, out))
-    write(mixed / "f_1060.tif", picture("grey", 4, 21))
+    make_frames(clip_of(mixed_frames, out))
+    write(mixed_frames / "f_1060.tif", picture("grey", 4, 21))
     before = written(out)
-    outcome = make(clip_of(mixed, out))
+    outcome = make_frames(clip_of(mixed_frames, out))
     assert (outcome.status, outcome.reason) == ("skipped", "source changed since")
     assert outcome.outdated and not changed(before, out)
-    make(clip_of(mixed, out), redo="outdated")
+    make_frames(clip_of(mixed_frames, out), redo="outdated")
     assert changed(before, out) == list(range(1040, 1066))
-    make(clip_of(mixed, tmp_path / "new"))
+    make_frames(clip_of(mixed_frames, tmp_path / "new"))
     assert bytes_of(out) == bytes_of(tmp_path / "new")
 
 
 def test_a_frame_of_another_transfer_ends_averaging_every_time(
-    dpx_file: Any, tmp_path: Path, make: Callable[..., FilmOutcome]
+    dpx_file: Any, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Nothing around it is made again as long as it stays so."""
     (tmp_path / "dpx").mkdir()
@@ -303,122 +201,120 @@ def test_a_frame_of_another_transfer_ends_averaging_every_time(
         dpx_file(codes, **header).write(tmp_path / "dpx" / f"f_{at:04d}.dpx")
     sequence = of_pattern(str(tmp_path / "dpx" / "f_%04d.dpx"))
     one = FramesClip(plan_frames(sequence, tmp_path / "out", FilmSettings()))
-    first = make(one)
+    first = make_frames(one)
     assert (first.frames, first.corrupt) == (5, 1)
     before = sorted(path.stat().st_ino for path in (tmp_path / "out").glob("*.dpx"))
-    assert make(one).corrupt == 1
+    assert make_frames(one).corrupt == 1
     assert sorted(path.stat().st_ino for path in (tmp_path / "out").glob("*.dpx")) == before
 
 
 @pytest.mark.parametrize("asked", [{"stability": 0.0}, {"stability": 0.5}, {"saturation": 0.5}])
 def test_other_settings_make_frames_outdated(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome], asked: dict[str, float]
+    mixed_frames: Path,
+    tmp_path: Path,
+    make_frames: Callable[..., FilmOutcome],
+    asked: dict[str, float],
 ) -> None:
     """As of films; and of -y the whole is as if made so at once."""
     out, settings = tmp_path / "out", FilmSettings(**asked)  # type: ignore[arg-type]
-    remove(mixed, range(1008, 1066))
-    make(clip_of(mixed, out))
-    outcome = make(clip_of(mixed, out), settings=settings)
+    remove(mixed_frames, range(1008, 1066))
+    make_frames(clip_of(mixed_frames, out))
+    outcome = make_frames(clip_of(mixed_frames, out), settings=settings)
     assert (outcome.reason, outcome.outdated) == ("made with other settings", True)
-    make(clip_of(mixed, out), settings=settings, redo="outdated")
-    make(clip_of(mixed, tmp_path / "new"), settings=settings)
+    make_frames(clip_of(mixed_frames, out), settings=settings, redo="outdated")
+    make_frames(clip_of(mixed_frames, tmp_path / "new"), settings=settings)
     assert bytes_of(out) == bytes_of(tmp_path / "new")
 
 
 # --- gone on with ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def near_borders(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (numbered_recipe, numbered_steady):
-        monkeypatch.setattr(module, "BORDER", 12)
-
-
 @pytest.mark.usefixtures("near_borders")
 @pytest.mark.parametrize("after", [1, 20])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
-    shot: Path, tmp_path: Path, engine: Counting, make: Callable[..., FilmOutcome], after: int
+    one_shot: Path,
+    tmp_path: Path,
+    counting: Counting,
+    make_frames: Callable[..., FilmOutcome],
+    after: int,
 ) -> None:
     """No frame is written twice, the list is not made again, and color is gone through from the
     last border only."""
-    make(clip_of(shot, tmp_path / "whole"))
+    make_frames(clip_of(one_shot, tmp_path / "whole"))
     out = tmp_path / "out"
-    stopped = make(clip_of(shot, out), stop=lambda: len(bytes_of(out)) >= after)
+    stopped = make_frames(clip_of(one_shot, out), stop=lambda: len(bytes_of(out)) >= after)
     assert stopped.status == "unfinished" and after <= len(bytes_of(out)) < 48
-    before, engine.seen = written(out), 0
+    before, counting.seen = written(out), 0
     looked: list[str] = []
 
     def stage(what: str, total: int | None, unit: str) -> Callable[[int], None]:
         looked.append(what)
         return lambda more: None
 
-    assert make(clip_of(shot, out), stage=stage).frames == 48
+    assert make_frames(clip_of(one_shot, out), stage=stage).frames == 48
     assert looked == [""]
     assert len(changed(before, out)) == 48 - len(before)
-    assert engine.seen <= 48 - len(before) + 24
+    assert counting.seen <= 48 - len(before) + 24
     assert bytes_of(out) == bytes_of(tmp_path / "whole")
     assert not list((out / ".colorbatch").rglob("*.state"))
 
 
 @pytest.mark.usefixtures("near_borders")
 def test_states_that_are_not_as_they_were_left_are_not_used(
-    shot: Path, tmp_path: Path, engine: Counting, make: Callable[..., FilmOutcome]
+    one_shot: Path, tmp_path: Path, counting: Counting, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Damaged, or of other sources: the shot is gone through from its begin."""
-    make(clip_of(shot, tmp_path / "whole"))
+    make_frames(clip_of(one_shot, tmp_path / "whole"))
     out = tmp_path / "out"
-    make(clip_of(shot, out), stop=lambda: len(bytes_of(out)) >= 20)
+    make_frames(clip_of(one_shot, out), stop=lambda: len(bytes_of(out)) >= 20)
     states = sorted((out / ".colorbatch").rglob("*.state"))
     assert len(states) == numbered_steady.KEPT
     for path in states:
         path.write_bytes(path.read_bytes()[:-1] + b"x")
-    engine.seen = 0
-    make(clip_of(shot, out))
-    assert engine.seen == 48
+    counting.seen = 0
+    make_frames(clip_of(one_shot, out))
+    assert counting.seen == 48
     assert bytes_of(out) == bytes_of(tmp_path / "whole")
 
 
 def test_frames_that_do_not_fit_into_memory_are_read_again(
-    shot: Path, tmp_path: Path, make: Callable[..., FilmOutcome], monkeypatch: pytest.MonkeyPatch
+    one_shot: Path,
+    tmp_path: Path,
+    make_frames: Callable[..., FilmOutcome],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the same bytes."""
-    make(clip_of(shot, tmp_path / "whole"))
+    make_frames(clip_of(one_shot, tmp_path / "whole"))
     monkeypatch.setattr(numbered_sink, "_holds", lambda plan, limits: False)
-    make(clip_of(shot, tmp_path / "out"), memory=1)
+    make_frames(clip_of(one_shot, tmp_path / "out"), memory=1)
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_few_frames_are_a_shot(
-    shot: Path, tmp_path: Path, make: Callable[..., FilmOutcome], count: int
+    one_shot: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome], count: int
 ) -> None:
-    remove(shot, range(count, 48))
-    assert make(clip_of(shot, tmp_path / "out")).frames == count
+    remove(one_shot, range(count, 48))
+    assert make_frames(clip_of(one_shot, tmp_path / "out")).frames == count
     assert rows_of(tmp_path / "out" / "f.tif.shots.csv")[0][:2] == ["0", str(count - 1)]
-    assert make(clip_of(shot, tmp_path / "out")).reason == "finished"
+    assert make_frames(clip_of(one_shot, tmp_path / "out")).reason == "finished"
 
 
 # --- edited ------------------------------------------------------------------------------------
 
 
-def sheet_of(folder: Path, text: str) -> Sheet:
-    path = folder / "edited.csv"
-    path.write_text(text)
-    return shot_sheet.read(path)
-
-
 def test_an_edited_list_makes_its_shots_again_alone(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """Another cut, a saturation, an action; with the same list again nothing, and without it frames
     are outdated until -y makes them as they were."""
     out = tmp_path / "out"
-    make(clip_of(mixed, out))
+    make_frames(clip_of(mixed_frames, out))
     plain, before = bytes_of(out), written(out)
     sheet = sheet_of(
         tmp_path, "start,end,action,saturation\n1031,1035,color,1\n1036,1039,,\n1040,1054,,0\n"
     )
-    assert make(clip_of(mixed, out, sheet)).status == "colored"
+    assert make_frames(clip_of(mixed_frames, out, sheet)).status == "colored"
     made = changed(before, out)
     assert made == [*range(1031, 1036), *range(1040, 1066)]
     neutral = tifffile.imread(out / "f_1045.tif").astype(int)
@@ -426,29 +322,29 @@ def test_an_edited_list_makes_its_shots_again_alone(
     assert np.ptp(tifffile.imread(out / "f_1055.tif").astype(int), axis=2).mean() > 2000
     assert bytes_of(out)["f_1033.tif"] != plain["f_1033.tif"]
     before = written(out)
-    assert make(clip_of(mixed, out, sheet)).reason == "finished"
-    outdated = make(clip_of(mixed, out))
+    assert make_frames(clip_of(mixed_frames, out, sheet)).reason == "finished"
+    outdated = make_frames(clip_of(mixed_frames, out))
     assert (outdated.reason, outdated.frames) == ("made with other settings", 65)
     assert not changed(before, out)
     remove(out, [1001])
     for _ in range(2):  # a frame that is missing is made, and what the list asked for stays
-        make(clip_of(mixed, out))
+        make_frames(clip_of(mixed_frames, out))
         assert changed(before, out) in ([], [1001])  # a new file may have the inode of the old one
-    make(clip_of(mixed, out), redo="outdated")
+    make_frames(clip_of(mixed_frames, out), redo="outdated")
     assert set(made) <= set(changed(before, out)) and bytes_of(out) == plain
 
 
 def test_redo_makes_a_shot_again_once(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     out = tmp_path / "out"
-    make(clip_of(mixed, out))
+    make_frames(clip_of(mixed_frames, out))
     plain, before = bytes_of(out), written(out)
     sheet = sheet_of(tmp_path, "start;end;action\n1001;1030;redo\n")
-    make(clip_of(mixed, out, sheet))
+    make_frames(clip_of(mixed_frames, out, sheet))
     assert changed(before, out) == list(range(1001, 1031)) and bytes_of(out) == plain
-    assert make(clip_of(mixed, out, sheet)).reason == "finished"
-    assert make(clip_of(mixed, out)).reason == "finished"
+    assert make_frames(clip_of(mixed_frames, out, sheet)).reason == "finished"
+    assert make_frames(clip_of(mixed_frames, out)).reason == "finished"
 
 
 @pytest.mark.parametrize(
@@ -459,35 +355,39 @@ def test_redo_makes_a_shot_again_once(
     ],
 )
 def test_a_list_of_other_numbers_is_refused_before_any_work(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome], row: str, words: str
+    mixed_frames: Path,
+    tmp_path: Path,
+    make_frames: Callable[..., FilmOutcome],
+    row: str,
+    words: str,
 ) -> None:
     sheet = sheet_of(tmp_path, f"start,end\n{row}\n")
     with pytest.raises(UsageError, match=words):
-        make(clip_of(mixed, tmp_path / "out", sheet))
+        make_frames(clip_of(mixed_frames, tmp_path / "out", sheet))
     assert not (tmp_path / "out" / ".colorbatch" / "films").exists()
 
 
 def test_a_still_gives_its_shot_its_color(
-    mixed: Path, tmp_path: Path, make: Callable[..., FilmOutcome]
+    mixed_frames: Path, tmp_path: Path, make_frames: Callable[..., FilmOutcome]
 ) -> None:
     """It is known by the number of its frame, as stills of previews are named; one of another
     picture is refused by name, and what is there stays."""
     out, stills = tmp_path / "out", tmp_path / "stills"
     stills.mkdir()
-    make(clip_of(mixed, out))
+    make_frames(clip_of(mixed_frames, out))
     before = written(out)
     rgb = picture("grey", 4, 10) * np.array([0.6, 0.9, 1.2])
     still = np.clip(rgb, 0, 255).astype(np.uint8)[..., ::-1]
     cv2.imwrite(str(stills / "f_1050.tif-after.png"), still)
     given = Sheet(stills, stills=shot_sheet.read_folder(stills))
-    make(clip_of(mixed, out, given))
+    make_frames(clip_of(mixed_frames, out, given))
     assert changed(before, out) == list(range(1040, 1066))
     red, _, blue = tifffile.imread(out / "f_1055.tif").reshape(-1, 3).mean(axis=0)
     assert blue > 1.2 * red
     (stills / "f_1050.tif-after.png").rename(stills / "f_1010.png")
     given = Sheet(stills, stills=shot_sheet.read_folder(stills))
     with pytest.raises(SourceError, match=r"f_1010\.png: is not a picture of that frame"):
-        make(clip_of(mixed, tmp_path / "other", given))
+        make_frames(clip_of(mixed_frames, tmp_path / "other", given))
 
 
 def test_numbers_are_places_where_frames_are_missing() -> None:
@@ -500,10 +400,10 @@ def test_numbers_are_places_where_frames_are_missing() -> None:
         numbered_shots.by_place(nothing, numbers)
 
 
-def test_time_codes_are_counted_on_over_missing_frames(mixed: Path, tmp_path: Path) -> None:
+def test_time_codes_are_counted_on_over_missing_frames(mixed_frames: Path, tmp_path: Path) -> None:
     """From that of the header; else time from the first frame, where there is a rate."""
-    remove(mixed, range(1003, 1060))
-    plan = replace(clip_of(mixed, tmp_path / "out").plan, rate=Fraction(24))
+    remove(mixed_frames, range(1003, 1060))
+    plan = replace(clip_of(mixed_frames, tmp_path / "out").plan, rate=Fraction(24))
     marks = [Mark(number, "", True, True) for number in (1001, 1060)]
     shown = [
         Shown(ShotKind("grey"), 0, 2, 1001, packed([1001, 1002])),

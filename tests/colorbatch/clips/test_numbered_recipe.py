@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from colorbatch.clips.numbered_recipe import (
     look_of,
     recipes_of,
 )
-from colorbatch.clips.shot_looks import Look, Take
+from colorbatch.clips.shot_looks import Look, ShotModel, Take
 from colorbatch.clips.stabiliser import AHEAD, STRIDE, Stabiliser
 from colorbatch.color import Float
 
@@ -108,6 +110,10 @@ LOOK = look_of(Take(0, Look("grey")))
         ("s::1-24-aa", f"s:{LOOK}", "settings", "shot", "settings"),
         (f"s:{LOOK}", f"s:{LOOK}!", "settings", "shot", "settings"),
         (f"s:{LOOK}!", f"s:{LOOK}", "", "", ""),
+        ("s::1-24-aa:m", "s::1-24-aa:m", "", "", ""),
+        ("s::1-24-aa", "s::1-24-aa:m", "settings", "shot", "settings"),
+        ("s::1-24-aa:m", "s::1-24-aa:n", "settings", "shot", "settings"),
+        ("s:::m", "s", "settings", "shot", "settings"),
     ],
 )
 def test_what_a_change_asks_for(
@@ -116,12 +122,27 @@ def test_what_a_change_asks_for(
     """With nothing said of the shots, with a list, and without one where there was one before."""
     asked = FrameRecipe.of(wanted)
     assert str(asked) == wanted
-    assert change(made, asked, given=False, listed=False) == plain
-    assert change(made, asked, given=True, listed=False) == given
-    assert change(made, asked, given=False, listed=True) == after_a_list
+    old = FrameRecipe.of(made)
+    assert change(old, asked, given=False, listed=False) == plain
+    assert change(old, asked, given=True, listed=False) == given
+    assert change(old, asked, given=False, listed=True) == after_a_list
 
 
 def test_a_shot_that_is_made_again_is_known() -> None:
     """By a word in its recipe, which says nothing to a list that does not ask for it."""
     assert look_of(Take(0)) == "" and look_of(Take(0, redo=True)) == "!"
     assert look_of(Take(0, Look("grey"), redo=True)) == f"{LOOK}!"
+
+
+def test_the_model_of_a_shot_is_in_the_recipe_of_its_frames() -> None:
+    """By itself: what else is done with a shot is told alike whatever colors it."""
+    model = ShotModel(Path("a.onnx"), "5ha")
+    colored = Take(4, Look(saturation=0.5, model="5ha"), model=model)
+    takes = [Take(0), colored, Take(8, Look("grey"), model=model)]
+    recipes = recipes_of(range(10), takes, "s", lambda number: (1, number))
+    assert [recipes.of[number].model for number in range(10)] == [""] * 4 + ["5ha"] * 4 + [""] * 2
+    assert look_of(colored) == look_of(Take(4, Look(saturation=0.5)))
+    assert (
+        str(recipes.of[5]).endswith(":5ha")
+        and FrameRecipe.of(str(recipes.of[5])) == (recipes.of[5])
+    )

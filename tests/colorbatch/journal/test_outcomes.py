@@ -203,6 +203,29 @@ def test_a_journal_tells_of_frames(asked: dict[str, Any], tmp_path: Path) -> Non
     assert {one.status for one in outcomes_in(out)} == {"colored"}
 
 
+def test_a_journal_tells_which_model_colored_a_frame(
+    asked: dict[str, Any], make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Where shots have models of their own: the sequence with all of them, each frame with its
+    own, and with all else that its run was made with."""
+    reel, out = tmp_path / "reel", tmp_path / "out"
+    reel.mkdir()
+    for number in range(4):
+        codes = np.add.outer(np.arange(30) * 4, np.arange(40) * 3) + number
+        Image.fromarray(codes.astype(np.uint8)).save(reel / f"f_{number}.png")
+    other = make_model(tmp_path / "other.onnx", "gray_rgb", "rgb")
+    edited = tmp_path / "edited.csv"
+    edited.write_text("start,end,action,model\n0,1,color,other.onnx\n2,2,color,\n")
+    run = colorbatch.color_clips(reel, out, shots=edited, **asked)
+    [outcome] = run
+    own = run.report.made_by
+    told = {one.target.name: one for one in outcomes_in(out)}
+    assert values([told[outcome.target.name]]) == values([outcome])
+    assert [one["shots"] for one in outcome.made_by["models"]] == [2, 1]  # type: ignore[index, attr-defined]
+    sepia = {**own, "model": "other", "model_sha256": sha256(other)}
+    assert [told[f"f_{number}.png"].made_by for number in range(4)] == [sepia, sepia, own, own]
+
+
 @pytest.mark.parametrize("home", ["stills", "stills-asked", "films-asked", "films-plain", "frames"])
 def test_journals_of_before_are_told_as_far_as_they_go(home: str, tmp_path: Path) -> None:
     """Ends and hashes; with what, they do not say."""
