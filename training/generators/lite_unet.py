@@ -165,7 +165,7 @@ class EnlargeJoinConvolve(nn.Conv2d):
         else:
             phases = functional.conv2d(coarse, phase_kernels(weight), padding=1)
             # of the places before and behind the map, one phase each has no output
-            enlarged = functional.pixel_shuffle(phases, 2)[:, :, 1:-1, 1:-1]
+            enlarged = woven(phases)[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
         joined = functional.conv2d(fine, self.weight[:, self.coarse :], self.bias, padding=1)
         return enlarged + joined
 
@@ -179,8 +179,8 @@ def enlarging_kernels(weight: Tensor) -> Tensor:
 
 
 def phase_kernels(weight: Tensor) -> Tensor:
-    """The same as 2x2 kernels (4 O, C, 2, 2) of a convolution with padding 1, four for each output
-    channel in the order of `pixel_shuffle`.
+    """The same as 2x2 kernels (4 O, C, 2, 2) of a convolution with padding 1: those of all output
+    channels for one phase, then for the next, as `woven` takes them.
 
     An output in an even row sees the rows before and at its place, the first through the first tap
     and the second through the sum of the others; one in an odd row those at its place and behind
@@ -189,5 +189,16 @@ def phase_kernels(weight: Tensor) -> Tensor:
     """
     outputs, inputs = weight.shape[:2]
     kernels = weight.flatten(2) @ _PHASES.to(weight)
-    phases = kernels.reshape(outputs, inputs, 4, 4).transpose(1, 2)
+    phases = kernels.reshape(outputs, inputs, 4, 4).permute(2, 0, 1, 3)
     return phases.reshape(4 * outputs, inputs, 2, 2)
+
+
+def woven(phases: Tensor) -> Tensor:
+    """(N, 4 C, H, W), of which the channels are those of the four phases one after the other, to
+    (N, 2 H, 2 W, C): what `pixel_shuffle` does. With the channels last two phases of a row lie
+    beside each other, so that whole blocks are copied; onnxruntime's own operator for it moves
+    number by number, which took a tenth of the network's time.
+    """
+    count, channels, height, width = phases.shape
+    places = phases.permute(0, 2, 3, 1).reshape(count, height, width, 2, channels // 2)
+    return places.transpose(2, 3).reshape(count, 2 * height, 2 * width, channels // 4)

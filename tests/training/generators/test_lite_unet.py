@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from training.config import TrainConfig
 from training.generators import generator_for, initialize
-from training.generators.lite_unet import Attention, EnlargeJoinConvolve, LiteUNet
+from training.generators.lite_unet import Attention, EnlargeJoinConvolve, LiteUNet, woven
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,15 @@ def network() -> LiteUNet:
     network = LiteUNet(16).double().eval()
     initialize(network, "kaiming")
     return network
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5)])
+def test_weaving_is_a_pixel_shuffle(size: tuple[int, int]) -> None:
+    """Of the same channels in the order of `pixel_shuffle`, to the number."""
+    phases = torch.randn(2, 4 * 6, *size)
+    in_its_order = phases.unflatten(1, (4, 6)).transpose(1, 2).flatten(1, 2)
+    shuffled = functional.pixel_shuffle(in_its_order, 2)
+    assert torch.equal(woven(phases).permute(0, 3, 1, 2), shuffled)
 
 
 def _plain(coarse: Tensor, fine: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
