@@ -1,5 +1,5 @@
-"""What the result of a numbered frame depends on beside its source: settings, its shot, and the
-frames that its color is averaged with. Plain values; no files.
+"""What the result of a numbered frame depends on beside its source: settings, its shot, the frames
+over which a still steers that, and those that its color is averaged with. Plain values; no files.
 
 Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a
 `FrameRecipe`, which its record holds. So a run knows which results would be others now, and which
@@ -12,14 +12,17 @@ missing ends one, and so does a frame that cannot be seen: nothing is averaged o
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from colorbatch.clips.shot_looks import Look, Take, digest_of, take_at
 from colorbatch.clips.stabiliser import AHEAD, STRIDE
+from colorbatch.clips.still_chain import of_numbers
 
 BORDER = 20 * STRIDE
 """Frames of a stretch after which the state of the averaging is kept, in a file: ten seconds. A
@@ -93,8 +96,8 @@ class Together:
         told = self.end() if begins else []
         if begins:
             self._begin, self.count, self.files = number, 0, ""
-        size, mtime_ns = stamp  # shares show times more or less finely
-        line = f"{self.files} {number} {size} {mtime_ns // 1000}"
+        size, time = _told(stamp)
+        line = f"{self.files} {number} {size} {time}"
         self.files = hashlib.sha256(line.encode()).hexdigest()[:16]
         self._last, self.count = number, self.count + 1
         self._waiting.append(number)
@@ -132,7 +135,8 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Recipes:
-    """What is wanted of each frame. takes: the shots, by numbers of frames; of: for each number;
+    """What is wanted of each frame. takes: the shots, by numbers of frames, `Look.reference` of
+    those with a still being of the frames as well over which it steers them; of: for each number;
     stretches: in order."""
 
     takes: Sequence[Take]
@@ -157,6 +161,10 @@ def recipes_of(
     a frame's source; broken: frames that cannot be seen; averaged: whether any are averaged."""
     found: dict[int, FrameRecipe] = {}
     stretches: list[Stretch] = []
+    takes = [
+        _steered(take, following, numbers, stamp)
+        for take, following in itertools.zip_longest(takes, takes[1:])
+    ]
     begins = {take.begin for take in takes}
     looks = {take.begin: look_of(take) for take in takes}
     together, own, borders = Together(), list[int](), dict[int, str]()
@@ -190,3 +198,24 @@ def recipes_of(
             borders[number] = together.files
     close()
     return Recipes(takes, found, stretches)
+
+
+def _steered(
+    take: Take, following: Take | None, numbers: Sequence[int], stamp: Callable[[int], Stamp]
+) -> Take:
+    """A shot, and what its color depends on where it has a still. following: the next shot."""
+    if take.still is None or take.look.action != "color":
+        return take
+    end = len(numbers) if following is None else bisect.bisect_left(numbers, following.begin)
+    own = numbers[bisect.bisect_left(numbers, take.begin) : end]
+    at = take.still.pts
+    before, behind = of_numbers(own, at)
+    sources = [(number, *_told(stamp(number))) for number in (*before, at, *behind)]
+    reference = f"{take.look.reference}:{digest_of(sources)}"
+    return replace(take, look=replace(take.look, reference=reference))
+
+
+def _told(stamp: Stamp) -> Stamp:
+    """Shares show times more or less finely."""
+    size, mtime_ns = stamp
+    return size, mtime_ns // 1000

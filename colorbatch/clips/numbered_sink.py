@@ -26,8 +26,9 @@ from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
 from colorbatch.clips.numbered_recipe import FrameRecipe, Recipes, Stamp
 from colorbatch.clips.numbered_steady import FrameItem, FramesInOrder, States
+from colorbatch.clips.numbered_stills import FramePictures
 from colorbatch.clips.render import Way, render
-from colorbatch.clips.shot_looks import Still, digest_of
+from colorbatch.clips.shot_looks import digest_of
 from colorbatch.clips.stabiliser import AHEAD, Stabiliser
 from colorbatch.color import Float
 from colorbatch.errors import OutputFullError, SourceError, reason_of
@@ -244,14 +245,10 @@ class _SequenceWork:
         begins = {self.recipes.take(number).begin for number, job in pairs if job in todo}
         takes = [take for take in self.recipes.takes if take.begin in begins]
 
-        def light(still: Still, size: tuple[int, int]) -> Float:
-            frame = self._frame(plan.sequence.path(still.pts))
-            return numbered_frame.view(frame, size, plan.region)
-
-        shape, region = plan.traits.upright, plan.region
-        steered = steering.of_shots(takes, light, shape, region, lambda take: engine)
+        pictures = FramePictures(plan, self.maker.settings.transfer)
+        steered = steering.of_shots(takes, pictures, lambda take: engine)
         step = None if self.maker.step is None else self.maker.step()
-        if step is None and not steered:
+        if step is None and steered is None:
             return None
         averages = step is not None
         return FramesInOrder(

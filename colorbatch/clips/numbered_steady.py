@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorbatch.clips import segment, steering
+from colorbatch.clips import segment
 from colorbatch.clips.numbered_plan import FramePlan
 from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together
 from colorbatch.clips.ordered_step import OrderedStep
@@ -155,15 +155,15 @@ class FramesInOrder:
 
     averages: whether the step does; stamps: of the files that were read, by number; told: gets
     `FrameRecipe.frames` of each frame that is ready; steered: what gives frames the color of a
-    still, before the step, by the number that their shot begins with. A number that does not follow
-    the one before begins a stretch: the frame between them is missing, or could not be seen."""
+    still, before the step. A number that does not follow the one before begins a stretch: the frame
+    between them is missing, or could not be seen."""
 
     step: OrderedStep
     averages: bool
     stamps: MutableMapping[int, Stamp]
     told: MutableMapping[int, str]
     states: States
-    steered: Steered = field(default_factory=dict)
+    steered: Steered | None = None
     _together: Together = field(default_factory=Together)
     _waiting: deque[int] = field(default_factory=deque)
     _begin: int = 0
@@ -171,8 +171,7 @@ class FramesInOrder:
 
     def add(self, item: FrameItem, lightness: Float, ab: Float) -> list[Float]:
         number = item.number
-        steer = steering.at(self.steered, number)
-        own = ab if steer is None else steer(lightness, ab)
+        own = ab if self.steered is None else self.steered(number, lightness, ab)
         begins = item.begins or self._last is None or number != self._last + 1
         ready: list[Float] = []
         if item.behind is not None:
