@@ -17,7 +17,7 @@ import hashlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from colorbatch.clips.shot_looks import Look, Take, digest_of, take_at
@@ -35,7 +35,8 @@ Change = Literal["", "settings", "source", "shot"]
 @dataclass(frozen=True)
 class FrameRecipe:
     """What a result depends on. settings: a digest (`FramePlan.digest`); look: what is done with
-    its shot, "" for color as ever; frames: which ones it is averaged with, "" for none."""
+    its shot, "" for color as ever; frames: which ones it is averaged with, and over which a still
+    steers it, "" for none."""
 
     settings: str
     look: str = ""
@@ -89,13 +90,14 @@ class Together:
         self.count = 0
         """Of the frames of the stretch so far."""
         self.files = ""
-        """A digest of their stamps."""
+        """A digest of their stamps, and of `sources`."""
 
-    def add(self, number: int, stamp: Stamp, begins: bool) -> list[str]:
-        """Take the next frame; of those that are ready `FrameRecipe.frames`."""
+    def add(self, number: int, stamp: Stamp, begins: bool, sources: str = "") -> list[str]:
+        """Take the next frame; of those that are ready `FrameRecipe.frames`. sources: of
+        `Recipes.steered_by`."""
         told = self.end() if begins else []
         if begins:
-            self._begin, self.count, self.files = number, 0, ""
+            self._begin, self.count, self.files = number, 0, sources
         size, time = _told(stamp)
         line = f"{self.files} {number} {size} {time}"
         self.files = hashlib.sha256(line.encode()).hexdigest()[:16]
@@ -118,6 +120,11 @@ class Together:
         self._begin, self.count, self.files = begin, count, files
 
 
+def alone(number: int, sources: str) -> str:
+    """`FrameRecipe.frames` of a frame that is averaged with none. sources: as of `Together.add`."""
+    return f"{number}-{number}-{sources}" if sources else ""
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Frames that are averaged with each other, from first to last. borders: the last frame before
@@ -135,13 +142,14 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Recipes:
-    """What is wanted of each frame. takes: the shots, by numbers of frames, `Look.reference` of
-    those with a still being of the frames as well over which it steers them; of: for each number;
-    stretches: in order."""
+    """What is wanted of each frame. takes: the shots, by numbers of frames; of: for each number;
+    stretches: in order; steered_by: of shots with a still, by the number that each begins with, a
+    digest of the frames over which it steers them."""
 
     takes: Sequence[Take]
     of: Mapping[int, FrameRecipe]
     stretches: Sequence[Stretch]
+    steered_by: Mapping[int, str] = field(default_factory=dict)
 
     def take(self, number: int) -> Take:
         """The shot of a frame."""
@@ -161,10 +169,11 @@ def recipes_of(
     a frame's source; broken: frames that cannot be seen; averaged: whether any are averaged."""
     found: dict[int, FrameRecipe] = {}
     stretches: list[Stretch] = []
-    takes = [
-        _steered(take, following, numbers, stamp)
+    steered_by = {
+        take.begin: _sources(take, take.still.pts, following, numbers, stamp)
         for take, following in itertools.zip_longest(takes, takes[1:])
-    ]
+        if take.still is not None and take.look.action == "color"
+    }
     begins = {take.begin for take in takes}
     looks = {take.begin: look_of(take) for take in takes}
     together, own, borders = Together(), list[int](), dict[int, str]()
@@ -186,33 +195,34 @@ def recipes_of(
         take = take_at(takes, number)
         if not averaged or take.look.action != "color" or number in broken:
             close()
-            found[number] = FrameRecipe(settings, looks[take.begin])
+            sources = "" if averaged else alone(number, steered_by.get(take.begin, ""))
+            found[number] = FrameRecipe(settings, looks[take.begin], sources)
             continue
         starts = not own or number in begins or number != own[-1] + 1
         if starts:
             close()
         own.append(number)
         waiting.append(number)
-        tell(together.add(number, stamp(number), starts))
+        sources = steered_by.get(take.begin, "")
+        tell(together.add(number, stamp(number), starts, sources))
         if together.count % BORDER == 0:
             borders[number] = together.files
     close()
-    return Recipes(takes, found, stretches)
+    return Recipes(takes, found, stretches, steered_by)
 
 
-def _steered(
-    take: Take, following: Take | None, numbers: Sequence[int], stamp: Callable[[int], Stamp]
-) -> Take:
-    """A shot, and what its color depends on where it has a still. following: the next shot."""
-    if take.still is None or take.look.action != "color":
-        return take
+def _sources(
+    take: Take,
+    at: int,
+    following: Take | None,
+    numbers: Sequence[int],
+    stamp: Callable[[int], Stamp],
+) -> str:
+    """A digest of the frames over which a still of the frame `at` steers a shot. following: the
+    next one."""
     end = len(numbers) if following is None else bisect.bisect_left(numbers, following.begin)
-    own = numbers[bisect.bisect_left(numbers, take.begin) : end]
-    at = take.still.pts
-    before, behind = of_numbers(own, at)
-    sources = [(number, *_told(stamp(number))) for number in (*before, at, *behind)]
-    reference = f"{take.look.reference}:{digest_of(sources)}"
-    return replace(take, look=replace(take.look, reference=reference))
+    before, behind = of_numbers(numbers[bisect.bisect_left(numbers, take.begin) : end], at)
+    return digest_of([(number, *_told(stamp(number))) for number in (*before, at, *behind)])
 
 
 def _told(stamp: Stamp) -> Stamp:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from colorbatch.clips import segment
 from colorbatch.clips.numbered_plan import FramePlan
-from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together
+from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together, alone
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.shot_looks import Look, digest_of
 from colorbatch.clips.steering import Steered
@@ -48,7 +48,8 @@ class Border:
 class FrameItem:
     """A frame to go through. writes: whether its result is to be made, and not only its color seen
     by the frames around it; begins: whether a shot begins with it; behind: the border that it
-    follows, where it is not gone on with from the frame before."""
+    follows, where it is not gone on with from the frame before; sources: of `Recipes.steered_by`,
+    "" where no still steers its shot."""
 
     job: Job
     number: int
@@ -56,6 +57,7 @@ class FrameItem:
     writes: bool = True
     begins: bool = False
     behind: Border | None = None
+    sources: str = ""
 
 
 def items_of(
@@ -73,9 +75,10 @@ def items_of(
             if border is not None:
                 behind[through[0]] = border
         if job in wanted or number in through:
-            look = recipes.take(number).look
-            start = behind.pop(number, None)
-            yield FrameItem(job, number, look, job in wanted, number in begins, start)
+            take, start = recipes.take(number), behind.pop(number, None)
+            sources = recipes.steered_by.get(take.begin, "")
+            first = number in begins
+            yield FrameItem(job, number, take.look, job in wanted, first, start, sources)
 
 
 def _through(
@@ -184,10 +187,12 @@ class FramesInOrder:
         stamp, together = self.stamps.pop(number), self._together
         if self.averages:
             self._waiting.append(number)
-            self._tell(together.add(number, stamp, begins))
+            self._tell(together.add(number, stamp, begins, item.sources))
             if together.count % BORDER == 0:
                 known = Border(self._begin, together.count, together.files, self.step.state())
                 self.states.write(number, known, item.look)
+        else:
+            self.told[number] = alone(number, item.sources)
         return ready
 
     def _restore(self, border: Border) -> None:

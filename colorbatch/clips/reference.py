@@ -87,21 +87,28 @@ class Steering:
         """The still's frame itself."""
 
     def anchor(self, lightness: Float, before: Anchor) -> Anchor:
-        """A frame of L* (h, w), by the anchor next to it towards the still's frame; or straight
-        from that, where this is believed more."""
+        """A frame of L* (h, w), over the one next to it towards the still's frame."""
         frame = small(lightness, self._size)
-        over, straight = _found(frame, before), _found(frame, self.start)
-        trust = over.trust * np.float32(FADING)
+        path = self._path(frame, before, FADING)
+        return Anchor(frame, path.places - _places(frame)[..., 1::-1], path.trust)
+
+    def _path(self, frame: Small, anchor: Anchor, share: float = 1.0) -> Path:
+        """From a frame's pixels to those of the still's frame: each over an anchor, or straight
+        where that is believed more. share: of the trust over the anchor that counts."""
+        straight = _found(frame, self.start)
+        if anchor is self.start:
+            return straight
+        over = _found(frame, anchor)
+        trust = over.trust * np.float32(share)
         better = straight.trust > trust
         places = np.where(better[..., None], straight.places, over.places)
-        trust = np.where(better, straight.trust, trust)
-        return Anchor(frame, places - _places(frame)[..., 1::-1], trust)
+        return Path(places, np.where(better, straight.trust, trust))
 
     def __call__(self, lightness: Float, ab: Float, anchor: Anchor | None = None) -> Float:
         """The ab (h, w, 2) of a frame of the shot, for L* (h, w) and the network's ab; anchor: over
-        which it is found in the still's frame, None for straight."""
+        which it is sought in the still's frame as well, None for straight only."""
         frame, own = small(lightness, self._size), reduced(ab, self._size)
-        path = _found(frame, anchor or self.start)
+        path = self._path(frame, anchor or self.start)
         trust = path.trust
         found = warped(self._ab, path.places) - own
         height, width = self._size
@@ -203,10 +210,11 @@ class Grid:
         strides = (self._shape[1] * self._shape[2], self._shape[2], 1)
         base = low @ np.array(strides)
         total: npt.NDArray[np.float32] = np.zeros((len(at), 5), np.float32)
-        for corner in np.ndindex(2, 2, 2):
-            step = sum(c * s for c, s in zip(corner, strides, strict=True))
-            weight = np.prod(np.where(corner, share, 1 - share), axis=1, dtype=np.float32)
-            total += table[base + step] * weight[:, None]
+        shares = np.asarray((1 - share.T, share.T), np.float32)  # of the lower and the upper cell
+        for x, y, z in np.ndindex(2, 2, 2):
+            step = x * strides[0] + y * strides[1] + z
+            weight = shares[x, 0] * shares[y, 1] * shares[z, 2]
+            total += table.take(base + step, axis=0) * weight[:, None]
         weight = total[:, 2:3] + FEW / 64
         change, sure = total[:, :2] / weight, total[:, 2:3] / (total[:, 4:] + FEW / 64)
         same = (change**2).sum(axis=1, keepdims=True)
