@@ -38,6 +38,9 @@ LIKENESS = 0.6
 """Correlation of the lightness of still and frame from which on they are taken for one picture."""
 FADING = 0.98
 """By which factor the trust of what comes over anchors falls with each of them: places drift."""
+STRAIGHT = 0.75
+"""Share of the trust over an anchor from which on the straight way is taken: on ground that comes
+out behind a thing, which has been taken for this since, it finds itself again."""
 
 
 def read(still: Still) -> Codes:
@@ -94,13 +97,14 @@ class Steering:
 
     def _path(self, frame: Small, anchor: Anchor, share: float = 1.0) -> Path:
         """From a frame's pixels to those of the still's frame: each over an anchor, or straight
-        where that is believed more. share: of the trust over the anchor that counts."""
+        where that is believed by `STRAIGHT` as much. share: of the trust over the anchor that
+        counts."""
         straight = _found(frame, self.start)
         if anchor is self.start:
             return straight
         over = _found(frame, anchor)
         trust = over.trust * np.float32(share)
-        better = straight.trust > trust
+        better = straight.trust > trust * np.float32(STRAIGHT)
         places = np.where(better[..., None], straight.places, over.places)
         return Path(places, np.where(better, straight.trust, trust))
 

@@ -2,7 +2,7 @@
 
 Flows in: a `Steering`, what gives frames between the still's and another, L* and ab of frames in
 order. Flows out: their ab as the still has it. Held are one anchor behind the still's frame, and
-before it those of the frames that are still to come, 17 MB at most.
+before it those of the frames that are still to come, 22 MB at most.
 
 Dense flow finds little over many frames: things have gone too far, or have turned. So it goes over
 anchors, one in each step of a grid of time that begins at the still's frame: from each to the next
