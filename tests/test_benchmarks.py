@@ -161,6 +161,29 @@ def test_flicker_tells_raw_steady_and_truth(
     assert strip is not None and strip.shape == (4 * 32, 8 * 32, 3)
 
 
+def test_still_reach_tells_what_arrives_straight_and_over_frames(
+    tiny_model: Path, photograph: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """Of a made clip of each kind, with a strip; near the still most of it arrives."""
+    photographs = written_photographs(photograph, tmp_path)
+    for number in range(8):
+        turned = np.rot90(photograph("coffee"), number)[:, :: 1 if number < 4 else -1]
+        cv2.imwrite(str(photographs / f"{number}.png"), turned[..., ::-1])
+    ended = run_benchmark(
+        *("still_reach.py", "--photographs", photographs, "--model", tiny_model),
+        *("--strips", tmp_path),
+    )
+    assert ended.returncode == 0, ended.stderr
+    [[head, *rows]] = tables_of(ended.stdout).values()
+    assert [cell.strip() for cell in head[2:]] == ["10", "25", "50", "100", "200", "ms"]
+    assert [row[1].strip() for row in rows] == ["straight", "over"] * 5
+    for row in rows:
+        arrived, beside = map(float, row[2].split("/"))
+        assert 0.2 < arrived < 1.1 and beside < arrived, row
+    strip = cv2.imdecode(np.fromfile(tmp_path / "pan-walk.png", np.uint8), 1)
+    assert strip is not None and strip.shape == (3 * 32, 8 * 32, 3)
+
+
 def test_divergence_is_that_of_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Black and white have nothing in common, which is one bit; over a cut nothing is compared."""
     monkeypatch.syspath_prepend(BENCHMARKS)

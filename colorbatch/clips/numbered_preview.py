@@ -27,9 +27,10 @@ from colorbatch.clips.clip import Maker
 from colorbatch.clips.film_journal import FilmBook
 from colorbatch.clips.numbered_frame import NumberedFrame
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan
+from colorbatch.clips.numbered_stills import FramePictures
 from colorbatch.clips.preview import Pair, Preview
-from colorbatch.clips.reference import Steering
 from colorbatch.clips.shot_looks import Take, take_at
+from colorbatch.clips.still_chain import StillChain
 from colorbatch.errors import LockedError, SourceError, UsageError
 from colorbatch.inputs.numbered_files import spread
 
@@ -55,35 +56,34 @@ def _takes(one: FrameJob, maker: Maker) -> list[Take]:
 
 def _pairs(plan: FramePlan, takes: Sequence[Take], maker: Maker, count: int) -> Iterator[Pair]:
     """The name is the frame's; those that cannot be read are passed over."""
-    light = steering.light_of_frames(plan, maker.settings.transfer)
-    shape, warm = plan.traits.upright, set[str]()
-    steered: tuple[Take, Steering | None] | None = None
+    pictures, warm = FramePictures(plan, maker.settings.transfer), set[str]()
+    steered: tuple[Take, StillChain | None] | None = None
     with tempfile.TemporaryDirectory() as folder:
         for number in spread(plan.numbers, count):
-            path = plan.sequence.path(number)
             take = take_at(takes, number) if takes else Take(number)
             if steered is None or steered[0] != take:
-                steered = take, steering.of_take(take, light, shape, plan.region, maker.color)
+                steered = take, steering.of_take(take, pictures, maker.color)
             if take.look.action == "color":
                 maker.color(take)  # which is opened before it is timed
             try:
                 if take.look.model not in warm:  # the first run of a model takes longer
-                    _made(path, Path(folder), plan, take, steered[1], maker)
+                    _made(number, Path(folder), plan, take, steered[1], maker)
                 warm.add(take.look.model)
                 started = time.perf_counter()
-                frame, target = _made(path, Path(folder), plan, take, steered[1], maker)
+                frame, target = _made(number, Path(folder), plan, take, steered[1], maker)
             except (SourceError, UsageError):
                 continue
             took = time.perf_counter() - started
             after = numbered_frame.read(target, plan.traits.shown.asked)
-            pictures = preview.srgb(frame), preview.srgb(after)
-            yield Pair(plan.sequence.name(number), *pictures, took)
+            shown = preview.srgb(frame), preview.srgb(after)
+            yield Pair(plan.sequence.name(number), *shown, took)
 
 
 def _made(
-    path: Path, folder: Path, plan: FramePlan, take: Take, steer: Steering | None, maker: Maker
+    number: int, folder: Path, plan: FramePlan, take: Take, steer: StillChain | None, maker: Maker
 ) -> tuple[NumberedFrame, Path]:
     """A frame, and where its result is, made as is said of its shot."""
+    path = plan.sequence.path(number)
     frame, ab = numbered_frame.read(path, maker.settings.transfer), None
     if unlike := frame.unlike(plan.traits):
         raise SourceError(f"{path}: {unlike}")
@@ -91,7 +91,7 @@ def _made(
         own = maker.color(take)
         view = numbered_frame.view(frame, own.size, plan.region)
         [ab] = own.predict(view[None])
-        ab = ab if steer is None else steer(view, ab)
+        ab = ab if steer is None else steer(number, view, ab)
     target = folder / path.name
     numbered_sink.write(frame, take, ab, target, plan, maker)
     return frame, target

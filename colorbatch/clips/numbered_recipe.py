@@ -1,5 +1,5 @@
-"""What the result of a numbered frame depends on beside its source: settings, its shot, and the
-frames that its color is averaged with. Plain values; no files.
+"""What the result of a numbered frame depends on beside its source: settings, its shot, the frames
+over which a still steers that, and those that its color is averaged with. Plain values; no files.
 
 Flows in: numbers of frames, shots, when files were changed. Flows out: for each frame a
 `FrameRecipe`, which its record holds. So a run knows which results would be others now, and which
@@ -13,7 +13,9 @@ missing ends one, and so does a frame that cannot be seen: nothing is averaged o
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,7 @@ from typing import Literal
 
 from colorbatch.clips.shot_looks import Look, Take, digest_of, take_at
 from colorbatch.clips.stabiliser import AHEAD, STRIDE
+from colorbatch.clips.still_chain import of_numbers
 
 BORDER = 20 * STRIDE
 """Frames of a stretch after which the state of the averaging is kept, in a file: ten seconds. A
@@ -33,8 +36,9 @@ Change = Literal["", "settings", "source", "shot"]
 @dataclass(frozen=True)
 class FrameRecipe:
     """What a result depends on. settings: a digest (`FramePlan.digest`); look: what is done with
-    its shot, "" for color as ever; frames: which ones it is averaged with, "" for none; model:
-    SHA-256 of the one that its shot has instead of the run's, "" for none."""
+    its shot, "" for color as ever; frames: which ones it is averaged with, and over which a still
+    steers it, "" for none; model: SHA-256 of the one that its shot has instead of the run's, "" for
+    none."""
 
     settings: str
     look: str = ""
@@ -89,15 +93,16 @@ class Together:
         self.count = 0
         """Of the frames of the stretch so far."""
         self.files = ""
-        """A digest of their stamps."""
+        """A digest of their stamps, and of `sources`."""
 
-    def add(self, number: int, stamp: Stamp, begins: bool) -> list[str]:
-        """Take the next frame; of those that are ready `FrameRecipe.frames`."""
+    def add(self, number: int, stamp: Stamp, begins: bool, sources: str = "") -> list[str]:
+        """Take the next frame; of those that are ready `FrameRecipe.frames`. sources: of
+        `Recipes.steered_by`."""
         told = self.end() if begins else []
         if begins:
-            self._begin, self.count, self.files = number, 0, ""
-        size, mtime_ns = stamp  # shares show times more or less finely
-        line = f"{self.files} {number} {size} {mtime_ns // 1000}"
+            self._begin, self.count, self.files = number, 0, sources
+        size, time = _told(stamp)
+        line = f"{self.files} {number} {size} {time}"
         self.files = hashlib.sha256(line.encode()).hexdigest()[:16]
         self._last, self.count = number, self.count + 1
         self._waiting.append(number)
@@ -118,6 +123,11 @@ class Together:
         self._begin, self.count, self.files = begin, count, files
 
 
+def alone(number: int, sources: str) -> str:
+    """`FrameRecipe.frames` of a frame that is averaged with none. sources: as of `Together.add`."""
+    return f"{number}-{number}-{sources}" if sources else ""
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Frames that are averaged with each other, from first to last. borders: the last frame before
@@ -136,11 +146,13 @@ class Stretch:
 @dataclass(frozen=True)
 class Recipes:
     """What is wanted of each frame. takes: the shots, by numbers of frames; of: for each number;
-    stretches: in order."""
+    stretches: in order; steered_by: of shots with a still, by the number that each begins with, a
+    digest of the frames over which it steers them."""
 
     takes: Sequence[Take]
     of: Mapping[int, FrameRecipe]
     stretches: Sequence[Stretch]
+    steered_by: Mapping[int, str] = field(default_factory=dict)
 
     def take(self, number: int) -> Take:
         """The shot of a frame."""
@@ -160,8 +172,13 @@ def recipes_of(
     a frame's source; broken: frames that cannot be seen; averaged: whether any are averaged."""
     found: dict[int, FrameRecipe] = {}
     stretches: list[Stretch] = []
+    steered_by = {
+        take.begin: _sources(take, take.still.pts, following, numbers, stamp)
+        for take, following in itertools.zip_longest(takes, takes[1:])
+        if take.still is not None and take.look.action == "color"
+    }
     begins = {take.begin for take in takes}
-    alone = {
+    plain = {
         take.begin: FrameRecipe(settings, look_of(take), model=take.look.model) for take in takes
     }
     together, own, borders = Together(), list[int](), dict[int, str]()
@@ -170,7 +187,7 @@ def recipes_of(
     def tell(frames: Sequence[str]) -> None:
         for text in frames:
             number = waiting.popleft()
-            found[number] = replace(alone[take_at(takes, number).begin], frames=text)
+            found[number] = replace(plain[take_at(takes, number).begin], frames=text)
 
     def close() -> None:
         tell(together.end())
@@ -183,15 +200,37 @@ def recipes_of(
         take = take_at(takes, number)
         if not averaged or take.look.action != "color" or number in broken:
             close()
-            found[number] = alone[take.begin]
+            sources = "" if averaged else alone(number, steered_by.get(take.begin, ""))
+            found[number] = replace(plain[take.begin], frames=sources)
             continue
         starts = not own or number in begins or number != own[-1] + 1
         if starts:
             close()
         own.append(number)
         waiting.append(number)
-        tell(together.add(number, stamp(number), starts))
+        sources = steered_by.get(take.begin, "")
+        tell(together.add(number, stamp(number), starts, sources))
         if together.count % BORDER == 0:
             borders[number] = together.files
     close()
-    return Recipes(takes, found, stretches)
+    return Recipes(takes, found, stretches, steered_by)
+
+
+def _sources(
+    take: Take,
+    at: int,
+    following: Take | None,
+    numbers: Sequence[int],
+    stamp: Callable[[int], Stamp],
+) -> str:
+    """A digest of the frames over which a still of the frame `at` steers a shot. following: the
+    next one."""
+    end = len(numbers) if following is None else bisect.bisect_left(numbers, following.begin)
+    before, behind = of_numbers(numbers[bisect.bisect_left(numbers, take.begin) : end], at)
+    return digest_of([(number, *_told(stamp(number))) for number in (*before, at, *behind)])
+
+
+def _told(stamp: Stamp) -> Stamp:
+    """Shares show times more or less finely."""
+    size, mtime_ns = stamp
+    return size, mtime_ns // 1000

@@ -32,6 +32,7 @@ from colorbatch.clips.numbered_frame import FrameStyle, NumberedFrame, Writing, 
 from colorbatch.clips.numbered_plan import FrameJob, FramePlan, ours
 from colorbatch.clips.numbered_recipe import Recipes, Stamp
 from colorbatch.clips.numbered_steady import FrameItem, FramesInOrder, States
+from colorbatch.clips.numbered_stills import FramePictures
 from colorbatch.clips.render import Way, render
 from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_models import UnusableModelError
@@ -290,11 +291,10 @@ class _SequenceWork:
         """The step that sees the frames in order, None where each is by itself. takes: the shots
         that they are of. Raises SourceError for a still that cannot be used."""
         plan = self.one.plan
-        light = steering.light_of_frames(plan, self.maker.settings.transfer)
-        shape, region = plan.traits.upright, plan.region
-        steered = steering.of_shots(takes, light, shape, region, self.maker.color)
+        pictures = FramePictures(plan, self.maker.settings.transfer)
+        steered = steering.of_shots(takes, pictures, self.maker.color)
         step = None if self.maker.step is None else self.maker.step()
-        if step is None and not steered:
+        if step is None and steered is None:
             return None
         averages = step is not None
         return FramesInOrder(

@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorbatch.clips import segment, steering
+from colorbatch.clips import segment
 from colorbatch.clips.numbered_plan import FramePlan
-from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together
+from colorbatch.clips.numbered_recipe import BORDER, Recipes, Stamp, Stretch, Together, alone
 from colorbatch.clips.ordered_step import OrderedStep
 from colorbatch.clips.shot_looks import Take, digest_of
 from colorbatch.clips.steering import Steered
@@ -48,7 +48,8 @@ class Border:
 class FrameItem:
     """A frame to go through. take: its shot; writes: whether its result is to be made, and not only
     its color seen by the frames around it; begins: whether its shot begins with it; behind: the
-    border that it follows, where it is not gone on with from the frame before."""
+    border that it follows, where it is not gone on with from the frame before; sources: of
+    `Recipes.steered_by`, "" where no still steers its shot."""
 
     job: Job
     number: int
@@ -56,6 +57,7 @@ class FrameItem:
     writes: bool = True
     begins: bool = False
     behind: Border | None = None
+    sources: str = ""
 
 
 def items_of(
@@ -73,9 +75,10 @@ def items_of(
             if border is not None:
                 behind[through[0]] = border
         if job in wanted or number in through:
-            start = behind.pop(number, None)
-            take = recipes.take(number)
-            yield FrameItem(job, number, take, job in wanted, number in begins, start)
+            take, start = recipes.take(number), behind.pop(number, None)
+            sources = recipes.steered_by.get(take.begin, "")
+            first = number in begins
+            yield FrameItem(job, number, take, job in wanted, first, start, sources)
 
 
 def _through(
@@ -158,15 +161,15 @@ class FramesInOrder:
 
     averages: whether the step does; stamps: of the files that were read, by number; told: gets
     `FrameRecipe.frames` of each frame that is ready; steered: what gives frames the color of a
-    still, before the step, by the number that their shot begins with. A number that does not follow
-    the one before begins a stretch: the frame between them is missing, or could not be seen."""
+    still, before the step. A number that does not follow the one before begins a stretch: the frame
+    between them is missing, or could not be seen."""
 
     step: OrderedStep
     averages: bool
     stamps: MutableMapping[int, Stamp]
     told: MutableMapping[int, str]
     states: States
-    steered: Steered = field(default_factory=dict)
+    steered: Steered | None = None
     _together: Together = field(default_factory=Together)
     _waiting: deque[int] = field(default_factory=deque)
     _begin: int = 0
@@ -174,8 +177,7 @@ class FramesInOrder:
 
     def add(self, item: FrameItem, lightness: Float, ab: Float) -> list[Float]:
         number = item.number
-        steer = steering.at(self.steered, number)
-        own = ab if steer is None else steer(lightness, ab)
+        own = ab if self.steered is None else self.steered(number, lightness, ab)
         begins = item.begins or self._last is None or number != self._last + 1
         ready: list[Float] = []
         if item.behind is not None:
@@ -188,10 +190,12 @@ class FramesInOrder:
         stamp, together = self.stamps.pop(number), self._together
         if self.averages:
             self._waiting.append(number)
-            self._tell(together.add(number, stamp, begins))
+            self._tell(together.add(number, stamp, begins, item.sources))
             if together.count % BORDER == 0:
                 known = Border(self._begin, together.count, together.files, self.step.state())
                 self.states.write(number, known, item.take)
+        else:
+            self.told[number] = alone(number, item.sources)
         return ready
 
     def _restore(self, border: Border) -> None:

@@ -19,11 +19,11 @@ import numpy as np
 from colorbatch.clips import film_frames, numbered_frame, sampling, steering
 from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.numbered_frame import NumberedFrame
-from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.resume import FilmJob
 from colorbatch.clips.shot_kinds import kind_of_shot
 from colorbatch.clips.shot_looks import Look, Take, looks_of, take_at
+from colorbatch.clips.still_chain import StillChain
 from colorbatch.color import Codes, to_codes, ycbcr
 from colorbatch.color.floating import rgb_view, space_of
 from colorbatch.errors import SourceError, TargetError
@@ -88,12 +88,12 @@ def of_film(
     what colors a shot. Frames are made as is said of their shot, but not steadied; where shots are
     not known, as if each were one."""
     plan, size = one.plan, one.plan.film.video.size
-    steered: tuple[Take, Steering | None] | None = None
+    pictures = steering.FilmPictures(plan)
+    steered: tuple[Take, StillChain | None] | None = None
     for frame in frames:
         take = take_at(one.takes, frame.pts) if one.takes else _alone(frame, one, settings)
         if steered is None or steered[0] != take:
-            light = steering.light_of(plan)
-            steered = take, steering.of_take(take, light, size, plan.region, model)
+            steered = take, steering.of_take(take, pictures, model)
         started = time.perf_counter()
         after = _of_take(frame, take, plan, model, settings, steered[1])
         took = time.perf_counter() - started
@@ -121,7 +121,7 @@ def _of_take(
     plan: FilmPlan,
     model: Callable[[Take], Model],
     settings: FilmSettings,
-    steer: Steering | None,
+    steer: StillChain | None,
 ) -> Planes:
     """A frame of a film, made as is said of its shot."""
     ab = None
@@ -129,7 +129,7 @@ def _of_take(
         own = model(take)
         view = film_frames.lightness(frame.planes, plan, own.size)
         [ab] = own.predict(view[None])
-        ab = ab if steer is None else steer(view, ab)
+        ab = ab if steer is None else steer(frame.pts, view, ab)
     saturation = settings.saturation
     return film_frames.made_by(take.look, frame, frame.planes, ab, plan, saturation)
 

@@ -1,11 +1,11 @@
 """A still that somebody has corrected, and a shot that is to have its color: `Steering`.
 
 Flows in: a corrected still of a frame, that frame's L* and the ab that a network gave it; then L*
-and ab of any frame of the shot. Flows out: ab as the still has it. No models; each frame by itself,
-whatever was before it, so that segments and kills do not show.
+and ab of any frame of the shot. Flows out: ab as the still has it. No models.
 
 Where a pixel of a frame is found in the still's frame, by dense flow that is believed as the
-stabiliser believes it, it gets the still's color. What is believed is carried to pixels beside it
+stabiliser believes it, it gets the still's color. Far from the still's frame flow goes over others
+between them, its anchors (`still_chain`). What is believed is carried to pixels beside it
 of the same lightness (a coarse grid of place and lightness, as bilateral grids are: Chen, Paris and
 Durand 2007, "Real-time Edge-Aware Image Processing with the Bilateral Grid"). What is found neither
 here nor there (what comes into the picture, a camera that goes on) is changed as the still changed
@@ -16,13 +16,14 @@ nothing is changed.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from colorbatch.clips.shot_looks import Still
-from colorbatch.clips.stabiliser import Small, paths, reduced, small, small_size, warped
+from colorbatch.clips.stabiliser import Path, Small, paths, reduced, small, small_size, warped
 from colorbatch.color import Codes, Float, rgb_to_lab
 from colorbatch.errors import SourceError
 from colorbatch.fs import atomic
@@ -35,6 +36,11 @@ TOLERANCE = 8.0
 """L* by which a place may differ, over 5 x 5 pixels, for a trust of 1 / e: old film flickers."""
 LIKENESS = 0.6
 """Correlation of the lightness of still and frame from which on they are taken for one picture."""
+FADING = 0.98
+"""By which factor the trust of what comes over anchors falls with each of them: places drift."""
+STRAIGHT = 0.75
+"""Share of the trust over an anchor from which on the straight way is taken: on ground that comes
+out behind a thing, which has been taken for this since, it finds itself again."""
 
 
 def read(still: Still) -> Codes:
@@ -52,6 +58,16 @@ def read(still: Still) -> Codes:
     return np.asarray(found[..., ::-1], np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class Anchor:
+    """A frame whose pixels were found in the still's frame. shift: how far each lies from there, x
+    and y (h, w, 2), in pixels; trust: (h, w), 0 to 1; float32."""
+
+    frame: Small
+    shift: Float
+    trust: Float
+
+
 class Steering:
     """Gives frames of a shot the color of a still.
 
@@ -63,19 +79,41 @@ class Steering:
     def __init__(self, rgb: Codes, lightness: Float, ab: Float) -> None:
         size = small_size((lightness.shape[0], lightness.shape[1]))
         lab = rgb_to_lab(np.asarray(cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA)))
-        self._frame, self._size = small(lightness, size), size
-        if likeness(lab[..., 0], self._frame.light) < LIKENESS:
+        frame, self._size = small(lightness, size), size
+        if likeness(lab[..., 0], frame.light) < LIKENESS:
             raise ValueError("is not a picture of that frame")
         self._ab = np.ascontiguousarray(lab[..., 1:])
         own = reduced(ab, size)
         self._colors = Grid((LIGHT, AB, AB), (0, -128, -128), (100, 128, 128))
-        self._colors.add(_colors(self._frame, own), self._ab - own, np.ones(size, np.float32))
+        self._colors.add(_colors(frame, own), self._ab - own, np.ones(size, np.float32))
+        self.start = Anchor(frame, np.zeros((*size, 2), np.float32), np.ones(size, np.float32))
+        """The still's frame itself."""
 
-    def __call__(self, lightness: Float, ab: Float) -> Float:
-        """The ab (h, w, 2) of a frame of the shot, for L* (h, w) and the network's ab."""
+    def anchor(self, lightness: Float, before: Anchor) -> Anchor:
+        """A frame of L* (h, w), over the one next to it towards the still's frame."""
+        frame = small(lightness, self._size)
+        path = self._path(frame, before, FADING)
+        return Anchor(frame, path.places - _places(frame)[..., 1::-1], path.trust)
+
+    def _path(self, frame: Small, anchor: Anchor, share: float = 1.0) -> Path:
+        """From a frame's pixels to those of the still's frame: each over an anchor, or straight
+        where that is believed by `STRAIGHT` as much. share: of the trust over the anchor that
+        counts."""
+        straight = _found(frame, self.start)
+        if anchor is self.start:
+            return straight
+        over = _found(frame, anchor)
+        trust = over.trust * np.float32(share)
+        better = straight.trust > trust * np.float32(STRAIGHT)
+        places = np.where(better[..., None], straight.places, over.places)
+        return Path(places, np.where(better, straight.trust, trust))
+
+    def __call__(self, lightness: Float, ab: Float, anchor: Anchor | None = None) -> Float:
+        """The ab (h, w, 2) of a frame of the shot, for L* (h, w) and the network's ab; anchor: over
+        which it is sought in the still's frame as well, None for straight only."""
         frame, own = small(lightness, self._size), reduced(ab, self._size)
-        path, _ = paths(self._frame, frame)
-        trust = path.trust * self._same_light(frame, path.places)
+        path = self._path(frame, anchor or self.start)
+        trust = path.trust
         found = warped(self._ab, path.places) - own
         height, width = self._size
         near = Grid((PLACE, PLACE, LIGHT), (0, 0, 0), (height, width, 100))
@@ -89,13 +127,24 @@ class Steering:
         full = cv2.resize(change, size, interpolation=cv2.INTER_LINEAR)
         return np.asarray(ab + full, np.float32)
 
-    def _same_light(self, frame: Small, places: Float) -> Float:
-        """How far the lightness that paths bring is a frame's own (h, w), 0 to 1: frames far from
-        each other may have nothing in common, which a trust that is relative to the picture's own
-        changes, as between neighbors, does not tell."""
-        off = frame.light - warped(self._frame.light, places)
-        off = np.asarray(cv2.blur(off, (5, 5)), np.float32)
-        return np.asarray(np.exp(-((off / TOLERANCE) ** 2)), np.float32)
+
+def _found(frame: Small, anchor: Anchor) -> Path:
+    """From a frame's pixels to those of the still's frame, over an anchor. It is believed as much
+    as the weaker of both ways: the product would fall with each anchor, also where all stands
+    still."""
+    path, _ = paths(anchor.frame, frame)
+    trust = path.trust * _same_light(frame, anchor.frame, path.places)
+    places = path.places + warped(anchor.shift, path.places)
+    return Path(places, np.minimum(trust, warped(anchor.trust, path.places)))
+
+
+def _same_light(frame: Small, other: Small, places: Float) -> Float:
+    """How far the lightness that paths bring is a frame's own (h, w), 0 to 1: frames far from
+    each other may have nothing in common, which a trust that is relative to the picture's own
+    changes, as between neighbors, does not tell."""
+    off = frame.light - warped(other.light, places)
+    off = np.asarray(cv2.blur(off, (5, 5)), np.float32)
+    return np.asarray(np.exp(-((off / TOLERANCE) ** 2)), np.float32)
 
 
 def likeness(one: Float, other: Float) -> float:
@@ -165,10 +214,11 @@ class Grid:
         strides = (self._shape[1] * self._shape[2], self._shape[2], 1)
         base = low @ np.array(strides)
         total: npt.NDArray[np.float32] = np.zeros((len(at), 5), np.float32)
-        for corner in np.ndindex(2, 2, 2):
-            step = sum(c * s for c, s in zip(corner, strides, strict=True))
-            weight = np.prod(np.where(corner, share, 1 - share), axis=1, dtype=np.float32)
-            total += table[base + step] * weight[:, None]
+        shares = np.asarray((1 - share.T, share.T), np.float32)  # of the lower and the upper cell
+        for x, y, z in np.ndindex(2, 2, 2):
+            step = x * strides[0] + y * strides[1] + z
+            weight = shares[x, 0] * shares[y, 1] * shares[z, 2]
+            total += table.take(base + step, axis=0) * weight[:, None]
         weight = total[:, 2:3] + FEW / 64
         change, sure = total[:, :2] / weight, total[:, 2:3] / (total[:, 4:] + FEW / 64)
         same = (change**2).sum(axis=1, keepdims=True)

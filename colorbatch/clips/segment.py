@@ -30,7 +30,7 @@ from colorbatch.clips.shot_list import Span
 from colorbatch.clips.shot_looks import ShotModel, Take
 from colorbatch.clips.shot_models import ShotModels
 from colorbatch.clips.stabiliser import Stabiliser
-from colorbatch.clips.steering import Steered
+from colorbatch.clips.steering import FilmPictures, Steered
 from colorbatch.color import Float
 from colorbatch.errors import SourceError, StoppedError, TargetError
 from colorbatch.ffmpeg import Frame, Planes, SegmentWriter
@@ -92,7 +92,10 @@ def work(
         def own(take: Take) -> Model | None:
             return None if take.colored_by is None else models(take.colored_by)
 
-        if steered := steering.of_segment(plan, span, lambda take: own(take) or model, stop):
+        pictures = FilmPictures(plan, stop, job.sought)
+        steered = steering.of_shots(span.takes, pictures, lambda take: own(take) or model)
+        if steered is not None:
+            stack.callback(steered.close)
             in_order = in_order or InOrder(Stabiliser(0.0))
             in_order.steered = steered
         if in_order is not None and continues:
@@ -165,10 +168,10 @@ def _finishing(
 @dataclass(eq=False)
 class InOrder:
     """An ordered step, as the conductor takes batches through it. See `ordered_step`. steered: what
-    gives frames the color of a still, before the step, by the tick that their shot begins at."""
+    gives frames the color of a still, before the step."""
 
     step: OrderedStep
-    steered: Steered = field(default_factory=dict)
+    steered: Steered | None = None
     _sizes: deque[int] = field(default_factory=deque)
     _ready: list[Float] = field(default_factory=list)
     _marked: bool = False
@@ -180,8 +183,7 @@ class InOrder:
         self._sizes.append(len(ab))
         given = zip(item.frames, lightness, ab, item.begins, strict=True)
         for frame, light, one, begins in given:
-            steer = steering.at(self.steered, frame.pts)
-            own = one if steer is None else steer(light, one)
+            own = one if self.steered is None else self.steered(frame.pts, light, one)
             self._ready += self.step.add(light, own, begins)
         return self._whole()
 

@@ -390,6 +390,44 @@ def test_a_still_gives_its_shot_its_color(
         make_frames(clip_of(mixed_frames, tmp_path / "other", given))
 
 
+@pytest.mark.usefixtures("near_borders")
+@pytest.mark.parametrize("stability", [1.0, 0.0])
+def test_a_still_goes_over_frames_that_a_later_run_goes_on_with(
+    one_shot: Path,
+    tmp_path: Path,
+    make_frames: Callable[..., FilmOutcome],
+    stability: float,
+) -> None:
+    """Stopped, or one frame made again alone: it is the same, also with a frame that cannot be read
+    among those that it goes over. One of these that changes makes its shot outdated."""
+    stills, settings = tmp_path / "stills", FilmSettings(stability=stability)
+    stills.mkdir()
+    (one_shot / "f_0018.tif").write_bytes(b"no picture")
+    rgb = tifffile.imread(one_shot / "f_0030.tif") / 257 * np.array([0.6, 0.9, 1.2])
+    still = np.clip(rgb, 0, 255).astype(np.uint8)[..., ::-1]
+    cv2.imwrite(str(stills / "f_0030.png"), still)
+    given = Sheet(stills, stills=shot_sheet.read_folder(stills))
+    make_frames(clip_of(one_shot, tmp_path / "whole", given), settings=settings)
+    out = tmp_path / "out"
+    stop = {"stop": lambda: len(bytes_of(out)) >= 20}
+    assert (
+        make_frames(clip_of(one_shot, out, given), settings=settings, **stop).status == "unfinished"
+    )
+    make_frames(clip_of(one_shot, out, given), settings=settings)
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
+    (out / "f_0044.tif").unlink()
+    make_frames(clip_of(one_shot, out, given), settings=settings)
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
+    before = written(out)
+    write(one_shot / "f_0036.tif", picture("grey", 4, 40))
+    make_frames(clip_of(one_shot, out, given), settings=settings)
+    assert not changed(before, out)
+    make_frames(clip_of(one_shot, out, given), settings=settings, redo="outdated")
+    assert changed(before, out) == [n for n in range(48) if n != 18]
+    make_frames(clip_of(one_shot, tmp_path / "new", given), settings=settings)
+    assert bytes_of(out) == bytes_of(tmp_path / "new")
+
+
 def test_numbers_are_places_where_frames_are_missing() -> None:
     sheet = Sheet(Path("a.csv"), (shot_sheet.ShotRow(2, 12, 20), shot_sheet.ShotRow(3, 30, 31)))
     numbers = [10, 11, 13, 20, 30, 31]

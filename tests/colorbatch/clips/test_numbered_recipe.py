@@ -15,7 +15,7 @@ from colorbatch.clips.numbered_recipe import (
     look_of,
     recipes_of,
 )
-from colorbatch.clips.shot_looks import Look, ShotModel, Take
+from colorbatch.clips.shot_looks import Look, ShotModel, Still, Take
 from colorbatch.clips.stabiliser import AHEAD, STRIDE, Stabiliser
 from colorbatch.color import Float
 
@@ -94,6 +94,37 @@ def test_how_far_frames_are_averaged_and_borders_follow_from_a_stretch() -> None
 def test_nothing_is_averaged_without_a_stabiliser() -> None:
     recipes = recipes_of(range(5), [Take(0)], "s", lambda number: (1, 1), averaged=False)
     assert {str(one) for one in recipes.of.values()} == {"s"} and not recipes.stretches
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_a_shot_with_a_still_depends_on_the_frames_that_this_goes_over(averaged: bool) -> None:
+    """Also in front of the still, and of those alone where nothing is averaged; its other shots do
+    not."""
+    still = Still(Path("a.png"), "0" * 64, 30)
+    takes = [Take(0), Take(10, Look(reference=still.identity), still=still), Take(50)]
+
+    def made(changed: int | None) -> dict[int, str]:
+        recipes = recipes_of(
+            *(range(60), takes, "s", lambda number: (1 + (number == changed), 10**9)),
+            averaged=averaged,
+        )
+        return {number: str(one) for number, one in recipes.of.items()}
+
+    before = made(None)
+
+    def changes(number: int) -> list[int]:
+        after = made(number)
+        old = {n: FrameRecipe.of(text) for n, text in before.items()}
+        new = {n: FrameRecipe.of(text) for n, text in after.items()}
+        found = [n for n in before if before[n] != after[n]]
+        for n in found:
+            assert change(old[n], new[n], given=True, listed=True) == "source"
+        return found
+
+    for anchor in (12, 24, 30, 36, 48):
+        assert changes(anchor) == list(range(10, 50))
+    assert changes(47) == (list(range(34, 50)) if averaged else [])
+    assert changes(6) == (list(range(10)) if averaged else [])
 
 
 LOOK = look_of(Take(0, Look("grey")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,22 @@ import numpy as np
 import pytest
 
 from colorbatch import ffmpeg
-from colorbatch.clips import film_clip, film_journal, film_plan, resume, sampling, shot_sheet
+from colorbatch.clips import (
+    film_clip,
+    film_journal,
+    film_plan,
+    resume,
+    sampling,
+    shot_list,
+    shot_sheet,
+)
 from colorbatch.clips.clip import Maker
 from colorbatch.clips.resume import FilmJob
+from colorbatch.clips.shot_looks import Still
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.stabiliser import step_of
+from colorbatch.clips.steering import FilmPictures
+from colorbatch.clips.still_chain import STEP
 from colorbatch.color import Codes
 from colorbatch.errors import SourceError, StoppedError
 from colorbatch.ffmpeg import Planes
@@ -41,10 +53,13 @@ def stills(one: FilmJob, tmp_path: Path) -> Path:
     """A folder with a still of frame 30, which is in the last shot: all of it blue."""
     folder = tmp_path / "stills"
     folder.mkdir()
-    grey = seen(planes(one.job.source)[30], one)
-    blue = np.clip(grey * np.array([0.5, 0.9, 1.3]), 0, 255).astype(np.uint8)
-    write(folder / "frame_30.png", blue)
+    write(folder / "frame_30.png", blue(planes(one.job.source)[30], one))
     return folder
+
+
+def blue(picture: Planes, one: FilmJob) -> Codes:
+    tint = np.array([0.5, 0.9, 1.3])
+    return np.clip(seen(picture, one) * tint, 0, 255).astype(np.uint8)
 
 
 def write(path: Path, rgb: Codes) -> None:
@@ -93,6 +108,53 @@ def test_a_shot_gets_the_color_of_its_still_in_all_its_segments(
         film_clip.color_film(other, stop)
     film_clip.color_film(other, maker)
     assert decoded(other.job.target) == steered
+
+
+@pytest.mark.parametrize("number", [30, 46])
+def test_segments_of_a_shot_are_as_the_shot_at_once(
+    one: FilmJob,
+    maker: Maker,
+    stills: Path,
+    decoded: Any,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a still of its begin or its end, over the frames between, which a segment goes over that
+    does not have them."""
+    write(stills / f"frame_{number}.png", blue(planes(one.job.source)[number], one))
+    for path in stills.glob("*.png"):
+        if path.stem != f"frame_{number}":
+            path.unlink()
+    film_clip.color_film(with_stills(one, stills), maker)
+    whole = with_stills(one, stills, "whole.mkv")
+    monkeypatch.setattr(shot_list, "LONGEST", 100)
+    film_clip.color_film(whole, maker)
+    assert decoded(one.job.target) == decoded(whole.job.target)
+    parts = [film_journal.read(film_journal.folder_of(each.job)) for each in (one, whole)]
+    counts = [len(each.marks) for each in parts]
+    assert counts[0] > counts[1] > 0
+
+
+@pytest.mark.parametrize("sought", [True, False])
+def test_frames_between_are_the_nearest_of_each_step(
+    make_clip: Callable[..., Path], sought: bool
+) -> None:
+    """Whichever frame is the first that is asked for; with a hole of a second in the film."""
+    times = [1001 * at for at in range(60) if not 20 <= at < 44]
+    path = make_clip("a.mkv", time_base=Fraction(1, 24000), times=times)
+    plan = film_plan.plan_film(ffmpeg.probe(path), FilmSettings())
+    ticks = [frame.pts for frame in FilmPictures(plan, sought=sought).frames(0)]
+    step = FilmPictures(plan).step
+    assert len(ticks) == 36 and step == STEP / plan.film.video.time_base
+    at = ticks[17]
+    still = Still(path, "", at)
+    between = FilmPictures(plan, sought=sought).between(still, (16, 16))
+    for first in (0, 3, 9, 16):
+        found = [pts for pts, _ in between.before(ticks[first])]
+        assert found == [ticks[n] for n in (11, 5) if n >= first]
+    assert [ticks.index(pts) for pts, _ in between.behind()] == [20, 23, 29, 35]
+    with pytest.raises(StoppedError):
+        list(FilmPictures(plan, lambda: True, sought).between(still, (16, 16)).before(0))
 
 
 def test_another_still_makes_its_shot_again(one: FilmJob, maker: Maker, stills: Path) -> None:
