@@ -8,6 +8,7 @@ that cannot be made is named and stops no other; the same call later tries it ag
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -38,7 +39,7 @@ from colorbatch.clips.shot_looks import Take
 from colorbatch.clips.shot_models import UnusableModelError
 from colorbatch.clips.stabiliser import AHEAD, Stabiliser
 from colorbatch.color import Float
-from colorbatch.errors import OutputFullError, SourceError, reason_of
+from colorbatch.errors import OutputFullError, SourceError, StoppedError, reason_of
 from colorbatch.formats import memory_need
 from colorbatch.fs import atomic
 from colorbatch.fs.atomic import check_target, make_folder
@@ -87,7 +88,7 @@ def color_frames(
     items = numbered_steady.items_of(one.plan, recipes, one.todo, states)
     bytes_each = numbered_plan.cost(one.plan)
     way = Way(items, work.read, work.finish, take, lambda item: bytes_each)
-    with maker.models.holding(1):
+    with maker.models.holding(1), contextlib.suppress(StoppedError):
         render(way, maker.engine, limits, ends, work.in_order(takes, states))
     there = one.done + tally.made
     if tally.ended is not None:
@@ -291,7 +292,7 @@ class _SequenceWork:
         """The step that sees the frames in order, None where each is by itself. takes: the shots
         that they are of. Raises SourceError for a still that cannot be used."""
         plan = self.one.plan
-        pictures = FramePictures(plan, self.maker.settings.transfer)
+        pictures = FramePictures(plan, self.maker.settings.transfer, self.maker.stop)
         steered = steering.of_shots(takes, pictures, self.maker.color)
         step = None if self.maker.step is None else self.maker.step()
         if step is None and steered is None:

@@ -5,7 +5,7 @@ Flows in: a planned sequence. Flows out: frames as a network sees them (`steerin
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +15,7 @@ from colorbatch.clips.shot_looks import Still
 from colorbatch.clips.still_chain import FRAMES, Between, of_numbers
 from colorbatch.color import Float
 from colorbatch.color.ycbcr import Region
+from colorbatch.errors import StoppedError
 from colorbatch.job import AskedTransfer
 
 
@@ -24,6 +25,7 @@ class FramePictures:
 
     plan: FramePlan
     transfer: AskedTransfer
+    stop: Callable[[], bool] = lambda: False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,6 +68,8 @@ class _OfFrames:
 
     def _seen(self, numbers: Iterator[int]) -> Generator[tuple[int, Float], None, None]:
         for number in numbers:
+            if self.pictures.stop():
+                raise StoppedError
             try:
                 light = self.pictures.seen(number, self.size)
             except MemoryError:

@@ -25,11 +25,12 @@ from colorbatch.clips.film_journal import Account
 from colorbatch.clips.numbered_clip import FramesClip
 from colorbatch.clips.numbered_frame import FrameStyle
 from colorbatch.clips.numbered_plan import plan_frames
+from colorbatch.clips.numbered_stills import FramePictures
 from colorbatch.clips.shot_kinds import ShotKind
 from colorbatch.clips.shot_list import Mark, Shown, packed
 from colorbatch.clips.shot_sheet import Sheet
 from colorbatch.clips.stabiliser import Stabiliser
-from colorbatch.color import luma
+from colorbatch.color import Float, luma
 from colorbatch.errors import SourceError, UsageError
 from colorbatch.inputs.numbered_files import of_pattern
 from colorbatch.job import FilmOutcome, FilmSettings
@@ -426,6 +427,35 @@ def test_a_still_goes_over_frames_that_a_later_run_goes_on_with(
     assert changed(before, out) == [n for n in range(48) if n != 18]
     make_frames(clip_of(one_shot, tmp_path / "new", given), settings=settings)
     assert bytes_of(out) == bytes_of(tmp_path / "new")
+
+
+def test_stopped_while_the_frames_that_a_still_goes_over_are_read(
+    one_shot: Path,
+    tmp_path: Path,
+    make_frames: Callable[..., FilmOutcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is as stopped anywhere else: what is made is kept, and the same command goes on."""
+    stills, out = tmp_path / "stills", tmp_path / "out"
+    stills.mkdir()
+    rgb = tifffile.imread(one_shot / "f_0047.tif") / 257 * np.array([0.6, 0.9, 1.2])
+    still = np.clip(rgb, 0, 255).astype(np.uint8)[..., ::-1]
+    cv2.imwrite(str(stills / "f_0047.png"), still)
+    given = Sheet(stills, stills=shot_sheet.read_folder(stills))
+    make_frames(clip_of(one_shot, tmp_path / "whole", given))
+    read: list[int] = []
+    seen = FramePictures.seen
+
+    def counted(self: FramePictures, number: int, size: tuple[int, int]) -> Float:
+        read.append(number)
+        return seen(self, number, size)
+
+    monkeypatch.setattr(FramePictures, "seen", counted)
+    stop = {"stop": lambda: len(read) >= 4}
+    assert make_frames(clip_of(one_shot, out, given), **stop).status == "unfinished"
+    assert len(read) == 4
+    make_frames(clip_of(one_shot, out, given))
+    assert bytes_of(out) == bytes_of(tmp_path / "whole")
 
 
 def test_numbers_are_places_where_frames_are_missing() -> None:
