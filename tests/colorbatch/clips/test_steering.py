@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -155,6 +156,27 @@ def test_frames_between_are_the_nearest_of_each_step(
     assert [ticks.index(pts) for pts, _ in between.behind()] == [20, 23, 29, 35]
     with pytest.raises(StoppedError):
         list(FilmPictures(plan, lambda: True, sought).between(still, (16, 16)).before(0))
+
+
+def test_color_does_not_go_over_damaged_frames(make_clip: Callable[..., Path]) -> None:
+    """The next one of their step is in their place."""
+    times = [1001 * at for at in range(36)]
+    options = {"slicecrc": "1", "g": "1"}
+    path = make_clip("a.mkv", "ffv1", options=options, time_base=Fraction(1, 24000), times=times)
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for number in (11, 23):
+        at, size = data.index(packets[number]), len(packets[number])
+        data[at + size // 2 : at + size // 2 + 8] = b"\xa5" * 8
+    path.write_bytes(data)
+    pictures = FilmPictures(film_plan.plan_film(ffmpeg.probe(path), FilmSettings()))
+    frames = list(pictures.frames(0))
+    assert [number for number, frame in enumerate(frames) if frame.corrupt] == [11, 23]
+    ticks = [frame.pts for frame in frames]
+    between = pictures.between(Still(path, "", ticks[17]), (16, 16))
+    assert [ticks.index(pts) for pts, _ in between.before(0)] == [10, 5]
+    assert [ticks.index(pts) for pts, _ in between.behind()] == [24, 29, 35]
 
 
 def test_another_still_makes_its_shot_again(one: FilmJob, maker: Maker, stills: Path) -> None:
