@@ -228,8 +228,7 @@ def limits_of(
     """Threads and memory. memory: bytes of the whole process, None for half of the machine's;
     beside: bytes that are taken beside frames."""
     threads = workers or os.cpu_count() or 1
-    whole = available_memory.default() if memory is None else memory
-    room = max(0, whole - memory_need.BASE_BYTES - beside)
+    room = available_memory.room(memory, memory_need.BASE_BYTES + beside)
     return pipeline.Limits(threads, 2 * threads + batch_size, batch_size, room)
 
 

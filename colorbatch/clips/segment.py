@@ -287,8 +287,7 @@ def _waiting_bytes(plan: FilmPlan, ahead: int) -> int:
 
 
 def _room(memory: int | None) -> int:
-    whole = available_memory.default() if memory is None else memory
-    return max(0, whole - memory_need.BASE_BYTES)
+    return available_memory.room(memory, memory_need.BASE_BYTES)
 
 
 def _batch_bytes(plan: FilmPlan, batch_size: int) -> int:

@@ -22,7 +22,7 @@ from colorbatch.clips.film_plan import FilmPlan
 from colorbatch.clips.reference import Steering
 from colorbatch.clips.render import Model
 from colorbatch.clips.shot_looks import Still, Take
-from colorbatch.clips.still_chain import REACH, STEP, Between, StillChain, step_of
+from colorbatch.clips.still_chain import REACH, STEP, Between, StillChain, steps_away
 from colorbatch.color import Codes, Float
 from colorbatch.color.ycbcr import Region
 from colorbatch.errors import SourceError, StoppedError
@@ -177,7 +177,7 @@ class _OfFilm:
                     yield self._seen(frame)
 
     def _step(self, frame: Frame) -> int:
-        return step_of(frame.pts, self.at, self.pictures.step)
+        return steps_away(frame.pts, self.at, self.pictures.step)
 
     def _seen(self, frame: Frame) -> tuple[int, Float]:
         return frame.pts, film_frames.lightness(frame.planes, self.pictures.plan, self.size)

@@ -67,7 +67,7 @@ class StillChain:
             self.close()
         self._last = pts
         anchor = self._steering.start
-        if step_of(pts, self._at, self._step) <= REACH:
+        if steps_away(pts, self._at, self._step) <= REACH:
             anchor = self._of_before(pts) if pts < self._at else self._of_behind(pts)
         return self._steering(lightness, ab, anchor)
 
@@ -93,7 +93,7 @@ class StillChain:
         return self._anchor
 
 
-def step_of(pts: int, at: int, step: Fraction) -> int:
+def steps_away(pts: int, at: int, step: Fraction) -> int:
     """In which step of the grid a tick is, counted from the still's frame, 0 or more."""
     return abs(pts - at) // step
 
@@ -108,7 +108,7 @@ def of_numbers(numbers: Sequence[int], at: int) -> tuple[list[int], list[int]]:
 def _of_grid(numbers: Iterable[int], at: int) -> list[int]:
     found, last = [], 0
     for number in numbers:
-        step = step_of(number, at, FRAMES)
+        step = steps_away(number, at, FRAMES)
         if step > REACH:
             break
         if step > last:

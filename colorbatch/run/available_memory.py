@@ -52,6 +52,11 @@ def default() -> int:
     return max(LEAST, of_machine() // 2)
 
 
+def room(memory: int | None, taken: int) -> int:
+    """Bytes that are left of `memory`, None for `default`, beside those that are taken."""
+    return max(0, (default() if memory is None else memory) - taken)
+
+
 def give_back() -> None:
     """Give the system what the allocator keeps of what was freed, where it has a way to say so
     (malloc_trim(3) of glibc). It keeps much of a model that was closed, in each thread's share."""

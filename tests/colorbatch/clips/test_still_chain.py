@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from colorbatch.clips.reference import Steering
-from colorbatch.clips.still_chain import FRAMES, REACH, StillChain, of_numbers, step_of
+from colorbatch.clips.still_chain import FRAMES, REACH, StillChain, of_numbers, steps_away
 from colorbatch.color import Codes, Float, rgb_to_lab
 
 SIDE, COUNT = 128, 90
@@ -144,4 +144,4 @@ def test_the_grid_of_numbers() -> None:
     before, behind = of_numbers(numbers, 1020)
     assert before == [1013, 1008, 1002] and behind == [1028, 1032, 1038]
     assert of_numbers(range(-2000, 3000), 0)[1][-1] == REACH * FRAMES
-    assert [step_of(n, 1020, Fraction(6)) for n in (1014, 1015, 1025, 1026)] == [1, 0, 0, 1]
+    assert [steps_away(n, 1020, Fraction(6)) for n in (1014, 1015, 1025, 1026)] == [1, 0, 0, 1]

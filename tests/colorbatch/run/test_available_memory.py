@@ -118,3 +118,11 @@ def test_what_was_freed_is_given_back():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert int(result.stdout) > 50_000_000
+
+
+def test_room_is_what_is_left_beside_what_is_taken(monkeypatch):
+    """Of the default where no size is asked for; never less than nothing."""
+    monkeypatch.setattr(available_memory, "of_machine", lambda: 8 * 2**30)
+    assert available_memory.room(None, 2**30) == 3 * 2**30
+    assert available_memory.room(2**30, 2**20) == 2**30 - 2**20
+    assert available_memory.room(2**20, 2**30) == 0
